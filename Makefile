@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test quick lint bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## Create or update the virtual environment (PYTHON=python3, VENV=.venv)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[test]"
+	@touch $@
+
+demo: $(STAMP) ## Fit Newcomb's measurements, print the table, draw the figure
+	$(BIN)/python examples/newcomb.py
+
+test: $(STAMP) ## Run every test, the slow ones too (ARGS="-k solver" is passed to pytest)
+	$(PYTEST) $(PARALLEL) $(ARGS)
+
+quick: $(STAMP) ## Run the tests that are not slow
+	$(PYTEST) $(PARALLEL) -m "not slow" $(ARGS)
+
+lint: $(STAMP) ## Check style, formatting and types (pyright needs node)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(STAMP) ## Run the benchmarks
+	$(PYTEST) benchmarks --benchmark-enable $(ARGS)
+
+clean: ## Remove the virtual environment, caches and build products
+	rm -rf $(VENV) build dist .benchmarks .hypothesis .pytest_cache .ruff_cache
+	find hellgan tests -name __pycache__ -type d -prune -exec rm -rf {} +

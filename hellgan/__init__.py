@@ -1,0 +1,64 @@
+"""hellgan: parametric GANs estimated as a statistician would, with confidence intervals.
+
+>>> import hellgan as hg
+>>> result = hg.GAN(hg.datasets.load_newcomb(), generator=hg.generators.Normal()).fit()
+>>> print(result.summary())  # doctest: +SKIP
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hellgan import constraints, discriminators, generators, latents, losses
+from hellgan.constraints import interval, positive, real, simplex
+from hellgan.generators import generator
+from hellgan.losses import Loss
+
+if TYPE_CHECKING:
+    from hellgan import datasets, divergences
+    from hellgan.gan import GAN, load
+    from hellgan.results import GANResults, compare
+
+__version__ = "0.1.0"
+
+# Imported when first asked for: statsmodels, pandas and scipy.stats take longer to import than JAX.
+_LAZY = {
+    "GAN": "hellgan.gan",
+    "GANResults": "hellgan.results",
+    "compare": "hellgan.results",
+    "datasets": "",
+    "divergences": "",
+    "load": "hellgan.gan",
+}
+
+__all__ = [
+    "GAN",
+    "GANResults",
+    "Loss",
+    "compare",
+    "constraints",
+    "datasets",
+    "discriminators",
+    "divergences",
+    "generator",
+    "generators",
+    "interval",
+    "latents",
+    "load",
+    "losses",
+    "positive",
+    "real",
+    "simplex",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'hellgan' has no attribute {name!r}")
+    home = _LAZY[name]
+    value = getattr(importlib.import_module(home), name) if home else importlib.import_module(f"hellgan.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

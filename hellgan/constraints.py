@@ -1,0 +1,202 @@
+"""Parameter spaces: a bijection between the natural scale of reports and the real line of estimation.
+
+Every constraint also carries an elementwise ``link``, by which an interval for one natural number is computed
+on the real line and mapped back, so that it never leaves the space.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Constraint:
+    """A space for one named parameter; made by ``real``, ``positive``, ``interval``, ``simplex``.
+
+    Attributes
+    ----------
+    kind : str
+        ``real``, ``positive``, ``interval``, ``simplex`` or ``correlation``.
+    shape : tuple of int
+        Natural shape; ``()`` for a number.
+    lower, upper : float
+        Bounds of every element (open).
+    start : float or tuple of float or None
+        Where a search for starting values begins, natural scale.
+    """
+
+    kind: str
+    shape: tuple[int, ...] = ()
+    lower: float = -math.inf
+    upper: float = math.inf
+    start: float | tuple[float, ...] | None = None
+
+    @property
+    def natural_size(self) -> int:
+        """How many natural numbers it reports."""
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many free real numbers it has."""
+        return self.natural_size - (1 if self.kind == "simplex" else 0)
+
+    @property
+    def dim(self) -> int:
+        """The dimension d of a correlation matrix of d(d-1)/2 elements."""
+        return correlation_dim(self.natural_size)
+
+    def to_natural(self, free: jax.Array) -> jax.Array:
+        """Map ``(size,)`` real numbers into the space; returns an array of ``shape``."""
+        if self.kind == "simplex":
+            return jax.nn.softmax(jnp.concatenate([free, jnp.zeros(1, free.dtype)]))
+        if self.kind == "correlation":
+            return _correlations(free, self.dim)
+        return self.unlink(free).reshape(self.shape)
+
+    def to_free(self, natural) -> np.ndarray:
+        """Invert ``to_natural`` in NumPy; returns ``(size,)``."""
+        natural = np.asarray(natural, np.float64).reshape(-1)
+        if self.kind == "simplex":
+            return np.log(natural[:-1] / natural[-1])
+        if self.kind == "correlation":
+            return _cholesky_ratios(natural, self.dim)
+        return np.asarray(self.link(natural))
+
+    def link(self, natural):
+        """Map each natural element to the real line; NumPy in, NumPy out."""
+        if self.lower == -math.inf:
+            return natural
+        if self.upper == math.inf:
+            return np.log(natural - self.lower)
+        return np.log((natural - self.lower) / (self.upper - natural))
+
+    def link_slope(self, natural):
+        """Differentiate ``link`` elementwise."""
+        if self.lower == -math.inf:
+            return np.ones_like(natural)
+        if self.upper == math.inf:
+            return 1 / (natural - self.lower)
+        return 1 / (natural - self.lower) + 1 / (self.upper - natural)
+
+    def unlink(self, real):
+        """Invert ``link``; works on NumPy and JAX arrays, returns what JAX or NumPy gave."""
+        if self.lower == -math.inf:
+            return real
+        if self.upper == math.inf:
+            return self.lower + (jnp.exp(real) if isinstance(real, jax.Array) else np.exp(real))
+        expit = jax.nn.sigmoid(real) if isinstance(real, jax.Array) else 0.5 * (1 + np.tanh(np.asarray(real) / 2))
+        return self.lower + (self.upper - self.lower) * expit
+
+    def problem(self, value) -> str | None:
+        """Say in words what is wrong with a natural value, or None."""
+        try:
+            value = np.asarray(value, np.float64)
+        except (TypeError, ValueError):
+            return f"{value!r} is not numeric"
+        if value.shape != self.shape:
+            return f"has shape {value.shape}; the shape is {self.shape}"
+        if not np.all(np.isfinite(value)):
+            return "is not finite"
+        if np.any(value <= self.lower) or np.any(value >= self.upper):
+            return f"{value.tolist()} is outside ({self.lower:g}, {self.upper:g})"
+        if self.kind == "simplex" and not np.isclose(value.sum(), 1.0, rtol=1e-9):
+            return f"sums to {value.sum():g}, not to 1"
+        if self.kind == "correlation" and np.linalg.eigvalsh(correlation_matrix(value)).min() <= 0:
+            return "is not a positive definite correlation matrix"
+        return None
+
+    def element_names(self, name: str) -> list[str]:
+        """Name the natural elements: ``name``, ``name_1``, ...; ``name_12`` for a pair."""
+        if self.shape == ():
+            return [name]
+        if self.kind == "correlation":
+            glue = "" if self.dim < 10 else "_"
+            return [f"{name}_{j + 1}{glue}{i + 1}" for i in range(self.dim) for j in range(i)]
+        return ["_".join([name, *(str(i + 1) for i in index)]) for index in np.ndindex(self.shape)]
+
+
+def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
+    """Any real number."""
+    return _checked(Constraint("real", _shape(shape), start=_frozen(start)))
+
+
+def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
+    """A positive number, estimated on the log scale."""
+    return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
+
+
+def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
+    """A number strictly between two finite bounds, estimated on the logit scale."""
+    if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
+        raise ValueError(f"interval: got ({lower}, {upper}); give two finite bounds, the lower one first.")
+    return _checked(Constraint("interval", _shape(shape), float(lower), float(upper), _frozen(start)))
+
+
+def simplex(k: int, start=None) -> Constraint:
+    """A vector of k positive numbers that sum to 1, estimated as k - 1 log ratios to the last."""
+    if not isinstance(k, int) or k < 2:
+        raise ValueError(f"simplex: k is {k!r}; give an integer of at least 2.")
+    return _checked(Constraint("simplex", (k,), 0.0, 1.0, _frozen(start)))
+
+
+def correlation(d: int) -> Constraint:
+    """The d(d-1)/2 correlations below the diagonal of a positive definite correlation matrix."""
+    return Constraint("correlation", (d * (d - 1) // 2,), -1.0, 1.0)
+
+
+def correlation_matrix(elements):
+    """Fill a correlation matrix from its elements below the diagonal, row by row; NumPy."""
+    elements = np.asarray(elements, np.float64)
+    d = correlation_dim(elements.size)
+    matrix = np.eye(d)
+    matrix[np.tril_indices(d, -1)] = elements
+    return matrix + np.tril(matrix, -1).T
+
+
+def correlation_dim(size: int) -> int:
+    """The d for which d(d-1)/2 is ``size``."""
+    return (1 + math.isqrt(1 + 8 * size)) // 2
+
+
+def correlation_cholesky(free: jax.Array, d: int) -> jax.Array:
+    """Cholesky factor of a correlation matrix: rows (y_1, ..., y_i, 1, 0, ...) of unit length."""
+    rows = jnp.eye(d, dtype=free.dtype).at[np.tril_indices(d, -1)].set(free)
+    return rows / jnp.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _correlations(free, d):
+    factor = correlation_cholesky(free, d)
+    return (factor @ factor.T)[np.tril_indices(d, -1)]
+
+
+def _cholesky_ratios(natural, d):
+    factor = np.linalg.cholesky(correlation_matrix(natural))
+    return (factor / np.diag(factor)[:, None])[np.tril_indices(d, -1)]
+
+
+def _shape(shape) -> tuple[int, ...]:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not all(isinstance(k, int) and k >= 1 for k in shape):
+        raise ValueError(f"shape: {shape} must consist of positive integers.")
+    return shape
+
+
+def _frozen(start):
+    if start is None:
+        return None
+    array = np.asarray(start, np.float64)
+    return float(array) if array.shape == () else tuple(array.reshape(-1).tolist())
+
+
+def _checked(constraint: Constraint) -> Constraint:
+    if constraint.start is not None:
+        start = np.broadcast_to(np.asarray(constraint.start), (constraint.natural_size,)).reshape(constraint.shape)
+        trouble = constraint.problem(start)
+        if trouble:
+            raise ValueError(f"start: {trouble}.")
+    return constraint

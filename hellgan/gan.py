@@ -1,0 +1,356 @@
+"""The front door: ``GAN`` checks what it is given, places the discriminator and solves the game."""
+
+import math
+import os
+import warnings
+
+import jax
+import numpy as np
+
+from hellgan import discriminators, generators, inference, latents, losses, storage
+from hellgan.discriminators import Discriminator
+from hellgan.generators import Generator
+from hellgan.losses import Loss
+from hellgan.objective import Game, features
+from hellgan.results import GANResults
+from hellgan.solver import solve_saddle
+from hellgan.starts import matched
+
+
+class GAN:
+    """A parametric GAN: a simulator with named parameters against a discriminator, on one sample.
+
+    Parameters
+    ----------
+    data : array_like, Series or DataFrame
+        (n,) or (n, d) finite numbers; a DataFrame's columns are the coordinates.
+    generator : Generator
+        A family of ``hg.generators``, or a function under ``@hg.generator``.
+    discriminator : Discriminator, optional
+        Sigmoids at quantiles of the data unless given.
+    loss : str or Loss
+        ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``, ``"kl"``.
+    weights : (n,) array_like, optional
+        Observation (sampling) weights, not negative; only their ratios matter. A weight is no count of repeated
+        rows: repeat those with ``numpy.repeat``.
+    latent : {"sobol", "iid"}
+        Scrambled Sobol or independent latent draws.
+    n_simulated : int, optional
+        Size m of the simulated sample: 1,024 (Sobol; rounded up to a power of two) or 10 n (iid) unless given.
+    seed : int
+        Of the latent draws and of whatever else is random. The same seed gives the same answer.
+
+    Attributes
+    ----------
+    nobs, n_simulated : int
+        n and m.
+    basis : Basis or Network
+        The discriminator placed on the data.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input, in one sentence that names the argument and the remedy.
+
+    Examples
+    --------
+    >>> import hellgan as hg
+    >>> result = hg.GAN(hg.datasets.load_newcomb(), generator=hg.generators.Normal()).fit()
+    >>> print(result.params.round(1).to_dict())
+    {'loc': 27.4, 'scale': 5.3}
+    """
+
+    def __init__(
+        self,
+        data,
+        generator: Generator,
+        discriminator: Discriminator | None = None,
+        loss: str | Loss = "root",
+        *,
+        weights=None,
+        latent: str = "sobol",
+        n_simulated: int | None = None,
+        seed: int = 0,
+    ):
+        self.generator = _checked_generator(generator)
+        self.x, self.columns = _sample(data, self.generator)
+        self.nobs = len(self.x)
+        self.weights = None if weights is None else _checked_weights(weights, self.nobs)
+        self.loss = losses.get(loss)
+        if not self.loss.is_named:
+            losses.check(self.loss)
+        self.seed = _checked_seed(seed)
+        self.latent = latent
+        self.n_simulated = latents.size(latent, self.nobs, n_simulated)
+        d = self.generator.dim
+        self.discriminator = discriminators.default(d) if discriminator is None else _checked_discriminator(discriminator)
+        self.basis = self.discriminator.place(self.x, self._shares(), self.seed)
+        self._check_features()
+
+    def __repr__(self):
+        return (
+            f"<GAN {self.generator.name}, {type(self.discriminator).__name__}, {self.loss.name}, "
+            f"n = {self.nobs}, m = {self.n_simulated}>"
+        )
+
+    def _shares(self) -> np.ndarray:
+        """Weights that sum to 1."""
+        return np.full(self.nobs, 1 / self.nobs) if self.weights is None else self.weights / self.weights.sum()
+
+    def _check_features(self):
+        p = self.generator.size
+        if not self.basis.is_linear:
+            return
+        with jax.enable_x64(True):
+            values = np.asarray(_features(self.game()))[: self.nobs, 1:]
+        if not np.all(np.isfinite(values)):
+            raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
+        spread = np.ptp(values, axis=0)
+        varying = int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
+        if varying < p:
+            raise ValueError(
+                f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
+                f"{self.generator.name}; give a discriminator with at least {p}, better twice as many."
+            )
+
+    def game(self) -> Game:
+        """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
+        n, m = _bucket(self.nobs), self.n_simulated if self.latent == "sobol" else _bucket(self.n_simulated)
+        x = np.concatenate([self.x, np.repeat(self.x[:1], n - self.nobs, axis=0)])
+        z = self._latents(1)[0]
+        z = np.concatenate([z, np.repeat(z[:1], m - self.n_simulated, axis=0)])
+        return Game(
+            self.loss,
+            self.generator,
+            self.basis,
+            x,
+            np.pad(self._shares(), (0, n - self.nobs)),
+            z,
+            np.pad(np.full(self.n_simulated, 1 / self.n_simulated), (0, m - self.n_simulated)),
+        )
+
+    def _latents(self, count: int) -> np.ndarray:
+        """Mutually independent latent samples (count, m) or (count, m, k); the first is the one fits use."""
+        g = self.generator
+        z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, self.seed, count)
+        return z[..., 0] if g.latent_dim == 1 else z
+
+    def scrambles(self) -> np.ndarray | None:
+        """Sobol samples independent of the fit's, for the simulation noise; None for independent latents."""
+        return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" else None
+
+    def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
+        """Solve the game and infer the joint law of its parameters.
+
+        Parameters
+        ----------
+        start : mapping, Series or sequence, optional
+            Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
+            robust start unless given.
+        cov_type : {"sandwich"}
+            Covariance of the estimate: equation (2), which allows misspecification.
+        throw : bool
+            Raise ``RuntimeError`` where the fit would otherwise warn.
+
+        Returns
+        -------
+        GANResults
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the solution is not a certified saddle point; standard errors are then NaN.
+        """
+        if cov_type != "sandwich":
+            raise ValueError(f"cov_type: {cov_type!r} is not known; give 'sandwich'.")
+        first = self._starts(start)
+        with jax.enable_x64(True):
+            game = self.game()
+            saddle = solve_saddle(game, first)
+            natural, slope = jax.device_get(inference.natural_scale(self.generator, saddle.theta))
+            trouble, sandwich = saddle.reason, None
+            if saddle.is_saddle and self.basis.is_linear:
+                trouble = inference.identification_problem(game, saddle.jacobian)
+                if not trouble:
+                    sandwich = inference.infer(game, saddle.theta, saddle.alpha, saddle.jacobian, self.scrambles())
+        if trouble:
+            self._report(trouble, throw)
+        return GANResults(self, saddle, sandwich, natural, slope, trouble or "")
+
+    def _report(self, trouble, throw):
+        from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+        message = f"{self!r}: {trouble}."
+        if throw:
+            raise RuntimeError(message)
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+    def _starts(self, start) -> np.ndarray:
+        """Starting values (k, p) on the unconstrained scale."""
+        if start is not None:
+            return self.generator.theta(**_named(start, self.generator))[None]
+        natural = self.generator.start(self.x, self._shares())
+        if natural is not None:
+            return self.generator.theta(**natural)[None]
+        with jax.enable_x64(True):
+            return matched(self.generator, self.x, self._shares(), self.seed)
+
+
+@jax.jit
+def _features(game: Game):
+    return features(game, game.x)
+
+
+def load(
+    path: str | os.PathLike,
+    *,
+    generator: Generator | None = None,
+    discriminator: Discriminator | None = None,
+    loss: Loss | None = None,
+) -> GANResults:
+    """Read a result that ``GANResults.save`` wrote; no code of the file is run.
+
+    Parameters
+    ----------
+    path : path
+    generator, discriminator, loss
+        The user's own, where the fit had one: functions are not stored.
+
+    Raises
+    ------
+    ValueError
+        For a file that is not such a result, or when a function that the fit used is not passed.
+    """
+    arrays, facts = storage.read(path)
+    parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
+    for name, given in parts.items():
+        if given is None and facts[name] is None:
+            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
+    data = arrays["x"]
+    if facts["columns"]:
+        import pandas as pd
+
+        data = pd.DataFrame(data, columns=facts["columns"])
+    model = GAN(
+        data,
+        _rebuild_generator(facts["generator"]) if generator is None else generator,
+        discriminators.make(**facts["discriminator"]) if discriminator is None else discriminator,
+        losses.get(facts["loss"]) if loss is None else loss,
+        weights=arrays.get("weights"),
+        latent=facts["latent"],
+        n_simulated=facts["n_simulated"],
+        seed=facts["seed"],
+    )
+    return GANResults.restore(model, arrays, facts)
+
+
+def _rebuild_generator(recipe):
+    generator = generators.make(recipe["family"], **recipe["arguments"])
+    return generator.fix(**recipe["fixed"]) if recipe["fixed"] else generator
+
+
+# What may pass the front door.
+
+
+def _sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
+    """Turn data into (n,) or (n, d) float64 of its own memory, with the columns' names where there are any."""
+    columns = [str(c) for c in data.columns] if hasattr(data, "columns") else None
+    try:
+        if hasattr(data, "dtypes") and columns is not None:
+            x = np.column_stack([np.asarray(data[c]) for c in data.columns]) if columns else np.empty((0, 0))
+        else:
+            x = np.asarray(data)
+        if x.dtype.kind not in "iufb":
+            x = _numbers(x)
+        x = np.array(x, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"data: not numeric ({str(error).splitlines()[0]}); give finite numbers.") from None
+    if np.ma.isMaskedArray(data) and np.any(np.ma.getmaskarray(data)):
+        raise ValueError("data: some values are masked; drop them first.")
+    if x.ndim == 2 and x.shape[1] == 1:
+        x = x[:, 0]
+    d = generator.dim
+    if x.ndim not in (1, 2) or (x.ndim == 2) != (d > 1) or (x.ndim == 2 and x.shape[1] != d):
+        wanted = "(n,)" if d == 1 else f"(n, {d})"
+        raise ValueError(f"data: shape {np.shape(data)}; {generator.name} needs shape {wanted}, one row an observation.")
+    if len(x) < 2:
+        raise ValueError(f"data: {len(x)} observations; give at least 2.")
+    bad = int(np.sum(~np.all(np.isfinite(x.reshape(len(x), -1)), axis=1)))
+    if bad:
+        raise ValueError(f"data: {bad} of {len(x)} observations are NaN or infinite; drop or impute them first.")
+    if len(x) <= generator.size:
+        raise ValueError(f"data: {len(x)} observations for {generator.size} parameters; give more observations.")
+    spread = np.ptp(x, axis=0)
+    if np.any(spread == 0):
+        which = "" if d == 1 else f" in column {columns[int(np.argmin(spread))] if columns else int(np.argmin(spread))}"
+        raise ValueError(f"data: all observations are equal{which}; the model needs a sample that varies.")
+    if d > 1:
+        scaled = (x - x.mean(axis=0)) / x.std(axis=0)
+        if np.linalg.matrix_rank(scaled, tol=1e-8 * np.sqrt(x.size)) < d:
+            raise ValueError("data: the columns are collinear; drop one that the others determine.")
+    return x, columns if d > 1 else None
+
+
+def _numbers(x):
+    if x.dtype.kind in "OSU" and any(isinstance(value, (str, bytes)) for value in x.ravel()[:100].tolist()):
+        raise TypeError(f"it holds text such as {next(v for v in x.ravel().tolist() if isinstance(v, (str, bytes)))!r}")
+    return x.astype(np.float64)
+
+
+def _checked_generator(generator):
+    if isinstance(generator, Generator):
+        return generator
+    if isinstance(generator, type) or callable(generator):
+        raise TypeError(
+            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give hg.generators.Normal() "
+            "with its parentheses, or decorate your function with @hg.generator(...)."
+        )
+    raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")
+
+
+def _checked_discriminator(discriminator):
+    if isinstance(discriminator, Discriminator):
+        return discriminator
+    raise TypeError(
+        f"discriminator: got {discriminator!r}; give an instance such as hg.discriminators.Sigmoids(16), or None."
+    )
+
+
+def _checked_weights(weights, n):
+    try:
+        weights = np.array(weights, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError("weights: not numeric; give one non-negative number an observation.") from None
+    if weights.shape != (n,):
+        raise ValueError(f"weights: shape {weights.shape}; give one for each of the {n} observations.")
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
+        raise ValueError("weights: some are negative, NaN or infinite; give finite non-negative numbers.")
+    if np.sum(weights > 0) < 2:
+        raise ValueError("weights: fewer than two are positive; at least two observations must count.")
+    return weights
+
+
+def _checked_seed(seed):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TypeError(f"seed: got {seed!r}; give a non-negative integer.")
+    return int(seed)
+
+
+def _named(start, generator):
+    """Starting values by name, from a mapping, a Series of natural numbers, or a flat sequence of them."""
+    if hasattr(start, "keys") and all(key in generator.parameters for key in start.keys()):
+        return dict(start)
+    values = np.asarray(list(start.values()) if isinstance(start, dict) else start)
+    if isinstance(start, dict) or values.dtype.kind not in "iuf" or values.shape != (len(generator.names),):
+        raise ValueError(f"start: got {start!r}; give a value for each of {', '.join(generator.names)}.")
+    named, at = {}, 0
+    for name, space in generator.parameters.items():
+        named[name] = values[at : at + space.natural_size].reshape(space.shape)
+        at += space.natural_size
+    return named
+
+
+def _bucket(n: int) -> int:
+    """Round a sample size up to one of four sizes per doubling, so that few shapes are compiled."""
+    step = max(4, 2 ** (math.ceil(math.log2(n)) - 3))
+    return -(-n // step) * step

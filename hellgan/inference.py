@@ -1,0 +1,271 @@
+"""From a root of the scores to its joint law: bread, meat, sandwich, delta method, overidentification test.
+
+With u = (theta, alpha) and H the derivative of the mean score,
+
+    sqrt(n) (u_hat - u) -> N(0, H^-1 [Sigma_X + (n/m) Sigma_Z] H^-T)                              (2)
+
+where each score covariance is centred by its own sample's mean. For scrambled Sobol latents (n/m) Sigma_Z becomes
+n R, R the covariance of the mean simulated score over independent scrambles at the solution.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from hellgan import objective
+from hellgan.generators import Generator
+from hellgan.objective import Game
+
+SCRAMBLES = 32  # independent Sobol samples behind R: its entries then have 31 degrees of freedom
+
+# Below this relative size an eigenvalue of the information matrix cannot be told from 0.
+_SINGULAR = 1e-9
+
+
+class Sandwich(eqx.Module):
+    """The joint law of (theta, alpha) at a root of the scores.
+
+    Attributes
+    ----------
+    bread : (p + q + 1, p + q + 1) array
+        A, minus the mean derivative of the scores (not inverted).
+    meat_real, meat_simulated : arrays of the same shape
+        The two parts of B, the covariance of sqrt(n) times the mean score.
+    n : float
+        Effective sample size 1 / sum of squared weights; n for equal weights.
+    cov : array of the same shape
+        A^-1 B A^-T / n: covariance of the estimate itself.
+    """
+
+    bread: Float[np.ndarray, "pq pq"]
+    meat_real: Float[np.ndarray, "pq pq"]
+    meat_simulated: Float[np.ndarray, "pq pq"]
+    n: float
+    cov: Float[np.ndarray, "pq pq"]
+
+    @property
+    def meat(self) -> np.ndarray:
+        """B: the sum of the two parts."""
+        return self.meat_real + self.meat_simulated
+
+
+class OveridentificationTest(eqx.Module):
+    """Whether the generator fits: the value of the game against its law under a correct model.
+
+    Attributes
+    ----------
+    statistic : float
+        (4), scaled by n (Sobol latents) or nm/(n + m).
+    df : int
+        q - p, features less parameters.
+    pvalue : float
+    weights : (r,) array
+        The limit law is that of the sum of ``weights`` times independent chi-square variables of one degree of
+        freedom; all 1 where it is chi-square with ``df`` degrees of freedom.
+    robust : bool
+        Whether the law allows a generator that matches the features without being right elsewhere.
+    """
+
+    statistic: float
+    df: int
+    pvalue: float
+    weights: np.ndarray
+    robust: bool
+
+    def __str__(self):
+        form = "misspecification-robust" if self.robust else "plain"
+        return f"overidentification test ({form}): {self.statistic:.3f}, df {self.df}, p-value {self.pvalue:.4f}"
+
+
+def infer(game: Game, theta, alpha, jacobian, scrambles: np.ndarray | None) -> Sandwich:
+    """Compute the sandwich covariance at a root of the scores.
+
+    Parameters
+    ----------
+    game : Game
+        With a basis linear in alpha; the caller holds the ``jax.enable_x64`` context.
+    theta, alpha : (p,) and (q + 1,) arrays
+        The root, from any solver.
+    jacobian : (p + q + 1, p + q + 1) array
+        ``objective.jacobian`` at the root.
+    scrambles : (S, m) or (S, m, k) array or None
+        Independent Sobol latent samples; None for independent latents.
+
+    Raises
+    ------
+    ValueError
+        For a discriminator with a hidden layer: its hidden weights are not identified where the two laws are equal,
+        so that (2) does not exist.
+    """
+    require_basis(game)
+    real, simulated = jax.device_get(_score_parts(game, theta, alpha, scrambles))
+    n = 1 / float(np.sum(np.square(game.x_weights)))
+    meat_real = n * covariance_of_mean(real, np.asarray(game.x_weights))
+    if scrambles is None:
+        meat_simulated = n * covariance_of_mean(simulated, np.asarray(game.z_weights))
+    else:
+        meat_simulated = n * np.cov(simulated, rowvar=False)
+    half = np.linalg.solve(jacobian, meat_real + meat_simulated)
+    cov = np.linalg.solve(jacobian, half.T).T / n  # (2)
+    return Sandwich(-np.asarray(jacobian), meat_real, meat_simulated, n, (cov + cov.T) / 2)
+
+
+@jax.jit
+def _score_parts(game: Game, theta, alpha, scrambles):
+    if scrambles is None:
+        return tuple(objective.scores(game, theta, alpha))
+    real = objective.features(game, game.x)
+    slope = objective.derivatives(game.loss.real, real @ alpha)[1]
+    real = jnp.concatenate([jnp.zeros((real.shape[0], game.p), real.dtype), slope[:, None] * real], axis=1)
+    return real, lax.map(lambda z: objective.mean_simulated_score(game, theta, alpha, z), scrambles)
+
+
+def covariance_of_mean(rows: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]) -> np.ndarray:
+    """Covariance of the weighted mean of independent rows, each centred by their weighted mean; unbiased."""
+    centred = weights[:, None] * (rows - weights @ rows)
+    return centred.T @ centred / (1 - np.sum(weights**2))
+
+
+def require_basis(game: Game) -> None:
+    """Refuse, with the reason, a discriminator for which no joint law exists."""
+    if not game.discriminator.is_linear:
+        raise ValueError(
+            "joint covariance: a discriminator with a hidden layer is not identified where the generator fits (its "
+            "output weights are 0 there, so that its hidden weights are arbitrary) and has no joint normal law; use "
+            "a discriminator linear in its parameters, such as Sigmoids, for inference."
+        )
+
+
+def identification_problem(game: Game, jacobian: np.ndarray) -> str | None:
+    """Name the parameters that the features cannot tell apart, or None.
+
+    The information about theta is -H_at' H_aa^-1 H_at; a direction in which it vanishes is not identified.
+    """
+    p = game.p
+    h_at, h_aa = jacobian[p:, :p], jacobian[p:, p:]
+    information = h_at.T @ np.linalg.solve(-h_aa, h_at)
+    size = np.sqrt(np.abs(np.diag(information)))
+    if not np.all(np.isfinite(information)):
+        return "the information matrix is not finite"
+    free = [f"{name}" for name, space in game.generator.parameters.items() for _ in range(space.size)]
+    # A parameter in units of the others' information: zero where the simulated features do not react to it.
+    if np.any(size <= 1e-8 * np.max(size, initial=0.0)) and p > 1 and np.min(size) < 1e-12:
+        return f"the simulated features do not react to {free[int(np.argmin(size))]}"
+    values, vectors = np.linalg.eigh(information / np.outer(size, size))
+    if values[0] > _SINGULAR * p:
+        return None
+    parts = [f"{vectors[k, 0]:+.2f} {free[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
+    return f"the combination {' '.join(parts)} (unconstrained, standardised) is not identified by the features"
+
+
+@jax.jit
+def natural_scale(generator: Generator, theta: Float[Array, " p"]):
+    """Natural parameters and their derivative in theta: what the delta method needs."""
+    return generator.natural_vector(theta), jax.jacfwd(generator.natural_vector)(theta)
+
+
+def intervals(generator: Generator, natural, std_errors, quantile: float) -> np.ndarray:
+    """Wald intervals of natural parameters, each on the real line of its own link and mapped back: (k, 2)."""
+    rows = []
+    for space, value, error in zip(generator.element_spaces, natural, std_errors, strict=True):
+        half = quantile * error * space.link_slope(value)
+        rows.append([space.unlink(space.link(value) - half), space.unlink(space.link(value) + half)])
+    return np.array(rows, np.float64)
+
+
+def overidentification(game: Game, theta, alpha, scrambles: np.ndarray | None, robust: bool) -> OveridentificationTest:
+    """Test the generator by the value of the game, (4).
+
+    Parameters
+    ----------
+    game, theta, alpha, scrambles
+        As for ``infer``.
+    robust : bool
+        Allow misspecification: the null is then that the generator matches the features' means, not that it is right.
+
+    Raises
+    ------
+    ValueError
+        For a hidden layer, a loss whose optimum is not the log ratio, or as many parameters as features.
+    """
+    require_basis(game)
+    loss, p, q = game.loss, game.p, game.discriminator.size - 1
+    if not loss.is_calibrated:
+        raise ValueError(f"overidentification test: the optimum of the loss {loss.name} is not the log density ratio.")
+    if q <= p:
+        raise ValueError(
+            f"overidentification test: {q} features for {p} parameters leave nothing to test; give more features."
+        )
+    value, real, simulated, mean_slope, over_scrambles = jax.device_get(_feature_parts(game, theta, alpha, scrambles))
+    wx, wz = np.asarray(game.x_weights), np.asarray(game.z_weights)
+    n, m = 1 / np.sum(wx**2), 1 / np.sum(wz**2)
+    c_real, c_simulated = n * covariance_of_mean(real, wx), m * covariance_of_mean(simulated, wz)
+    pooled = (c_real + c_simulated) / 2 if robust else c_real
+    if scrambles is None:
+        scale = n * m / (n + m)
+        noise = scale * (c_real / n + c_simulated / m) if robust else pooled
+    else:
+        scale = n
+        noise = c_real + n * np.cov(over_scrambles, rowvar=False)
+    statistic = loss.chi2_factor * scale * (float(value) - loss.value_at_equality)  # (4)
+    weights = _limit_weights(loss.c, loss.chi2_factor, pooled, noise, mean_slope, np.asarray(game.discriminator.ridge)[1:])
+    weights = weights[: q - p]
+    return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)
+
+
+@jax.jit
+def _feature_parts(game: Game, theta, alpha, scrambles):
+    """Value without ridge, features of both samples without the constant, and the slope of the simulated mean."""
+    real = objective.features(game, game.x)[:, 1:]
+
+    def simulated(theta, z):
+        return objective.features(game, objective.simulate(game, theta, z))[:, 1:]
+
+    slope = jax.jacfwd(lambda theta: game.z_weights @ simulated(theta, game.z))(theta)
+    over = None if scrambles is None else lax.map(lambda z: game.z_weights @ simulated(theta, z), scrambles)
+    value = objective.objective(game, theta, alpha, penalised=False)
+    return value, real, simulated(theta, game.z), slope, over
+
+
+def _limit_weights(c, factor, covariance, noise, slope, ridge):
+    """Weights of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
+
+    With delta the difference of the samples' mean features, alpha = c K delta for K = (c C + 2 Lambda)^-1, theta
+    projects delta by P = I - J (J' K J)^-1 J' K, and V - V_0 = c alpha' delta - (c/2) alpha' C alpha. Without a
+    ridge the form is P' C^-1 P and all weights are 1.
+    """
+    size = np.sqrt(np.diag(covariance))
+    covariance, noise = covariance / np.outer(size, size), noise / np.outer(size, size)
+    slope = slope / size[:, None]
+    inverse = np.linalg.inv(c * covariance + np.diag(2 * ridge / size**2))
+    projection = np.eye(len(size)) - slope @ np.linalg.solve(slope.T @ inverse @ slope, slope.T @ inverse)
+    form = factor * projection.T @ (c**2 * inverse - c**3 / 2 * inverse @ covariance @ inverse) @ projection
+    values, vectors = np.linalg.eigh(noise)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.sort(np.linalg.eigvalsh(root.T @ form @ root))[::-1]
+
+
+def weighted_chi2_sf(weights: Float[np.ndarray, " r"], statistic: float) -> float:
+    """Upper tail of a weighted sum of independent chi-square variables of one degree of freedom.
+
+    Imhof's (1961) inversion of the characteristic function by adaptive quadrature; chi-square itself where all
+    weights are equal.
+    """
+    from scipy import integrate, stats
+
+    weights = weights[weights > 1e-9 * np.max(weights)]
+    if not statistic > 0:
+        return 1.0
+    if np.ptp(weights) <= 1e-6 * weights[0]:
+        return float(stats.chi2.sf(statistic / np.mean(weights), len(weights)))
+    scaled, x = weights / weights[0], statistic / weights[0]
+
+    def integrand(u):
+        angle = 0.5 * np.sum(np.arctan(scaled * u)) - 0.5 * x * u
+        return np.sin(angle) / (u * np.prod((1 + (scaled * u) ** 2) ** 0.25))
+
+    total, _ = integrate.quad(integrand, 0, np.inf, limit=1000, epsabs=1e-9)
+    return float(np.clip(0.5 + total / np.pi, 0.0, 1.0))

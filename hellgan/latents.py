@@ -1,0 +1,145 @@
+"""Latent draws: independent, or scrambled Sobol points, of a standard law; deterministic in the seed.
+
+Quasi-random points are pushed through the law's quantile function. With a smooth generator they remove nearly all
+of the simulation noise: 512 of them beat 8,192 independent draws (``docs/theory.md``, section 2).
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.scipy import stats
+from scipy import special
+
+KINDS = ("sobol", "iid")
+
+# scipy's Sobol points are multiples of 2^-30 in [0, 1); the middle of each cell lies strictly inside.
+_BITS = 30
+_HALF_CELL = 2.0 ** -(_BITS + 1)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Law:
+    """A standard one-dimensional law.
+
+    Attributes
+    ----------
+    name : str
+    quantile : callable
+        Elementwise (0, 1) -> R, in NumPy.
+    log_density : callable
+        Elementwise R -> [-inf, inf), in JAX.
+    """
+
+    name: str
+    quantile: Callable[[np.ndarray], np.ndarray]
+    log_density: Callable[[jax.Array], jax.Array]
+
+
+def _identity(u):
+    return u
+
+
+def _laplace_quantile(u):
+    return np.sign(u - 0.5) * -np.log1p(-2 * np.abs(u - 0.5))
+
+
+def _cauchy_quantile(u):
+    return np.tan(np.pi * (u - 0.5))
+
+
+def _exponential_quantile(u):
+    return -np.log1p(-u)
+
+
+normal = Law("normal", special.ndtri, stats.norm.logpdf)
+uniform = Law("uniform", _identity, stats.uniform.logpdf)
+laplace = Law("laplace", _laplace_quantile, stats.laplace.logpdf)
+logistic = Law("logistic", special.logit, stats.logistic.logpdf)
+cauchy = Law("cauchy", _cauchy_quantile, stats.cauchy.logpdf)
+exponential = Law("exponential", _exponential_quantile, stats.expon.logpdf)
+
+_NAMED = {law.name: law for law in (normal, uniform)}
+
+
+@functools.lru_cache(maxsize=64)
+def student_t(df: float) -> Law:
+    """Student's t law; cached, so that laws of equal ``df`` are one object."""
+
+    def quantile(u):
+        return special.stdtrit(df, u)
+
+    def log_density(x):
+        return stats.t.logpdf(x, df)
+
+    return Law(f"t({df:g})", quantile, log_density)
+
+
+def get(law: str | Law) -> Law:
+    """Return the law called ``"normal"`` or ``"uniform"``; a ``Law`` passes through."""
+    if isinstance(law, Law):
+        return law
+    if law not in _NAMED:
+        raise ValueError(f"latent: {law!r} is not a latent law; give one of {', '.join(_NAMED)}.")
+    return _NAMED[law]
+
+
+def size(kind: str, n: int, n_simulated: int | None) -> int:
+    """How many latent points to draw: Sobol sizes are rounded up to a power of two.
+
+    Defaults are 1,024 (``"sobol"``) and 10 n (``"iid"``).
+    """
+    if kind not in KINDS:
+        raise ValueError(f"latent: {kind!r} is not known; give 'sobol' or 'iid'.")
+    if n_simulated is None:
+        return 1024 if kind == "sobol" else 10 * n
+    if isinstance(n_simulated, bool) or not isinstance(n_simulated, (int, np.integer)):
+        raise TypeError(f"n_simulated: got {n_simulated!r}; give a whole number of simulated observations.")
+    if n_simulated < 2:
+        raise ValueError(f"n_simulated: got {n_simulated}; give at least 2 simulated observations.")
+    return 2 ** math.ceil(math.log2(n_simulated)) if kind == "sobol" else int(n_simulated)
+
+
+def draw(kind: str, law: Law, m: int, dim: int, seed: int, scrambles: int = 1) -> np.ndarray:
+    """Draw latent samples.
+
+    Parameters
+    ----------
+    kind : {"sobol", "iid"}
+    law : Law
+        Law of each coordinate; coordinates are independent.
+    m : int
+        Sample size; a power of two for ``"sobol"``.
+    dim : int
+        Coordinates of one latent draw.
+    seed : int
+        The same seed gives the same bits. Sample r of one call is that of the generator seeded by (seed, r).
+    scrambles : int
+        How many mutually independent samples.
+
+    Returns
+    -------
+    array (scrambles, m, dim), read-only
+    """
+    return _draw(kind, law, m, dim, seed, scrambles)
+
+
+@functools.lru_cache(maxsize=16)
+def _draw(kind, law, m, dim, seed, scrambles):
+    uniforms = np.stack([_uniforms(kind, m, dim, np.random.default_rng([seed, r])) for r in range(scrambles)])
+    points = law.quantile(uniforms)
+    points.flags.writeable = False
+    return points
+
+
+def _uniforms(kind, m, dim, rng):
+    if kind == "iid":
+        # Multiples of 2^-53 in [0, 1); the middle of each cell, so that 0 cannot occur.
+        return rng.random((m, dim)) + 2.0**-54
+    from scipy.stats import qmc
+
+    return qmc.Sobol(dim, scramble=True, bits=_BITS, rng=rng).random_base2(m.bit_length() - 1) + _HALF_CELL

@@ -1,0 +1,279 @@
+"""Adversarial losses as functions of the log density ratio v = log p/p_theta.
+
+A discriminator is written through its log ratio v(x); the loss is a pair of scalar functions, and the
+discriminator maximises while the generator minimises
+
+    V(theta, alpha) = E real(v_alpha(X)) + E fake(v_alpha(G_theta(Z)))                 (1)
+
+In these terms the optimal v is log p/p_theta for every loss of the catalogue, so that the discriminator's
+parameters mean the same thing whatever the loss. Equation numbers are those of ``docs/theory.md``.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn import log_sigmoid, sigmoid
+
+Scalar = Callable[[jax.Array], jax.Array]
+
+# Where the properties of a loss are looked at: |v| <= 700 is all that double precision can tell apart.
+_WIDE = np.linspace(-700.0, 700.0, 5601)
+_NEAR = np.linspace(-20.0, 20.0, 1601)
+
+
+def derivatives(function: Scalar, v: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Evaluate a scalar function elementwise with its first two derivatives.
+
+    Parameters
+    ----------
+    function : callable
+        Elementwise function.
+    v : array of any shape
+
+    Returns
+    -------
+    value, slope, curvature : arrays of the shape of ``v``
+    """
+    one = jnp.ones_like(v)
+
+    def value_and_slope(u):
+        return jax.jvp(function, (u,), (one,))
+
+    (value, slope), (_, curvature) = jax.jvp(value_and_slope, (v,), (one,))
+    return value, slope, curvature
+
+
+@dataclasses.dataclass(frozen=True)
+class _Mirrored:
+    """v -> function(-v); a dataclass, so that two losses of the same ``real`` are equal."""
+
+    function: Scalar
+
+    def __call__(self, v):
+        return self.function(-v)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """A pair of scalar functions of the log ratio, equation (1), and perhaps a generator objective.
+
+    Parameters
+    ----------
+    real : callable
+        What the discriminator earns on a real observation of log ratio v: elementwise, increasing at 0,
+        twice differentiable by JAX.
+    fake : callable, optional
+        What it earns on a simulated one; ``real(-v)`` unless given.
+    generator : callable, optional
+        What the generator *minimises* on a simulated observation instead of ``fake``. With it the game is
+        not zero-sum and the estimator solves estimating equations instead of a saddle-point problem.
+    name : str
+        How reports call it.
+    concave : bool, optional
+        Whether real and fake are concave, where that is known; looked up on a grid otherwise.
+
+    Notes
+    -----
+    Two losses built of the same functions are equal and share their compiled programs: define the functions
+    once, at module level. The log ratio is optimal if and only if real'(v) exp(v) + fake'(v) = 0
+    (``is_calibrated``); tests and divergences need that, estimation does not.
+    """
+
+    real: Scalar
+    fake: Scalar = None  # type: ignore[assignment]  # filled in by __post_init__
+    generator: Scalar | None = None
+    name: str = "custom"
+    concave: bool | None = None
+
+    def __post_init__(self):
+        if self.fake is None:
+            object.__setattr__(self, "fake", _Mirrored(self.real))
+        for part in ("real", "fake", "generator"):
+            function = getattr(self, part)
+            if not callable(function) and not (part == "generator" and function is None):
+                raise TypeError(
+                    f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio."
+                )
+
+    def __repr__(self):
+        return f"<Loss {self.name}>"
+
+    @property
+    def adversary(self) -> Scalar:
+        """What the generator minimises: ``generator`` where there is one, else ``fake``."""
+        return self.fake if self.generator is None else self.generator
+
+    @property
+    def is_zero_sum(self) -> bool:
+        """Whether the generator minimises what the discriminator maximises."""
+        return self.generator is None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether ``get(name)`` gives it back."""
+        return _CATALOGUE.get(self.name) == self
+
+    @property
+    def value_at_equality(self) -> float:
+        """V at p = p_theta with v = 0: real(0) + fake(0)."""
+        return float(_tabulate(self.real, 0.0)[0] + _tabulate(self.fake, 0.0)[0])
+
+    @property
+    def c(self) -> float:
+        """The slope real'(0)."""
+        return float(_tabulate(self.real, 0.0)[1])
+
+    @property
+    def A(self) -> float:
+        """Minus the mean curvature of real and fake at 0; c/2 for every calibrated loss."""
+        return -float(_tabulate(self.real, 0.0)[2] + _tabulate(self.fake, 0.0)[2]) / 2
+
+    @property
+    def chi2_factor(self) -> float:
+        """4A/c^2, which scales V - V0 to a chi-square statistic in (4)."""
+        return 4 * self.A / self.c**2
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether log p/p_theta is the optimal log ratio: real'(v) exp(v) + fake'(v) = 0."""
+        v = np.linspace(-8.0, 8.0, 65)
+        slope_real, slope_fake = _tabulate(self.real, v)[1], _tabulate(self.fake, v)[1]
+        return bool(np.allclose(slope_real * np.exp(v), -slope_fake, rtol=1e-7, atol=1e-12))
+
+    @property
+    def is_concave(self) -> bool:
+        """Whether V is concave in v, so that a linear discriminator's problem has one maximum."""
+        return _looks_concave(self) if self.concave is None else self.concave
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether real, fake and the generator objective are bounded functions."""
+        return all(_grows_not(f, 0) for f in self._parts())
+
+    @property
+    def has_bounded_weights(self) -> bool:
+        """Whether real', fake' and the generator's slope are bounded: what one observation can weigh."""
+        return all(_grows_not(f, 1) for f in self._parts())
+
+    @property
+    def is_redescending(self) -> bool:
+        """Whether all weights vanish as v goes to either infinity."""
+        ends = np.array([-700.0, 0.0, 700.0])
+        slopes = [np.abs(_tabulate(f, ends)[1]) for f in self._parts()]
+        return all(max(s[0], s[2]) < 1e-6 * s[1] for s in slopes)
+
+    def _parts(self):
+        return [f for f in (self.real, self.fake, self.generator) if f is not None]
+
+
+_derivatives = jax.jit(derivatives, static_argnums=0)
+
+
+def _tabulate(function: Scalar, v) -> np.ndarray:
+    """Value, slope and curvature in double precision, as NumPy; whatever the caller's JAX settings."""
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        return np.stack(jax.device_get(_derivatives(function, np.asarray(v, np.float64))))
+
+
+def _grows_not(function: Scalar, order: int) -> bool:
+    far, near = np.abs(_tabulate(function, _WIDE)[order]), np.abs(_tabulate(function, _NEAR)[order])
+    return bool(np.max(far) <= 2 * np.max(near))
+
+
+@functools.lru_cache(maxsize=128)
+def _looks_concave(loss: Loss) -> bool:
+    curvatures = np.stack([_tabulate(f, _NEAR)[2] for f in (loss.real, loss.fake)])
+    return bool(np.all(curvatures <= 1e-12 * np.max(np.abs(curvatures))))
+
+
+def check(loss: Loss) -> None:
+    """Raise ``ValueError`` unless v = 0 is where the discriminator settles when p = p_theta."""
+    real, fake = _tabulate(loss.real, 0.0), _tabulate(loss.fake, 0.0)
+    if not (np.all(np.isfinite(real)) and np.all(np.isfinite(fake))):
+        raise ValueError(f"loss: {loss.name} is not finite with two derivatives at v = 0; give a smooth loss.")
+    if not (real[1] > 0 and np.isclose(real[1], -fake[1], rtol=1e-8) and real[2] + fake[2] < 0):
+        raise ValueError(
+            f"loss: {loss.name} has real'(0) = {real[1]:.4g}, fake'(0) = {fake[1]:.4g} and summed curvature "
+            f"{real[2] + fake[2]:.4g}; a loss must have real'(0) = -fake'(0) > 0 and negative curvature at 0, so "
+            "that v = 0 is the discriminator's optimum when the two laws are equal."
+        )
+
+
+def _log_real(v):
+    return log_sigmoid(v)
+
+
+def _log_ns_generator(v):
+    return -log_sigmoid(v)
+
+
+def _hellinger_real(v):
+    return -jnp.exp(-v / 2)
+
+
+def _root_real(v):
+    return jnp.exp(0.5 * log_sigmoid(2 * v))
+
+
+def _root_ns_generator(v):
+    return -_root_real(v)
+
+
+def _least_squares_real(v):
+    return -(sigmoid(-v) ** 2)
+
+
+def _kl_generator(v):
+    return -v
+
+
+log = Loss(_log_real, name="log", concave=True)
+log_ns = Loss(_log_real, generator=_log_ns_generator, name="log_ns", concave=True)
+hellinger = Loss(_hellinger_real, name="hellinger", concave=True)
+root = Loss(_root_real, name="root", concave=False)
+root_ns = Loss(_root_real, generator=_root_ns_generator, name="root_ns", concave=False)
+least_squares = Loss(_least_squares_real, name="least_squares", concave=False)
+kl = Loss(_log_real, generator=_kl_generator, name="kl", concave=True)
+
+_CATALOGUE = {loss.name: loss for loss in (log, log_ns, hellinger, root, root_ns, least_squares, kl)}
+
+
+def names() -> tuple[str, ...]:
+    """List the names that ``get`` knows."""
+    return tuple(_CATALOGUE)
+
+
+def get(loss: str | Loss) -> Loss:
+    """Return the loss of a name; a ``Loss`` passes through.
+
+    ==================  =============================  ====================================================
+    name                real(v)                        what it induces between P and P_theta
+    ==================  =============================  ====================================================
+    ``log``             log expit(v)                   twice the Jensen-Shannon divergence
+    ``hellinger``       -exp(-v/2)                     squared Hellinger distance; *unbounded* weights
+    ``root``            sqrt(expit(2v))                integral of sqrt(p^2 + q^2), less sqrt 2; bounded
+    ``least_squares``   -(1 - expit(v))^2              a quarter of integral (p-q)^2/(p+q); bounded
+    ``log_ns``          as ``log``                     generator minimises -log expit(v) (non-saturating)
+    ``root_ns``         as ``root``                    generator minimises -sqrt(expit(2v))
+    ``kl``              as ``log``                     generator minimises -v: KL(P_theta || P)
+    ==================  =============================  ====================================================
+
+    Raises
+    ------
+    ValueError
+        For a name that is not in the table.
+    TypeError
+        For anything that is neither a string nor a ``Loss``.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if not isinstance(loss, str):
+        raise TypeError(f"loss: got {type(loss).__name__}; give a name or an hg.Loss.")
+    if loss not in _CATALOGUE:
+        raise ValueError(f"loss: {loss!r} is not known; give one of {', '.join(_CATALOGUE)}, or an hg.Loss.")
+    return _CATALOGUE[loss]

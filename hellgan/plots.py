@@ -1,0 +1,110 @@
+"""Figures: arrays and Axes in, Axes out. The only module that imports matplotlib, and only when it draws."""
+
+import numpy as np
+
+# Okabe and Ito's colours, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
+
+
+def new_axes(width: float = 7.0, height: float = 4.3):
+    """Open a figure of one Axes."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install 'hellgan[plot]'.") from error
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def save(ax, path) -> None:
+    """Write the figure of an Axes to a file, by its suffix."""
+    ax.figure.savefig(path, dpi=150)
+
+
+def view(x: np.ndarray) -> tuple[float, float]:
+    """Range that shows all of a sample, with a margin."""
+    low, high = float(np.min(x)), float(np.max(x))
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
+    """Draw a one-dimensional fit.
+
+    Parameters
+    ----------
+    x : (n,) array
+        Data.
+    grid, prob_real : (k,) arrays
+        Where the discriminator is evaluated, and its probability "real".
+    density : (k,) array or None
+        Fitted density; a histogram of ``simulated`` stands in for it.
+    simulated : (m,) array
+    flagged : (r,) int array
+        Positions of flagged observations.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Of the densities; the probability has its own axis on the right.
+    """
+    ax = new_axes() if ax is None else ax
+    edges = _edges(x, grid)
+    ax.hist(x, edges, density=True, color=GREY, alpha=0.45, label="data")
+    if density is None:
+        inside = simulated[(simulated >= edges[0]) & (simulated <= edges[-1])]
+        share = len(inside) / len(simulated)
+        weights = np.full(len(inside), share / max(len(inside), 1) / (edges[1] - edges[0]))
+        ax.hist(inside, edges, weights=weights, histtype="step", color=BLUE, linewidth=1.8, label="fitted generator")
+    else:
+        ax.plot(grid, density, color=BLUE, linewidth=2, label="fitted density")
+    right = ax.twinx()
+    right.plot(grid, prob_real, color=ORANGE, linewidth=1.6, linestyle="--", label="discriminator: P(real)")
+    right.set_ylim(0, 1.05)
+    right.set_ylabel("P(real)")
+    if len(flagged):
+        right.plot(x[flagged], np.full(len(flagged), 0.03), "v", color=RED, markersize=8, label="flagged", clip_on=False)
+    ax.plot(x, np.zeros_like(x), "|", color="black", markersize=10, alpha=0.4)
+    ax.set_xlim(grid[0], grid[-1])
+    ax.set_xlabel("x")
+    ax.set_ylabel("density")
+    handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
+    labels = [*ax.get_legend_handles_labels()[1], *right.get_legend_handles_labels()[1]]
+    right.legend(handles, labels, loc="best", framealpha=0.9)
+    return ax
+
+
+def _edges(x, grid):
+    """Histogram edges after Freedman and Diaconis, between 10 and 120 bins over the range shown."""
+    width = 2 * np.subtract(*np.quantile(x, [0.75, 0.25])) / len(x) ** (1 / 3)
+    span = grid[-1] - grid[0]
+    bins = int(np.clip(span / width if width > 0 else 30, 10, 120))
+    return np.linspace(grid[0], grid[-1], bins + 1)
+
+
+def scatter_fit(x, simulated, flagged, names, ax=None):
+    """Draw the first two coordinates of a fit: data over draws from the generator, flagged points marked.
+
+    Parameters
+    ----------
+    x, simulated : (n, d) and (m, d) arrays
+    flagged : (r,) int array
+    names : sequence of str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes(6.0, 5.0) if ax is None else ax
+    ax.plot(simulated[:, 0], simulated[:, 1], ".", color=BLUE, alpha=0.15, markersize=3, label="fitted generator")
+    ax.plot(x[:, 0], x[:, 1], "o", color="black", markersize=4, label="data")
+    if len(flagged):
+        ax.plot(x[flagged, 0], x[flagged, 1], "o", mfc="none", mec=RED, markersize=11, mew=1.8, label="flagged")
+    lows, highs = zip(*(view(np.concatenate([x[:, k], simulated[:, k]])) for k in (0, 1)), strict=True)
+    ax.set_xlim(lows[0], highs[0])
+    ax.set_ylim(lows[1], highs[1])
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
+    ax.legend(loc="best", framealpha=0.9)
+    return ax

@@ -1,0 +1,505 @@
+"""``GANResults``: what a fit says, in the terms of statsmodels and pandas."""
+
+import functools
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy import special
+from statsmodels.base.model import LikelihoodModelResults
+from statsmodels.iolib.summary import Summary
+from statsmodels.iolib.table import SimpleTable
+
+from hellgan import discriminators, generators, inference, latents, objective, plots, storage
+from hellgan.inference import OveridentificationTest, Sandwich
+from hellgan.solver import SaddlePoint
+
+if TYPE_CHECKING:
+    from hellgan.gan import GAN
+
+OUTLIER = 0.95  # an observation that the discriminator holds for real with more than this probability is flagged
+
+
+class GANResults(LikelihoodModelResults):
+    """A fitted parametric GAN; made by ``GAN.fit``.
+
+    Estimates, standard errors and covariances are of the natural parameters themselves (already divided by n),
+    with pandas labels. Intervals are computed on the real line behind each parameter and mapped back.
+
+    Attributes
+    ----------
+    model : GAN
+    params : Series
+        Generator parameters, natural scale.
+    saddle : SaddlePoint
+        The solver's answer, with its certificate.
+    converged : bool
+        Whether the solution is a certified saddle point (non-zero-sum loss: locally stable) of which the joint
+        law could be computed.
+    trouble : str
+        Why not; empty where it converged.
+    sandwich : Sandwich or None
+        Joint law on the unconstrained scale.
+    nobs, n_simulated : int
+    """
+
+    def __init__(self, model: "GAN", saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
+        self.model = model
+        self.saddle = saddle
+        self.sandwich = sandwich
+        self.trouble = trouble
+        self.generator = model.generator
+        self.nobs, self.n_simulated = model.nobs, model.n_simulated
+        self.df_resid = np.inf
+        self.cov_type = "sandwich"
+        self._slope = np.asarray(slope)
+        names = self.generator.names
+        self.params = pd.Series(np.array(natural), index=names, name="coef")
+        p = self.generator.size
+        cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
+        self.normalized_cov_params = self._slope @ cov @ self._slope.T  # the delta method
+        self.scale = 1.0
+        self._use_t = False
+
+    @functools.cached_property
+    def _plain(self) -> LikelihoodModelResults:
+        """The same numbers without labels: what statsmodels' own tests compute with."""
+        labels = SimpleNamespace(data=SimpleNamespace(cov_names=list(self.params.index), xnames=list(self.params.index)))
+        plain = LikelihoodModelResults(labels, self.params.to_numpy(), self.normalized_cov_params)
+        plain.df_resid = np.inf
+        return plain
+
+    def __repr__(self):
+        state = "" if self.converged else ", NOT CONVERGED"
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.params.items())
+        return f"<GANResults of {self.model!r}: {values}{state}>"
+
+    @property
+    def converged(self) -> bool:
+        return self.saddle.is_saddle and not self.trouble
+
+    # Estimates and their errors.
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of ``params``."""
+        variances = np.diag(self.normalized_cov_params)
+        return pd.Series(np.sqrt(variances), index=self.params.index, name="std err")
+
+    @property
+    def _tested(self) -> np.ndarray:
+        """Whether 0 lies inside the parameter's space, so that testing it means something."""
+        return np.array([space.lower < 0 < space.upper for space in self.generator.element_spaces])
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates over their standard errors; NaN where the parameter cannot be 0."""
+        return (self.params / self.bse).where(self._tested).rename("z")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided normal p-values of ``tvalues``."""
+        return pd.Series(2 * special.ndtr(-np.abs(self.tvalues.to_numpy())), self.params.index, name="P>|z|")
+
+    def cov_params(self, r_matrix=None, column=None, scale=None, cov_p=None, other=None):
+        """Covariance of ``params`` as a DataFrame; or of linear combinations, as in statsmodels."""
+        if all(a is None for a in (r_matrix, column, scale, cov_p, other)):
+            return pd.DataFrame(self.normalized_cov_params, self.params.index, self.params.index)
+        return self._plain.cov_params(r_matrix, column, scale, cov_p, other)
+
+    def conf_int(self, alpha: float = 0.05, cols=None) -> pd.DataFrame:
+        """Compute Wald intervals of level 1 - alpha, which never leave the parameter's space.
+
+        Parameters
+        ----------
+        alpha : float
+            One minus the level.
+        cols : sequence of str or int, optional
+            Which parameters; all unless given.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``lower`` and ``upper``.
+        """
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
+        half = float(special.ndtri(1 - alpha / 2))
+        rows = inference.intervals(self.generator, self.params.to_numpy(), self.bse.to_numpy(), half)
+        frame = pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"])
+        if cols is None:
+            return frame
+        return frame.loc[[self.params.index[c] if isinstance(c, (int, np.integer)) else c for c in cols]]
+
+    def t_test(self, r_matrix, cov_p=None, use_t=None):
+        """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""
+        return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
+
+    def f_test(self, r_matrix, cov_p=None, invcov=None):
+        """Wald test in its F form, with infinite denominator degrees of freedom."""
+        return self._plain.f_test(r_matrix, cov_p=cov_p, invcov=invcov)
+
+    def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
+        """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
+        return self._plain.wald_test(
+            r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
+        )
+
+    # The joint law of generator and discriminator.
+
+    @property
+    def joint_params(self) -> pd.Series:
+        """Natural generator parameters, then alpha_0 (intercept) to alpha_q."""
+        alpha = self.saddle.alpha
+        return pd.concat([self.params, pd.Series(alpha, [f"alpha_{k}" for k in range(len(alpha))])]).rename("coef")
+
+    def joint_cov(self) -> pd.DataFrame:
+        """Covariance of ``joint_params``: (2), by the delta method for the generator's natural parameters.
+
+        Raises
+        ------
+        ValueError
+            For a discriminator with a hidden layer, which has no joint law, and for a fit that did not converge.
+        """
+        p = self.generator.size
+        block = np.zeros((len(self.joint_params), p + len(self.saddle.alpha)))
+        block[: len(self.params), :p] = self._slope
+        block[len(self.params) :, p:] = np.eye(len(self.saddle.alpha))
+        return self._labelled(block @ self._joint.cov @ block.T, list(self.joint_params.index))
+
+    @property
+    def _joint(self) -> Sandwich:
+        if not self.model.basis.is_linear:
+            inference.require_basis(self.model.game())
+        if self.sandwich is None:
+            raise ValueError(f"joint covariance: the fit has none, since {self.trouble}.")
+        return self.sandwich
+
+    @property
+    def _score_names(self) -> list[str]:
+        return self.generator.free_names + [f"alpha_{k}" for k in range(len(self.saddle.alpha))]
+
+    @staticmethod
+    def _labelled(matrix, names):
+        return pd.DataFrame(matrix, index=names, columns=names)
+
+    def bread(self) -> pd.DataFrame:
+        """A: minus the mean derivative of the scores in (theta, alpha), unconstrained scale; *not* inverted."""
+        return self._labelled(self._joint.bread, self._score_names)
+
+    def meat(self) -> pd.DataFrame:
+        """B: covariance of sqrt(n) times the mean score, real and simulated parts together."""
+        return self._labelled(self._joint.meat, self._score_names)
+
+    def estfun(self) -> pd.DataFrame:
+        """Scores of the real observations in (theta, alpha): (n, p + q + 1), unweighted and not centred."""
+        game = self.model.game()
+        with jax.enable_x64(True):
+            real = np.asarray(_scores(game, self.saddle.theta, self.saddle.alpha).real)
+        return pd.DataFrame(real[: self.nobs], columns=self._score_names)
+
+    def overidentification_test(self, robust: bool = False) -> OveridentificationTest:
+        """Test whether the generator fits, by the value of the game: (4).
+
+        Parameters
+        ----------
+        robust : bool
+            The null of the plain form is that the model is right; that of the robust one is only that it matches
+            the features' means.
+
+        Returns
+        -------
+        OveridentificationTest
+            With ``statistic``, ``df`` and ``pvalue``.
+        """
+        inference.require_basis(self.model.game())
+        with jax.enable_x64(True):
+            return inference.overidentification(
+                self.model.game(), self.saddle.theta, self.saddle.alpha, self.model.scrambles(), robust
+            )
+
+    # What the two players make of data.
+
+    def sample(self, size: int, seed: int = 0) -> np.ndarray:
+        """Simulate observations from the fitted generator: (size,) or (size, d)."""
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"size: got {size!r}; give a positive number of observations.")
+        g = self.generator
+        z = latents.draw("iid", g.law, int(size), g.latent_dim, seed)[0]
+        with jax.enable_x64(True):
+            return np.asarray(_simulate(g, self.saddle.theta, z[:, 0] if g.latent_dim == 1 else z))
+
+    def log_ratio(self, x) -> np.ndarray:
+        """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
+        x = np.asarray(x, np.float64)
+        d = self.generator.dim
+        if x.ndim != (1 if d == 1 else 2) or (d > 1 and x.shape[1] != d):
+            raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
+        with jax.enable_x64(True):
+            return np.asarray(_log_ratios(self.model.basis, self.saddle.alpha, x))
+
+    def prob_real(self, x) -> np.ndarray:
+        """The probability that a point is real rather than simulated, by the discriminator: expit of ``log_ratio``."""
+        return special.expit(self.log_ratio(x))
+
+    def outlier_scores(self, x=None) -> np.ndarray:
+        """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
+
+        It is ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for the
+        observation; above .95 (see ``outliers``) it all but does not.
+        """
+        return self.prob_real(self.model.x if x is None else x)
+
+    def outliers(self) -> np.ndarray:
+        """Positions of the observations that the fitted generator does not account for, most extreme first."""
+        scores = self.outlier_scores()
+        flagged = np.flatnonzero(scores > OUTLIER)
+        return flagged[np.argsort(-scores[flagged], kind="stable")]
+
+    # Reports.
+
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Put the estimates in a frame with one row a parameter."""
+        interval = self.conf_int(alpha)
+        return pd.DataFrame(
+            {
+                "term": self.params.index,
+                "estimate": self.params.to_numpy(),
+                "std_error": self.bse.to_numpy(),
+                "statistic": self.tvalues.to_numpy(),
+                "p_value": self.pvalues.to_numpy(),
+                "conf_low": interval["lower"].to_numpy(),
+                "conf_high": interval["upper"].to_numpy(),
+            }
+        )
+
+    def _facts(self) -> list[tuple[str, str]]:
+        saddle, model = self.saddle, self.model
+        loss = model.loss
+        kind = "scrambled Sobol" if model.latent == "sobol" else "independent"
+        excess = saddle.value - loss.value_at_equality
+        facts = [
+            ("Generator:", self.generator.name),
+            ("Discriminator:", _describe(model.discriminator, model.basis)),
+            ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
+            ("Cov. type:", self.cov_type if self.sandwich else "none"),
+            ("Observations n:", f"{self.nobs}" + ("" if model.weights is None else " (weighted)")),
+            ("Simulated m:", f"{self.n_simulated} {kind}"),
+            ("Divergence:", f"{excess:.5f}"),
+            ("Converged:", saddle.kind if self.converged else "NO"),
+            ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
+            ("Score norm:", f"{saddle.score_norm:.1e}"),
+        ]
+        if self.sandwich is not None and loss.is_calibrated and model.basis.size - 1 > self.generator.size:
+            test = self.overidentification_test()
+            facts += [("Overid. test:", f"{test.statistic:.2f} on {test.df} df"), ("Prob(overid.):", f"{test.pvalue:.3f}")]
+        return facts
+
+    def summary(self, alpha: float = 0.05) -> Summary:
+        """Lay the fit out as a statsmodels summary."""
+        facts = self._facts()
+        left, right = facts[0::2], facts[1::2] + [("", "")] * (len(facts) % 2)
+        top = [[a, b, c, d] for (a, b), (c, d) in zip(left, right, strict=True)]
+        table = SimpleTable(top, title="Parametric GAN", txt_fmt=_top_format())
+        interval = self.conf_int(alpha)
+        rows = [
+            [_number(self.params.iloc[k]), _number(self.bse.iloc[k]), _fixed(self.tvalues.iloc[k]), _fixed(self.pvalues.iloc[k])]
+            + [_number(v) for v in interval.iloc[k]]
+            for k in range(len(self.params))
+        ]
+        header = ["coef", "std err", "z", "P>|z|", f"[{alpha / 2:g}", f"{1 - alpha / 2:g}]"]
+        summary = Summary()
+        summary.tables = [table, SimpleTable(rows, header, list(self.params.index), txt_fmt=_param_format())]
+        summary.add_extra_txt(self._notes())
+        return summary
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if not self.converged:
+            notes.append(f"Not converged: {self.trouble}.")
+        if not self.model.basis.is_linear:
+            notes.append("A discriminator with a hidden layer has no joint normal law: no standard errors are given.")
+        flagged = self.outliers()
+        if len(flagged):
+            shown = ", ".join(str(i) for i in flagged[:10]) + (", ..." if len(flagged) > 10 else "")
+            notes.append(f"{len(flagged)} observations that the generator does not account for, at positions {shown}.")
+        return notes
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()
+
+    def plot_fit(self, ax=None):
+        """Draw the data, the fitted law, the discriminator's probability and the flagged points.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's unless given.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        x, flagged = self.model.x, self.outliers()
+        simulated = self.sample(4096, seed=self.model.seed + 1)
+        if self.generator.dim > 1:
+            names = self.model.columns or [f"x{k + 1}" for k in range(self.generator.dim)]
+            return plots.scatter_fit(x, simulated, flagged, names, ax)
+        low, high = plots.view(x)
+        grid = np.linspace(low, high, 801)
+        return plots.histogram_fit(x, grid, self._density(grid), simulated, self.prob_real(grid), flagged, ax)
+
+    def _density(self, grid) -> np.ndarray | None:
+        if not self.generator.has_density:
+            return None
+        with jax.enable_x64(True):
+            return np.asarray(_density(self.generator, self.saddle.theta, grid))
+
+    # On disk.
+
+    def save(self, path: str | os.PathLike, remove_data: bool = False) -> None:
+        """Save the fit as ``.npz`` without pickle; ``hg.load`` reads it back.
+
+        The data are part of it. ``remove_data`` is refused: without them nothing could be computed any more.
+        """
+        if remove_data:
+            raise ValueError("remove_data: a saved fit holds its data; without them it could not be used.")
+        model, arrays = self.model, {"x": self.model.x, "natural": self.params.to_numpy(), "slope": self._slope}
+        if model.weights is not None:
+            arrays["weights"] = model.weights
+        facts = {
+            "generator": generators.recipe(model.generator),
+            "discriminator": discriminators.recipe(model.discriminator),
+            "loss": model.loss.name if model.loss.is_named else None,
+            "columns": model.columns,
+            "latent": model.latent,
+            "n_simulated": model.n_simulated,
+            "seed": model.seed,
+            "trouble": self.trouble,
+            "saddle": {},
+            "sandwich": None if self.sandwich is None else {},
+        }
+        for part in ("saddle", "sandwich"):
+            record = getattr(self, part)
+            for name, value in vars(record).items() if record is not None else ():
+                if isinstance(value, np.ndarray):
+                    arrays[f"{part}.{name}"] = value
+                else:
+                    facts[part][name] = value
+        storage.write(path, arrays, facts)
+
+    @staticmethod
+    def restore(model: "GAN", arrays: dict, facts: dict) -> "GANResults":
+        """Rebuild a fit from what ``save`` wrote and its model."""
+
+        def record(cls, part):
+            fields = {n.split(".", 1)[1]: a for n, a in arrays.items() if n.startswith(part + ".")}
+            return cls(**fields, **facts[part])
+
+        sandwich = None if facts["sandwich"] is None else record(Sandwich, "sandwich")
+        return GANResults(
+            model, record(SaddlePoint, "saddle"), sandwich, arrays["natural"], arrays["slope"], facts["trouble"]
+        )
+
+    # What statsmodels' results have and a GAN's have not.
+
+    @classmethod
+    def load(cls, fname):
+        """Point to ``hg.load``: statsmodels' own ``load`` unpickles, which runs code."""
+        raise ValueError("load: use hellgan.load(path), which reads what save wrote and runs no code.")
+
+    @property
+    def llf(self):
+        raise AttributeError("llf: a GAN has no likelihood; saddle.value is the value of its objective.")
+
+    def predict(self, exog=None, transform=True, *args, **kwargs):
+        """Refuse: there is nothing to predict from."""
+        raise ValueError("predict: the model has no covariates; use sample(size) for draws from the fitted generator.")
+
+    def remove_data(self):
+        """Refuse: the data are needed for scores, tests and plots."""
+        raise ValueError("remove_data: the fit needs its data for scores, tests and plots.")
+
+    def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
+        """Refuse: the parameters are no levels of a factor."""
+        raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
+
+    def wald_test_terms(self, skip_single=False, extra_constraints=None, combine_terms=None, scalar=True):
+        """Refuse: there is no formula."""
+        raise ValueError("wald_test_terms: the model has no formula; use wald_test with the parameters' names.")
+
+
+_scores = jax.jit(objective.scores)
+
+
+@jax.jit
+def _simulate(generator, theta, z):
+    return jax.vmap(lambda draw: generator(theta, draw))(z)
+
+
+@jax.jit
+def _log_ratios(basis, alpha, x):
+    return jax.vmap(lambda row: basis.log_ratio(alpha, row))(x)
+
+
+@jax.jit
+def _density(generator, theta, grid):
+    natural = generator.natural(theta)
+    return jax.numpy.exp(jax.vmap(lambda point: generator.log_density(point, **natural))(grid))
+
+
+def compare(fits: dict[str, GANResults]) -> pd.DataFrame:
+    """Put several fits side by side.
+
+    Parameters
+    ----------
+    fits : dict of str to GANResults
+
+    Returns
+    -------
+    DataFrame
+        One column a fit; for each parameter its estimate and, in the row below, its standard error; then loss,
+        sizes, divergence, overidentification p-value and whether the fit converged.
+    """
+    if not isinstance(fits, dict) or not all(isinstance(fit, GANResults) for fit in fits.values()) or not fits:
+        raise TypeError("compare: give a dict of names and fits, as in compare({'root': result}).")
+    return pd.DataFrame({name: _column(fit) for name, fit in fits.items()})
+
+
+def _column(fit: GANResults) -> pd.Series:
+    rows = {}
+    for name in fit.params.index:
+        rows[(name, "coef")], rows[(name, "std err")] = fit.params[name], fit.bse[name]
+    tested = fit.sandwich is not None and fit.model.loss.is_calibrated and fit.model.basis.size - 1 > fit.generator.size
+    rows[("fit", "loss")] = fit.model.loss.name
+    rows[("fit", "n")], rows[("fit", "m")] = fit.nobs, fit.n_simulated
+    rows[("fit", "divergence")] = fit.saddle.value - fit.model.loss.value_at_equality
+    rows[("fit", "overid. p-value")] = fit.overidentification_test().pvalue if tested else np.nan
+    rows[("fit", "outliers")] = len(fit.outliers())
+    rows[("fit", "converged")] = fit.converged
+    return pd.Series(rows)
+
+
+def _describe(discriminator, basis) -> str:
+    return f"{type(discriminator).__name__}, {basis.size - 1 if basis.is_linear else basis.size} " + (
+        "features" if basis.is_linear else "weights"
+    )
+
+
+def _number(value: float) -> str:
+    return "nan" if np.isnan(value) else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
+
+
+def _fixed(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}"
+
+
+def _top_format() -> dict:
+    return {"data_fmts": ["%s", "%s", "%s", "%s"], "data_aligns": "lrlr", "colsep": "   ", "table_dec_above": "=", "table_dec_below": ""}
+
+
+def _param_format() -> dict:
+    return {"data_fmts": ["%s"] * 6, "data_aligns": "r" * 6, "colsep": "   ", "table_dec_above": "=", "table_dec_below": "="}

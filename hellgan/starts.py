@@ -1,0 +1,135 @@
+"""Where a search begins, for generators that bring no starting values of their own.
+
+Candidates fill a scrambled Sobol box in the unconstrained parameters, laid around the data's robust location and
+scale; the best are those whose simulated quantiles match the data's, refined by a few damped Gauss-Newton steps.
+What the solver then makes of them is scored by the objective itself.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hellgan import latents
+from hellgan.generators import Generator, quantile, robust_scale
+from hellgan.objective import Game, simulate
+
+_CANDIDATES, _KEPT, _POINTS, _STEPS = 1024, 12, 256, 20
+_LEVELS = np.linspace(0.1, 0.9, 9)
+
+
+def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
+    """Find parameters whose simulated quantiles match the data's.
+
+    Parameters
+    ----------
+    generator : Generator
+    x : (n,) or (n, d) array
+    weights : (n,) array
+        Sum to 1.
+    seed : int
+
+    Returns
+    -------
+    (k, p) array
+        Starting values on the unconstrained scale, best match first.
+
+    Raises
+    ------
+    ValueError
+        When no candidate gives finite observations.
+    """
+    columns = x[:, None] if x.ndim == 1 else x
+    center = np.array([quantile(c, 0.5, weights) for c in columns.T])
+    scale = np.array([robust_scale(c, weights) for c in columns.T])
+    standard = (columns - center) / scale
+    d = columns.shape[1]
+    pairs = [np.eye(d)[i] + sign * np.eye(d)[j] for i, j in itertools.combinations(range(d), 2) for sign in (1, -1)]
+    directions = np.array([*np.eye(d), *pairs])
+    targets = np.array([quantile(standard @ u, _LEVELS, weights) for u in directions])
+    box = _box(generator, float(np.median(center)), float(np.median(scale)), seed)
+    z = latents.draw("sobol", generator.law, _POINTS, generator.latent_dim, seed)[0]
+    z = z[:, 0] if generator.latent_dim == 1 else z
+    thetas, distances = jax.device_get(_match(generator, box, z, center, scale, directions, targets))
+    kept = np.isfinite(distances) & np.all(np.isfinite(thetas), axis=1)
+    if not np.any(kept):
+        raise ValueError(
+            f"generator: {generator.name} gives no finite observations anywhere near the data; give starting values, "
+            "as in fit(start={...}), or a start= in its constraints."
+        )
+    return thetas[kept][np.argsort(distances[kept])]
+
+
+def nearby(game: Game, theta: np.ndarray, count: int) -> np.ndarray:
+    """Scatter starting values around one: each parameter moves the simulated sample by about its own spread."""
+    reach = np.asarray(reaches(game, theta))
+    draws = latents.draw("sobol", latents.normal, 2 ** (count - 1).bit_length(), len(theta), 1)[0, :count]
+    return theta + draws * reach
+
+
+@jax.jit
+def reaches(game: Game, theta: jax.Array) -> jax.Array:
+    """Change of each unconstrained parameter that moves the simulated sample by its interquartile range: (p,)."""
+    x = simulate(game, theta).reshape(game.z.shape[0], -1)
+    tangents = jax.jacfwd(lambda t: simulate(game, t).reshape(game.z.shape[0], -1))(theta)
+    spread = jnp.subtract(*jnp.quantile(x, jnp.array([0.75, 0.25], x.dtype), axis=0))
+    moved = jnp.max(jnp.median(jnp.abs(tangents), axis=0) / spread[:, None], axis=0)
+    return jnp.where(jnp.isfinite(moved) & (moved > 0), jnp.minimum(1 / moved, 1e6 * (1 + jnp.abs(theta))), 1.0)
+
+
+def _box(generator: Generator, center: float, scale: float, seed: int) -> np.ndarray:
+    """Candidates (count, p): half of the real parameters' values near the data, half near 0; log scales likewise."""
+    p = generator.size
+    points = latents.draw("sobol", latents.uniform, _CANDIDATES, 2 * p, seed)[0]
+    normal, coin = latents.normal.quantile(points[:, :p]), points[:, p:] < 0.5
+    columns, at = [], 0
+    for space in generator.parameters.values():
+        for k in range(space.size):
+            draw, heads = normal[:, at], coin[:, at]
+            if space.start is not None:
+                begin = space.to_free(np.broadcast_to(np.asarray(space.start), space.shape))[k]
+                columns.append(begin + draw * np.where(heads, 0.2, 1.0) * (1 + abs(begin) * (space.kind == "real")))
+            elif space.kind == "real":
+                columns.append(np.where(heads, center + 2 * scale * draw, 2 * draw))
+            elif space.kind == "positive":
+                columns.append(np.where(heads, np.log(scale) + 0.7 * draw, 1.2 * draw))
+            else:
+                columns.append(1.5 * draw)
+            at += 1
+    return np.stack(columns, axis=1)
+
+
+@jax.jit
+def _match(generator, box, z, center, scale, directions, targets):
+    """Score all candidates, refine the best; returns (k, p) and their distances (k,)."""
+    ranks = np.round(_LEVELS * (_POINTS - 1)).astype(int)
+
+    def residual(theta):
+        x = jax.vmap(lambda draw: jnp.atleast_1d(generator(theta, draw)))(z)
+        sorted_projections = jnp.sort(((x - center[None]) / scale[None]) @ directions.T, axis=0)
+        return (sorted_projections[ranks].T - targets).ravel()
+
+    def distance(theta):
+        r = residual(theta)
+        return jnp.sum(jnp.where(jnp.isfinite(r), r**2 / (1 + r**2), 10.0))  # bounded: a contaminated tail counts once
+
+    def refine(theta):
+        def step(state, _):
+            theta, damping = state
+            r = residual(theta)
+            slope = jax.jacfwd(residual)(theta)
+            weighted = slope / (1 + r[:, None] ** 2) ** 2
+            normal = weighted.T @ slope
+            normal = normal + damping * jnp.diag(jnp.diag(normal)) + 1e-12 * jnp.eye(theta.shape[0], dtype=theta.dtype)
+            trial = theta - jnp.linalg.solve(normal, weighted.T @ r)
+            better = distance(trial) < distance(theta)
+            return (jnp.where(better, trial, theta), jnp.where(better, damping / 5, damping * 8)), None
+
+        (theta, _), _ = lax.scan(step, (theta, jnp.asarray(0.1, theta.dtype)), length=_STEPS)
+        return theta, distance(theta)
+
+    scores = lax.map(distance, box, batch_size=16)
+    scores = jnp.where(jnp.isfinite(scores), scores, jnp.inf)
+    return lax.map(refine, box[jnp.argsort(scores)[:_KEPT]])
