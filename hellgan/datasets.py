@@ -56,6 +56,12 @@ def names() -> tuple[str, ...]:
     return tuple(summary.name for summary in _CATALOGUE)
 
 
+def csv_text(name: str) -> str:
+    """Read a bundled set as CSV text with a header row."""
+    with _open(name) as file:
+        return file.read()
+
+
 def load_newcomb() -> Float64[np.ndarray, "66"]:
     """Load Newcomb's third series of passage times of light.
 

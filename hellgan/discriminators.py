@@ -153,12 +153,21 @@ def _count(name, value, least=1):
 
 
 def _penalty(value):
-    if not (isinstance(value, (int, float)) and 0 <= value < np.inf):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < np.inf:
         raise ValueError(f"ridge: got {value!r}; give a non-negative number.")
     return float(value)
 
 
-def _ridge(penalty, q):
+def _ridge(penalty, q, weights=None, least=0.0):
+    """Penalties of q + 1 coefficients; None stands for 1/(2 n^2), at least ``least``.
+
+    So small a ridge is o(1/n), nothing beside the statistical error; but in a small sample it keeps the maximum in
+    alpha of a loss that is not concave from running off to where data and simulations are separated.
+    """
+    if penalty is None:
+        penalty = max(least, 0.5 * float(np.sum(weights**2)) ** 2)
     return np.concatenate([[0.0], np.full(q, penalty)])
 
 
@@ -201,14 +210,15 @@ class Sigmoids(Discriminator):
     ----------
     k : int
         Knots a direction.
-    ridge : float
-        Quadratic penalty on all coefficients but the intercept.
+    ridge : float, optional
+        Quadratic penalty on all coefficients but the intercept; 1/(2 n^2) unless given, but at least 1e-6 (one
+        dimension) or 1e-4 (several).
     """
 
     k: int = eqx.field(static=True)
-    ridge: float = eqx.field(static=True)
+    ridge: float | None = eqx.field(static=True)
 
-    def __init__(self, k: int = 16, ridge: float = 1e-6):
+    def __init__(self, k: int = 16, ridge: float | None = None):
         self.k, self.ridge = _count("k", k, 2), _penalty(ridge)
 
     def place(self, x, weights, seed):
@@ -224,7 +234,7 @@ class Sigmoids(Discriminator):
             np.repeat(directions, self.k, axis=0),
             np.concatenate(knots),
             np.concatenate(widths),
-            _ridge(self.ridge, q),
+            _ridge(self.ridge, q, weights, 1e-6 if len(directions) == 1 else 1e-4),
         )
 
 
@@ -244,9 +254,9 @@ class GaussianBumps(Discriminator):
     """Gaussian bumps centred at quantiles of the data (one dimension) or at spread observations (several)."""
 
     k: int = eqx.field(static=True)
-    ridge: float = eqx.field(static=True)
+    ridge: float | None = eqx.field(static=True)
 
-    def __init__(self, k: int = 8, ridge: float = 1e-4):
+    def __init__(self, k: int = 8, ridge: float | None = None):
         self.k, self.ridge = _count("k", k, 2), _penalty(ridge)
 
     def place(self, x, weights, seed):
@@ -260,7 +270,7 @@ class GaussianBumps(Discriminator):
             centers = _spread(t, weights, self.k)
             gaps = np.linalg.norm(centers[:, None] - centers[None], axis=2) + np.diag(np.full(self.k, np.inf))
             widths = np.maximum(np.min(gaps, axis=1), 0.1)
-        return Bumps(center, scale, centers, widths, _ridge(self.ridge, self.k))
+        return Bumps(center, scale, centers, widths, _ridge(self.ridge, self.k, weights, 1e-4))
 
 
 def _spread(t, weights, k):
@@ -366,7 +376,7 @@ class MLP(Discriminator):
 
 def default(d: int) -> Discriminator:
     """Choose the default: 16 sigmoids in one dimension, fewer a direction in several."""
-    return Sigmoids(16, 1e-6) if d == 1 else Sigmoids(max(2, 6 - d), 1e-4)
+    return Sigmoids(16) if d == 1 else Sigmoids(max(2, 6 - d))
 
 
 _CATALOGUE = {c.__name__: c for c in (Polynomial, Sigmoids, GaussianBumps, RandomFeatures, MLP)}

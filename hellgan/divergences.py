@@ -53,7 +53,7 @@ _TAILS = 10.0 ** -np.array([16, 13, 10, 8, 6, 5, 4, 3, 2, 1])
 _LEVELS = np.concatenate([_TAILS, [0.25, 0.5, 0.75], 1 - _TAILS[::-1]])
 
 
-def density(law, *, support: tuple[float, float] | None = None, points=None) -> Density:
+def density(law, *, support=None, points=None) -> Density:
     """Turn a description of a one-dimensional law into a ``Density``.
 
     Parameters
@@ -128,7 +128,12 @@ def _density(law, name, support=None, points=None) -> Density:
         )
     if isinstance(law, Density):
         return law
-    if isinstance(law, tuple) and len(law) == 2 and isinstance(law[0], Generator) and isinstance(law[1], dict):
+    if (
+        isinstance(law, tuple)
+        and len(law) == 2
+        and isinstance(law[0], Generator)
+        and isinstance(law[1], dict)
+    ):
         _check_family(law[0], name)
         return _of_generator(law[0], law[0].theta(**law[1]))
     if _is_distribution(law):
@@ -309,7 +314,7 @@ def divergence_function(loss: str | Loss) -> Callable[[np.ndarray], np.ndarray]:
         if not np.all(r >= 0):
             raise ValueError("r: a ratio of densities is nonnegative.")
         with np.errstate(divide="ignore"):
-            return (np.maximum(r, 1.0) * _kernel_values(loss, np.log(r)))[()]
+            return (np.maximum(r, 1.0) * _kernel_values(loss, np.asarray(np.log(r))))[()]
 
     return f
 
@@ -408,7 +413,7 @@ def _fejer(n: int):
 _NODES, _FINE = _fejer(24)
 _COARSE = _fejer(12)[1]
 _TOLERANCE = 1e-14  # of one panel, relative to a total of 1 or more
-_ROUNDS = 50
+_ROUNDS = 120  # a pole x^(-1/2) needs 90
 
 
 def _quadrature(integrand, *laws: Density) -> tuple[np.ndarray, np.ndarray]:
@@ -529,10 +534,11 @@ def divergence(loss: str | Loss, p, q) -> float:
 def _divergence(loss: Loss, p: Density, q: Density) -> float:
     def integrand(x):
         log_p, log_q = p.log_density(x), q.log_density(x)
-        larger = np.maximum(log_p, log_q)
-        somewhere = larger > -np.inf
-        v = np.where(somewhere, log_p, 0.0) - np.where(somewhere, log_q, 0.0)
-        return np.where(somewhere, np.exp(larger) * _kernel_values(loss, v), 0.0)
+        larger = np.exp(np.maximum(log_p, log_q))
+        nowhere = larger == 0
+        with np.errstate(invalid="ignore"):
+            v = np.where(nowhere, 0.0, log_p) - np.where(nowhere, 0.0, log_q)
+        return larger * _kernel_values(loss, v)
 
     return float(_quadrature(integrand, p, q)[1].sum())
 
@@ -720,9 +726,13 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
             f"start: the divergence of {loss.name} from {family.name} is infinite wherever it was tried; "
             "give a start where it is finite, or another loss."
         )
-    steps, converged = min((_descend(objective, s) for s in starts), key=lambda found: objective(found[0]))
+    steps = min((_simplex(objective, s, 0.2, 1e-3).x for s in starts), key=objective)
+    steps, converged = _polish(objective, steps)
     with jax.enable_x64(True):
-        natural = {name: np.asarray(value) for name, value in family.natural(centre + unit * steps).items()}
+        natural = {
+            name: np.asarray(value)
+            for name, value in family.natural(jnp.asarray(centre + unit * steps)).items()
+        }
     params = {name: value if value.ndim else float(value) for name, value in natural.items()}
     return PopulationFit(params, objective(steps), loss, family, converged)
 
@@ -746,13 +756,12 @@ def _units(family, sample):
     )
 
 
-def _descend(objective, start):
-    """Run a rough simplex search, then Newton's method by differences; where that fails, a fine simplex."""
-    rough = _simplex(objective, start, 0.2, 1e-3)
-    polished = _newton(objective, rough.x)
+def _polish(objective, start):
+    """Run Newton's method by differences; where that fails, a fine simplex search."""
+    polished = _newton(objective, start)
     if polished is not None:
         return polished, True
-    fine = _simplex(objective, rough.x, 1e-3, 1e-9)
+    fine = _simplex(objective, start, 1e-3, 1e-9)
     return fine.x, bool(fine.success)
 
 

@@ -20,7 +20,7 @@ from hellgan.solver import SaddlePoint
 if TYPE_CHECKING:
     from hellgan.gan import GAN
 
-OUTLIER = 0.95  # an observation that the discriminator holds for real with more than this probability is flagged
+OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
 
 class GANResults(LikelihoodModelResults):
@@ -249,7 +249,7 @@ class GANResults(LikelihoodModelResults):
         """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
 
         It is ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for the
-        observation; above .95 (see ``outliers``) it all but does not.
+        observation; above .75 (see ``outliers``) the data are more than three times as dense there as it would have them.
         """
         return self.prob_real(self.model.x if x is None else x)
 

@@ -24,8 +24,9 @@ from hellgan.objective import Game
 from hellgan.starts import nearby, reaches
 
 TOLERANCE = 1e-9
-MAX_OUTER = 100
+MAX_OUTER = 60
 MAX_INNER = 60
+MAX_TOTAL = 1000  # inner steps over all outer ones
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
@@ -254,9 +255,8 @@ def _search(game: Game, theta: jax.Array) -> _Descent:
         ascent = _climb(game, real, simulated, s.trial_alpha, (s.outer == 0) & (not loss.is_concave))
         here = _localise(game, s.trial, ascent, s.on_generator)
         slack = _SLACK * (1 + jnp.abs(here.merit))
-        accept = jnp.isfinite(here.score_norm) & (
-            (here.merit <= s.best.merit + slack) | (here.score_norm <= TOLERANCE)
-        )
+        better = (here.merit <= s.best.merit + slack) | (here.score_norm <= TOLERANCE)
+        accept = jnp.isfinite(here.score_norm) & better
         best = jax.tree.map(lambda new, old: jnp.where(accept, new, old), here, s.best)
         damping = jnp.where(accept, jnp.where(s.damping < 1e-2, 0.0, s.damping / 10), 10 * s.damping + 0.3)
         if not loss.is_zero_sum:
@@ -282,7 +282,7 @@ def _search(game: Game, theta: jax.Array) -> _Descent:
 
     def unfinished(s: _Descent):
         settled = (s.best.score_norm <= TOLERANCE) & (s.on_generator | loss.is_zero_sum)
-        return ~settled & (s.outer < MAX_OUTER) & (s.damping < 1e8)
+        return ~settled & (s.outer < MAX_OUTER) & (s.inner < MAX_TOTAL) & (s.damping < 1e6)
 
     size = game.discriminator.size
     nothing = _Local(

@@ -1,0 +1,151 @@
+"""The command line: ``hellgan fit`` and ``hellgan datasets``."""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code, 2 for bad input with one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        sys.stderr.write(f"hellgan {options.name}: {' '.join(str(error).split())}\n")
+        return 2
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hellgan", description="Parametric GANs with confidence intervals.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    fit = commands.add_parser(
+        "fit", help="fit a family to columns of a CSV file", description="Fit a family to columns of a CSV file."
+    )
+    fit.set_defaults(command=_fit, name="fit")
+    fit.add_argument("file", metavar="FILE", help="CSV file with a header row; - for standard input")
+    fit.add_argument("--column", metavar="NAME[,NAME]", help="which column, or columns; the only one unless given")
+    fit.add_argument("--generator", default="normal", metavar="FAMILY", help="family (default: normal)")
+    fit.add_argument("--df", type=float, help="degrees of freedom of the family studentt")
+    fit.add_argument("--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter; repeatable")
+    fit.add_argument("--loss", default="root", help="adversarial loss (default: root)")
+    fit.add_argument("--latent", default="sobol", help="sobol or iid latent draws (default: sobol)")
+    fit.add_argument("--simulated", type=int, metavar="M", help="size of the simulated sample")
+    fit.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: 0.95)")
+    fit.add_argument("--seed", type=int, default=0, help="seed of the latent draws (default: 0)")
+    fit.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    fit.add_argument("--plot", metavar="OUT.png", help="write a figure of the fit")
+    datasets = commands.add_parser("datasets", help="list the bundled data sets")
+    datasets.set_defaults(command=_datasets, name="datasets")
+    datasets.add_argument("--csv", metavar="NAME", help="write one of them to standard output as CSV")
+    return parser
+
+
+def _fit(options) -> int:
+    from hellgan import generators
+    from hellgan.gan import GAN
+
+    if not 0 < options.level < 1:
+        raise ValueError(f"--level: got {options.level:g}; give a number between 0 and 1, such as 0.95.")
+    data = _read(options.file, options.column)
+    arguments = {} if options.df is None else {"df": options.df}
+    if options.generator.lower().replace("_", "") == "multivariatenormal":
+        arguments["d"] = 1 if data.ndim == 1 else data.shape[1]
+    try:
+        generator = generators.make(options.generator, **arguments)
+    except TypeError as error:
+        raise ValueError(f"--generator {options.generator}: {error}") from None
+    fixed = dict(_assignment(text) for text in options.fix)
+    generator = generator.fix(**fixed) if fixed else generator
+    model = GAN(
+        data, generator, loss=options.loss, latent=options.latent, n_simulated=options.simulated, seed=options.seed
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = model.fit()
+    for warning in caught:
+        if type(warning.message).__name__ == "ConvergenceWarning":
+            sys.stderr.write(f"hellgan fit: {warning.message}\n")
+    alpha = 1 - options.level
+    if options.plot:
+        from hellgan import plots
+
+        plots.save(result.plot_fit(), options.plot)
+    if options.json:
+        json.dump(_as_json(result, alpha), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.write(f"{result.summary(alpha)}\n")
+    return 0 if result.converged else 1
+
+
+def _as_json(result, alpha) -> dict:
+    rows = result.tidy(alpha).to_dict("records")
+    parameters = {row.pop("term"): {name: _plain(value) for name, value in row.items()} for row in rows}
+    return {
+        "generator": result.generator.name,
+        "loss": result.model.loss.name,
+        "n": result.nobs,
+        "m": result.n_simulated,
+        "level": 1 - alpha,
+        "converged": result.converged,
+        "trouble": result.trouble,
+        "parameters": parameters,
+        "divergence": result.saddle.value - result.model.loss.value_at_equality,
+        "outliers": [int(i) for i in result.outliers()],
+    }
+
+
+def _plain(value):
+    return None if value != value else float(value)  # noqa: PLR0124  (JSON has no NaN)
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ValueError(f"--fix: got {text!r}; give NAME=VALUE with a number.") from None
+
+
+def _read(file: str, column: str | None):
+    """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(sys.stdin if file == "-" else file)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file}: not a CSV file with a header row ({' '.join(str(error).split())}).") from None
+    known = ", ".join(map(str, frame.columns))
+    if column is None:
+        if frame.shape[1] != 1:
+            raise ValueError(f"--column: {file} has the columns {known}; name one, or several with commas.")
+        names = list(frame.columns)
+    elif column in frame.columns:
+        names = [column]
+    else:
+        names = [name.strip() for name in column.split(",")]
+    for name in names:
+        if name not in frame.columns:
+            raise ValueError(f"--column: {file} has no column {name!r}; it has {known}.")
+    return frame[names[0]] if len(names) == 1 else frame[names]
+
+
+def _datasets(options) -> int:
+    from hellgan import datasets
+
+    if options.csv is None:
+        for row in datasets.summaries():
+            sys.stdout.write(f"{row.name:<12} {row.n:>4}  {', '.join(row.columns)}: {row.description}\n")
+        return 0
+    if options.csv not in datasets.names():
+        raise ValueError(f"--csv: {options.csv!r} is not known; give one of {', '.join(datasets.names())}.")
+    sys.stdout.write(datasets.csv_text(options.csv))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
