@@ -100,7 +100,7 @@ def _as_json(result, alpha) -> dict:
 
 
 def _plain(value):
-    return None if value != value else float(value)  # noqa: PLR0124  (JSON has no NaN)
+    return None if value != value else float(value)
 
 
 def _assignment(text: str) -> tuple[str, float]:

@@ -50,6 +50,11 @@ class Constraint:
         """The dimension d of a correlation matrix of d(d-1)/2 elements."""
         return correlation_dim(self.natural_size)
 
+    @property
+    def start_elements(self) -> np.ndarray:
+        """``start`` as one number for each natural element."""
+        return np.broadcast_to(np.asarray(self.start, np.float64), (self.natural_size,))
+
     def to_natural(self, free: jax.Array) -> jax.Array:
         """Map ``(size,)`` real numbers into the space; returns an array of ``shape``."""
         if self.kind == "simplex":
@@ -95,7 +100,7 @@ class Constraint:
     def problem(self, value) -> str | None:
         """Say in words what is wrong with a natural value, or None."""
         try:
-            value = np.asarray(value, np.float64)
+            value = _numbers(value)
         except (TypeError, ValueError):
             return f"{value!r} is not numeric"
         if value.shape != self.shape:
@@ -132,8 +137,9 @@ def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
 
 def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
     """A number strictly between two finite bounds, estimated on the logit scale."""
-    if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
-        raise ValueError(f"interval: got ({lower}, {upper}); give two finite bounds, the lower one first.")
+    trouble = Constraint("real").problem(lower) or Constraint("real").problem(upper)
+    if trouble or not lower < upper:
+        raise ValueError(f"interval: got {lower!r}, {upper!r}; give two finite bounds, the lower one first.")
     return _checked(Constraint("interval", _shape(shape), float(lower), float(upper), _frozen(start)))
 
 
@@ -180,23 +186,36 @@ def _cholesky_ratios(natural, d):
 
 
 def _shape(shape) -> tuple[int, ...]:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not all(isinstance(k, int) and k >= 1 for k in shape):
-        raise ValueError(f"shape: {shape} must consist of positive integers.")
-    return shape
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in sizes):
+        raise ValueError(f"shape: got {shape!r}; give a positive integer or a tuple of such, () for a number.")
+    return sizes
+
+
+def _numbers(value) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind in "SU":  # NumPy would read numbers from text
+        raise TypeError("text")
+    return array.astype(np.float64)
 
 
 def _frozen(start):
     if start is None:
         return None
-    array = np.asarray(start, np.float64)
+    try:
+        array = _numbers(start)
+    except (TypeError, ValueError):
+        raise TypeError(f"start: {start!r} is not numeric; give a number, or one for each element.") from None
     return float(array) if array.shape == () else tuple(array.reshape(-1).tolist())
 
 
 def _checked(constraint: Constraint) -> Constraint:
     if constraint.start is not None:
-        start = np.broadcast_to(np.asarray(constraint.start), (constraint.natural_size,)).reshape(constraint.shape)
-        trouble = constraint.problem(start)
+        if np.size(constraint.start) not in (1, constraint.natural_size):
+            raise ValueError(
+                f"start: {np.size(constraint.start)} numbers for shape {constraint.shape}; give one, or one for each element."
+            )
+        trouble = constraint.problem(constraint.start_elements.reshape(constraint.shape))
         if trouble:
             raise ValueError(f"start: {trouble}.")
     return constraint

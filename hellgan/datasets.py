@@ -34,9 +34,7 @@ _CATALOGUE = (
         "ammonia lost by a chemical plant on 21 days; regression with outliers",
     ),
     Summary("chem", 24, ("copper",), "copper in wholemeal flour; one gross outlier"),
-    Summary(
-        "vonbort", 280, ("deaths", "year", "corps"), "deaths by horse kick in the Prussian army; clean counts"
-    ),
+    Summary("vonbort", 280, ("deaths", "year", "corps"), "deaths by horse kick in the Prussian army; clean counts"),
     Summary("darwin", 15, ("difference",), "cross- minus self-fertilised plant heights; two low values"),
     Summary("stars_cyg", 47, ("log_te", "log_light"), "temperature and light of stars; four giants apart"),
     Summary("telephone", 24, ("year", "calls"), "calls from Belgium, 1950-73; some years in another unit"),

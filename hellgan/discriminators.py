@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.generators import quantile, robust_scale
+from hellgan.generators import first_line, quantile, robust_scale
 
 
 class Basis(eqx.Module):
@@ -153,9 +153,7 @@ def _count(name, value, least=1):
 
 
 def _penalty(value):
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
         raise ValueError(f"ridge: got {value!r}; give a non-negative number.")
     return float(value)
 
@@ -219,7 +217,7 @@ class Sigmoids(Discriminator):
     ridge: float | None = eqx.field(static=True)
 
     def __init__(self, k: int = 16, ridge: float | None = None):
-        self.k, self.ridge = _count("k", k, 2), _penalty(ridge)
+        self.k, self.ridge = _count("k", k, 2), None if ridge is None else _penalty(ridge)
 
     def place(self, x, weights, seed):
         center, scale = _standard(x, weights)
@@ -257,7 +255,7 @@ class GaussianBumps(Discriminator):
     ridge: float | None = eqx.field(static=True)
 
     def __init__(self, k: int = 8, ridge: float | None = None):
-        self.k, self.ridge = _count("k", k, 2), _penalty(ridge)
+        self.k, self.ridge = _count("k", k, 2), None if ridge is None else _penalty(ridge)
 
     def place(self, x, weights, seed):
         center, scale = _standard(x, weights)
@@ -298,7 +296,8 @@ class RandomFeatures(Discriminator):
     seed: int | None = eqx.field(static=True)
 
     def __init__(self, k: int = 24, ridge: float = 1e-3, seed: int | None = None):
-        self.k, self.ridge, self.seed = _count("k", k), _penalty(ridge), seed
+        self.k, self.ridge = _count("k", k), _penalty(ridge)
+        self.seed = None if seed is None else _count("seed", seed, 0)
 
     def place(self, x, weights, seed):
         center, scale = _standard(x, weights)
@@ -334,8 +333,8 @@ class Features(Discriminator):
             shape = jax.eval_shape(lambda row: jnp.atleast_1d(jnp.asarray(self.function(row))), one).shape
         except Exception as error:
             raise ValueError(
-                f"discriminator: the features fail on one observation ({type(error).__name__}: "
-                f"{str(error).splitlines()[0]}); write them with jax.numpy, for a single observation."
+                f"discriminator: the features fail on one observation ({first_line(error)}); write them "
+                "with jax.numpy, for a single observation."
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")

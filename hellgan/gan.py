@@ -5,6 +5,7 @@ import os
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hellgan import discriminators, generators, inference, latents, losses, storage
@@ -15,6 +16,9 @@ from hellgan.objective import Game, features
 from hellgan.results import GANResults
 from hellgan.solver import solve_saddle
 from hellgan.starts import matched
+
+# Beyond it squares overflow: standardised monomials, squared distances.
+_LARGEST = 1e150
 
 
 class GAN:
@@ -63,29 +67,32 @@ class GAN:
     def __init__(
         self,
         data,
-        generator: Generator,
-        discriminator: Discriminator | None = None,
-        loss: str | Loss = "root",
+        generator,
+        discriminator=None,
+        loss="root",
         *,
         weights=None,
-        latent: str = "sobol",
-        n_simulated: int | None = None,
-        seed: int = 0,
+        latent="sobol",
+        n_simulated=None,
+        seed=0,
     ):
+        # No annotations here and in `fit`: what is wrong is told below, not by the tests' type checker.
         self.generator = _checked_generator(generator)
         self.x, self.columns = _sample(data, self.generator)
         self.nobs = len(self.x)
         self.weights = None if weights is None else _checked_weights(weights, self.nobs)
-        self.loss = losses.get(loss)
-        if not self.loss.is_named:
-            losses.check(self.loss)
+        _check_variation(self.x if weights is None else self.x[self.weights > 0], self.generator, self.columns)
+        self.loss = _checked_loss(loss)
         self.seed = _checked_seed(seed)
         self.latent = latent
         self.n_simulated = latents.size(latent, self.nobs, n_simulated)
         d = self.generator.dim
-        self.discriminator = discriminators.default(d) if discriminator is None else _checked_discriminator(discriminator)
+        self.discriminator = (
+            discriminators.default(d) if discriminator is None else _checked_discriminator(discriminator)
+        )
         self.basis = self.discriminator.place(self.x, self._shares(), self.seed)
         self._check_features()
+        self._start = self.generator.start(self.x, self._shares())  # refuses data that the family cannot have
 
     def __repr__(self):
         return (
@@ -95,7 +102,10 @@ class GAN:
 
     def _shares(self) -> np.ndarray:
         """Weights that sum to 1."""
-        return np.full(self.nobs, 1 / self.nobs) if self.weights is None else self.weights / self.weights.sum()
+        if self.weights is None:
+            return np.full(self.nobs, 1 / self.nobs)
+        relative = self.weights / self.weights.max()  # huge and tiny weights must not overflow or lose digits
+        return relative / relative.sum()
 
     def _check_features(self):
         p = self.generator.size
@@ -139,7 +149,7 @@ class GAN:
         """Sobol samples independent of the fit's, for the simulation noise; None for independent latents."""
         return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" else None
 
-    def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
+    def fit(self, start=None, cov_type="sandwich", throw=False) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
         Parameters
@@ -161,8 +171,8 @@ class GAN:
         ConvergenceWarning
             When the solution is not a certified saddle point; standard errors are then NaN.
         """
-        if cov_type != "sandwich":
-            raise ValueError(f"cov_type: {cov_type!r} is not known; give 'sandwich'.")
+        if not (isinstance(cov_type, str) and cov_type == "sandwich"):
+            raise ValueError(f"cov_type: {_shown(cov_type)} is not known; give 'sandwich'.")
         first = self._starts(start)
         with jax.enable_x64(True):
             game = self.game()
@@ -188,10 +198,9 @@ class GAN:
     def _starts(self, start) -> np.ndarray:
         """Starting values (k, p) on the unconstrained scale."""
         if start is not None:
-            return self.generator.theta(**_named(start, self.generator))[None]
-        natural = self.generator.start(self.x, self._shares())
-        if natural is not None:
-            return self.generator.theta(**natural)[None]
+            return _checked_start(start, self.generator)[None]
+        if self._start is not None:
+            return self.generator.theta(**self._start)[None]
         with jax.enable_x64(True):
             return matched(self.generator, self.x, self._shares(), self.seed)
 
@@ -257,30 +266,38 @@ def _sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
     columns = [str(c) for c in data.columns] if hasattr(data, "columns") else None
     try:
         if hasattr(data, "dtypes") and columns is not None:
-            x = np.column_stack([np.asarray(data[c]) for c in data.columns]) if columns else np.empty((0, 0))
+            # By position: two columns may share a name.
+            parts = [data.iloc[:, k] if hasattr(data, "iloc") else data[c] for k, c in enumerate(data.columns)]
+            x = np.column_stack([_numbers(part) for part in parts]) if columns else np.empty((0, 0))
         else:
-            x = np.asarray(data)
-        if x.dtype.kind not in "iufb":
-            x = _numbers(x)
-        x = np.array(x, np.float64)
+            x = _numbers(data)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"data: not numeric ({str(error).splitlines()[0]}); give finite numbers.") from None
-    if np.ma.isMaskedArray(data) and np.any(np.ma.getmaskarray(data)):
+        raise TypeError(f"data: not numeric ({str(error).splitlines()[0].rstrip('.')}); give finite numbers.") from None
+    if _has_masked(data):
         raise ValueError("data: some values are masked; drop them first.")
     if x.ndim == 2 and x.shape[1] == 1:
         x = x[:, 0]
     d = generator.dim
     if x.ndim not in (1, 2) or (x.ndim == 2) != (d > 1) or (x.ndim == 2 and x.shape[1] != d):
         wanted = "(n,)" if d == 1 else f"(n, {d})"
-        raise ValueError(f"data: shape {np.shape(data)}; {generator.name} needs shape {wanted}, one row an observation.")
+        raise ValueError(
+            f"data: shape {np.shape(data)}; {generator.name} needs shape {wanted}, one row an observation."
+        )
     if len(x) < 2:
         raise ValueError(f"data: {len(x)} observations; give at least 2.")
     bad = int(np.sum(~np.all(np.isfinite(x.reshape(len(x), -1)), axis=1)))
     if bad:
         raise ValueError(f"data: {bad} of {len(x)} observations are NaN or infinite; drop or impute them first.")
+    if np.max(np.abs(x)) > _LARGEST:
+        raise ValueError(f"data: some values exceed {_LARGEST:g} in size; give them in larger units.")
+    return x, columns if d > 1 else None
+
+
+def _check_variation(x, generator, columns):
+    """Check the observations that count: enough of them, and a law that is not degenerate."""
     if len(x) <= generator.size:
         raise ValueError(f"data: {len(x)} observations for {generator.size} parameters; give more observations.")
-    spread = np.ptp(x, axis=0)
+    spread, d = np.ptp(x, axis=0), generator.dim
     if np.any(spread == 0):
         which = "" if d == 1 else f" in column {columns[int(np.argmin(spread))] if columns else int(np.argmin(spread))}"
         raise ValueError(f"data: all observations are equal{which}; the model needs a sample that varies.")
@@ -288,13 +305,29 @@ def _sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
         scaled = (x - x.mean(axis=0)) / x.std(axis=0)
         if np.linalg.matrix_rank(scaled, tol=1e-8 * np.sqrt(x.size)) < d:
             raise ValueError("data: the columns are collinear; drop one that the others determine.")
-    return x, columns if d > 1 else None
 
 
-def _numbers(x):
-    if x.dtype.kind in "OSU" and any(isinstance(value, (str, bytes)) for value in x.ravel()[:100].tolist()):
-        raise TypeError(f"it holds text such as {next(v for v in x.ravel().tolist() if isinstance(v, (str, bytes)))!r}")
-    return x.astype(np.float64)
+def _numbers(values) -> np.ndarray:
+    """Turn real numbers into float64 of their own memory; text, dates and complex numbers are none."""
+    x = np.asarray(values)
+    text = (
+        next((v for v in x.ravel().tolist() if isinstance(v, (str, bytes))), None) if x.dtype.kind in "OSUT" else None
+    )
+    if text is not None:
+        raise TypeError(f"it holds text such as {_shown(text)}")
+    if x.dtype.kind not in "iufbO":
+        raise TypeError(f"it holds values of type {x.dtype}")
+    return np.array(x, np.float64)
+
+
+def _has_masked(values) -> bool:
+    return np.ma.isMaskedArray(values) and bool(np.any(np.ma.getmaskarray(values)))
+
+
+def _shown(value) -> str:
+    """Quote a value in a sentence: on one line, and short."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _checked_generator(generator):
@@ -312,15 +345,41 @@ def _checked_discriminator(discriminator):
     if isinstance(discriminator, Discriminator):
         return discriminator
     raise TypeError(
-        f"discriminator: got {discriminator!r}; give an instance such as hg.discriminators.Sigmoids(16), or None."
+        f"discriminator: got {_shown(discriminator)}; give an instance such as hg.discriminators.Sigmoids(16), or None."
     )
 
 
+def _checked_loss(loss) -> Loss:
+    loss = losses.get(loss)
+    if loss.is_named:
+        return loss
+    for part in ("real", "fake", "generator"):
+        function = getattr(loss, part)
+        if function is None:
+            continue
+        try:
+            shape = jax.eval_shape(
+                lambda v, f=function: jnp.asarray(f(v)), jax.ShapeDtypeStruct((3,), jnp.float32)
+            ).shape
+        except Exception as error:
+            raise ValueError(
+                f"loss: {part} of {loss.name} fails on an array ({type(error).__name__}: {str(error).splitlines()[0]}); "
+                "write it with jax.numpy, elementwise."
+            ) from error
+        if shape != (3,):
+            raise ValueError(f"loss: {part} of {loss.name} turns shape (3,) into {shape}; write it elementwise.")
+    losses.check(loss)
+    return loss
+
+
 def _checked_weights(weights, n):
+    masked = _has_masked(weights)
     try:
-        weights = np.array(weights, np.float64)
+        weights = _numbers(weights)
     except (TypeError, ValueError):
         raise TypeError("weights: not numeric; give one non-negative number an observation.") from None
+    if masked:
+        raise ValueError("weights: some are masked; give a number, perhaps 0, for every observation.")
     if weights.shape != (n,):
         raise ValueError(f"weights: shape {weights.shape}; give one for each of the {n} observations.")
     if not np.all(np.isfinite(weights)) or np.any(weights < 0):
@@ -332,17 +391,32 @@ def _checked_weights(weights, n):
 
 def _checked_seed(seed):
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise TypeError(f"seed: got {seed!r}; give a non-negative integer.")
+        raise TypeError(f"seed: got {_shown(seed)}; give a non-negative integer.")
     return int(seed)
 
 
+def _checked_start(start, generator) -> np.ndarray:
+    try:
+        return generator.theta(**_named(start, generator))
+    except ValueError as error:
+        message = str(error)
+        raise ValueError(message if message.startswith("start:") else f"start: {message}") from None
+
+
 def _named(start, generator):
-    """Starting values by name, from a mapping, a Series of natural numbers, or a flat sequence of them."""
-    if hasattr(start, "keys") and all(key in generator.parameters for key in start.keys()):
-        return dict(start)
-    values = np.asarray(list(start.values()) if isinstance(start, dict) else start)
-    if isinstance(start, dict) or values.dtype.kind not in "iuf" or values.shape != (len(generator.names),):
-        raise ValueError(f"start: got {start!r}; give a value for each of {', '.join(generator.names)}.")
+    """Starting values by name, from a mapping or Series of parameters or of their elements, or a flat sequence."""
+    names = generator.names
+    values = start
+    if hasattr(start, "keys") and any(isinstance(key, str) for key in start.keys()):
+        if set(start.keys()) == set(generator.parameters):
+            return {name: start[name] for name in generator.parameters}
+        values = [start[name] for name in names] if set(start.keys()) == set(names) else None
+    try:
+        values = _numbers(values)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (len(names),):
+        raise ValueError(f"start: got {_shown(start)}; give a number for each of {', '.join(names)}.")
     named, at = {}, 0
     for name, space in generator.parameters.items():
         named[name] = values[at : at + space.natural_size].reshape(space.shape)

@@ -59,7 +59,7 @@ class Generator(eqx.Module):
         return type(self).__name__
 
     @abc.abstractmethod
-    def draw(self, z: jax.Array, **natural: jax.Array) -> jax.Array:
+    def draw(self, z: jax.Array, /, **natural: jax.Array) -> jax.Array:
         """Simulate one observation from one latent draw, () or (latent_dim,); returns () or (dim,)."""
 
     def start(self, x: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -83,8 +83,8 @@ class Generator(eqx.Module):
     @property
     def has_density(self) -> bool:
         """Whether ``log_density`` is there."""
-        inner = self.generator if isinstance(self, Fixed) else self
-        return type(inner).log_density is not Generator.log_density
+        family = self.generator if isinstance(self, Fixed) else self
+        return type(family).log_density is not Generator.log_density
 
     @property
     def size(self) -> int:
@@ -154,7 +154,10 @@ class Fixed(Generator):
                 )
         if len(values) == len(generator.parameters):
             raise ValueError("fix: every parameter is fixed; leave at least one to estimate.")
-        return Fixed(generator, {name: np.asarray(value, np.float64) for name, value in values.items()})
+        values = {name: np.asarray(value, np.float64) for name, value in values.items()}
+        if isinstance(generator, Fixed):
+            return Fixed(generator.generator, {**generator.values, **values})
+        return Fixed(generator, values)
 
     @property
     def parameters(self):
@@ -176,7 +179,7 @@ class Fixed(Generator):
     def name(self):
         return self.generator.name
 
-    def draw(self, z, **natural):
+    def draw(self, z, /, **natural):
         return self.generator.draw(z, **natural, **self.values)
 
     def start(self, x, weights):
@@ -315,7 +318,8 @@ class MultivariateNormal(Generator):
             for j in range(i):
                 # Gnanadesikan and Kettenring (1972): a correlation from two robust scales.
                 plus, minus = (_deviation(t[:, i] + sign * t[:, j], weights) ** 2 for sign in (1, -1))
-                corr[i, j] = corr[j, i] = (plus - minus) / (plus + minus)
+                # Both are 0 where more than half of the rows are equal.
+                corr[i, j] = corr[j, i] = (plus - minus) / (plus + minus) if plus + minus > 0 else 0.0
         values, vectors = np.linalg.eigh(corr)
         corr = (vectors * np.maximum(values, 0.05)) @ vectors.T
         corr = corr / np.sqrt(np.outer(np.diag(corr), np.diag(corr)))
@@ -352,7 +356,7 @@ class Simulator(Generator):
     dim = property(lambda self: self.observation_size)
     name = property(lambda self: getattr(self.function, "__name__", "simulator"))
 
-    def draw(self, z, **natural):
+    def draw(self, z, /, **natural):  # a parameter of the user's may be called z
         return jnp.asarray(self.function(z, **natural))
 
 
@@ -391,7 +395,9 @@ def generator(*, latent: str = "normal", latent_dim: int = 1, **parameters: Cons
         raise ValueError("generator: no parameters; name at least one, as in loc=hg.real().")
     for name, space in parameters.items():
         if not isinstance(space, Constraint):
-            raise TypeError(f"{name}: got {space!r}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k).")
+            raise TypeError(
+                f"{name}: got {space!r}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k)."
+            )
 
     def wrap(function: Callable) -> Simulator:
         _check_signature(function, parameters)
@@ -404,7 +410,10 @@ def generator(*, latent: str = "normal", latent_dim: int = 1, **parameters: Cons
 def _check_signature(function, parameters):
     if not callable(function):
         raise TypeError(f"generator: got {function!r}; decorate a function of one latent draw and named parameters.")
-    arguments = list(inspect.signature(function).parameters.values())
+    try:
+        arguments = list(inspect.signature(function).parameters.values())
+    except ValueError:  # some builtins tell nothing; whether they work is tried next
+        return
     if any(a.kind in (a.VAR_KEYWORD, a.VAR_POSITIONAL) for a in arguments):
         return
     taken = [a.name for a in arguments[1:]]
@@ -419,15 +428,27 @@ def _observation_size(function, parameters, latent_dim):
     z = jax.ShapeDtypeStruct(() if latent_dim == 1 else (latent_dim,), jnp.float32)
     natural = {name: jax.ShapeDtypeStruct(space.shape, jnp.float32) for name, space in parameters.items()}
     try:
-        shape = jax.eval_shape(lambda z, natural: jnp.asarray(function(z, **natural)), z, natural).shape
+        out = jax.eval_shape(lambda z, natural: jnp.asarray(function(z, **natural)), z, natural)
     except Exception as error:
         raise ValueError(
-            f"generator: the function fails on one latent draw ({type(error).__name__}: {str(error).splitlines()[0]}); "
-            "write it with jax.numpy, for a single draw."
+            f"generator: the function fails on one latent draw ({first_line(error)}); write it with jax.numpy, for a "
+            "single draw."
         ) from error
+    shape = out.shape
     if len(shape) > 1 or shape == (0,):
-        raise ValueError(f"generator: the function returns shape {shape}; return a number or a vector, one observation.")
+        raise ValueError(
+            f"generator: the function returns shape {shape}; return a number or a vector, one observation."
+        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the parameters."
+        )
     return shape[0] if shape else 1
+
+
+def first_line(error: Exception) -> str:
+    """Say in one line what an exception is."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 # Robust summaries of a weighted sample, in NumPy.
@@ -436,7 +457,9 @@ MAD = 1.4826022185056018  # 1 / Phi^-1(3/4): makes the median absolute deviation
 
 
 def quantile(x: np.ndarray, level, weights: np.ndarray):
-    """Quantiles of a weighted sample; linear between order statistics where all weights are equal."""
+    """Quantiles of a weighted sample; linear between order statistics where all weights but zeros are equal."""
+    counted = weights > 0
+    x, weights = x[counted], weights[counted]
     if np.ptp(weights) == 0:
         return np.quantile(x, level)
     return np.quantile(x, level, weights=weights, method="inverted_cdf")
@@ -517,9 +540,9 @@ def make(family: str, **arguments) -> Generator:
 def recipe(generator: Generator) -> dict | None:
     """Describe a family of this module by what ``make`` and ``fix`` need; None for any other generator."""
     if isinstance(generator, Fixed):
-        inner = recipe(generator.generator)
+        family = recipe(generator.generator)
         fixed = {name: value.tolist() for name, value in generator.values.items()}
-        return None if inner is None else {**inner, "fixed": {**inner["fixed"], **fixed}}
+        return None if family is None else {**family, "fixed": fixed}
     if isinstance(generator, LocationScale):
         return {"family": generator.family, "arguments": dict(generator.arguments), "fixed": {}}
     if _FAMILIES.get(type(generator).__name__) is type(generator):

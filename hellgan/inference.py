@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from hellgan import objective
 from hellgan.generators import Generator
-from hellgan.objective import Game
+from hellgan.objective import Array, Game
 
 SCRAMBLES = 32  # independent Sobol samples behind R: its entries then have 31 degrees of freedom
 
@@ -211,7 +211,9 @@ def overidentification(game: Game, theta, alpha, scrambles: np.ndarray | None, r
         scale = n
         noise = c_real + n * np.cov(over_scrambles, rowvar=False)
     statistic = loss.chi2_factor * scale * (float(value) - loss.value_at_equality)  # (4)
-    weights = _limit_weights(loss.c, loss.chi2_factor, pooled, noise, mean_slope, np.asarray(game.discriminator.ridge)[1:])
+    weights = _limit_weights(
+        loss.c, loss.chi2_factor, pooled, noise, mean_slope, np.asarray(game.discriminator.ridge)[1:]
+    )
     weights = weights[: q - p]
     return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)
 

@@ -83,18 +83,17 @@ def get(law: str | Law) -> Law:
     """Return the law called ``"normal"`` or ``"uniform"``; a ``Law`` passes through."""
     if isinstance(law, Law):
         return law
-    if law not in _NAMED:
+    if not isinstance(law, str) or law not in _NAMED:
         raise ValueError(f"latent: {law!r} is not a latent law; give one of {', '.join(_NAMED)}.")
     return _NAMED[law]
 
 
-def size(kind: str, n: int, n_simulated: int | None) -> int:
+def size(kind, n: int, n_simulated) -> int:
     """How many latent points to draw: Sobol sizes are rounded up to a power of two.
 
     Defaults are 1,024 (``"sobol"``) and 10 n (``"iid"``).
     """
-    if kind not in KINDS:
-        raise ValueError(f"latent: {kind!r} is not known; give 'sobol' or 'iid'.")
+    _check_kind(kind)
     if n_simulated is None:
         return 1024 if kind == "sobol" else 10 * n
     if isinstance(n_simulated, bool) or not isinstance(n_simulated, (int, np.integer)):
@@ -104,7 +103,12 @@ def size(kind: str, n: int, n_simulated: int | None) -> int:
     return 2 ** math.ceil(math.log2(n_simulated)) if kind == "sobol" else int(n_simulated)
 
 
-def draw(kind: str, law: Law, m: int, dim: int, seed: int, scrambles: int = 1) -> np.ndarray:
+def _check_kind(kind):
+    if kind not in KINDS:
+        raise ValueError(f"latent: {kind!r} is not known; give 'sobol' or 'iid'.")
+
+
+def draw(kind: str, law: Law, m: int, dim: int, seed: int, samples: int = 1) -> np.ndarray:
     """Draw latent samples.
 
     Parameters
@@ -117,29 +121,40 @@ def draw(kind: str, law: Law, m: int, dim: int, seed: int, scrambles: int = 1) -
     dim : int
         Coordinates of one latent draw.
     seed : int
-        The same seed gives the same bits. Sample r of one call is that of the generator seeded by (seed, r).
-    scrambles : int
-        How many mutually independent samples.
+        The same seed gives the same bits, whatever ``samples`` is.
+    samples : int
+        How many samples. Independent draws are independent from sample to sample; Sobol points are scrambled
+        once, and each further sample is a random digital shift of the first, so that given the scramble the samples
+        are uncorrelated and each is uniformly placed.
 
     Returns
     -------
-    array (scrambles, m, dim), read-only
+    array (samples, m, dim), read-only
     """
-    return _draw(kind, law, m, dim, seed, scrambles)
+    _check_kind(kind)
+    if kind == "sobol" and m & (m - 1):
+        raise ValueError(f"m: got {m}; Sobol points come in powers of two.")
+    return _draw(kind, law, m, dim, seed, samples)
 
 
 @functools.lru_cache(maxsize=16)
-def _draw(kind, law, m, dim, seed, scrambles):
-    uniforms = np.stack([_uniforms(kind, m, dim, np.random.default_rng([seed, r])) for r in range(scrambles)])
-    points = law.quantile(uniforms)
+def _draw(kind, law, m, dim, seed, samples):
+    rng = np.random.default_rng(seed)
+    if kind == "iid":
+        # Multiples of 2^-53 in [0, 1); 0 moves into the interval, 1 - 2^-53 must not be rounded up to 1.
+        uniforms = np.maximum(rng.random((samples, m, dim)), 2.0**-54)
+    else:
+        uniforms = _sobol(m, dim, samples, rng)
+    points = np.array(law.quantile(uniforms))
     points.flags.writeable = False
     return points
 
 
-def _uniforms(kind, m, dim, rng):
-    if kind == "iid":
-        # Multiples of 2^-53 in [0, 1); the middle of each cell, so that 0 cannot occur.
-        return rng.random((m, dim)) + 2.0**-54
+def _sobol(m, dim, samples, rng):
     from scipy.stats import qmc
 
-    return qmc.Sobol(dim, scramble=True, bits=_BITS, rng=rng).random_base2(m.bit_length() - 1) + _HALF_CELL
+    points = qmc.Sobol(dim, scramble=True, bits=_BITS, rng=rng).random_base2(m.bit_length() - 1)
+    cells = np.rint(points * 2.0**_BITS).astype(np.int64)
+    shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))
+    shifts[0] = 0
+    return (cells ^ shifts) * 2.0**-_BITS + _HALF_CELL

@@ -96,9 +96,7 @@ class Loss:
         for part in ("real", "fake", "generator"):
             function = getattr(self, part)
             if not callable(function) and not (part == "generator" and function is None):
-                raise TypeError(
-                    f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio."
-                )
+                raise TypeError(f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio.")
 
     def __repr__(self):
         return f"<Loss {self.name}>"
@@ -248,7 +246,7 @@ def names() -> tuple[str, ...]:
     return tuple(_CATALOGUE)
 
 
-def get(loss: str | Loss) -> Loss:
+def get(loss) -> Loss:
     """Return the loss of a name; a ``Loss`` passes through.
 
     ==================  =============================  ====================================================

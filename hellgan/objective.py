@@ -11,11 +11,14 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 from hellgan.discriminators import Basis, Network
 from hellgan.generators import Generator
 from hellgan.losses import Loss, derivatives
+
+Array = jax.Array | np.ndarray  # the host's arrays come as NumPy
 
 
 class Game(eqx.Module):
@@ -40,10 +43,10 @@ class Game(eqx.Module):
     loss: Loss
     generator: Generator
     discriminator: Basis | Network
-    x: Array
-    x_weights: Array
-    z: Array
-    z_weights: Array
+    x: Array | np.ndarray
+    x_weights: Array | np.ndarray
+    z: Array | np.ndarray
+    z_weights: Array | np.ndarray
 
     @property
     def p(self) -> int:
@@ -143,7 +146,7 @@ def jacobian(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -
 # The path for a basis linear in alpha: matrix products with analytic weights.
 
 
-def discriminator_problem(loss: Loss, game: Game, real, simulated, alpha):
+def discriminator_problem(loss, game: Game, real, simulated, alpha):
     """Value, gradient and Hessian in alpha of V_n, given the (n, q+1) and (m, q+1) feature matrices."""
     value_x, slope_x, curvature_x = derivatives(loss.real, real @ alpha)
     value_z, slope_z, curvature_z = derivatives(loss.fake, simulated @ alpha)

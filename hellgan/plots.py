@@ -63,7 +63,9 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     right.set_ylim(0, 1.05)
     right.set_ylabel("P(real)")
     if len(flagged):
-        right.plot(x[flagged], np.full(len(flagged), 0.03), "v", color=RED, markersize=8, label="flagged", clip_on=False)
+        right.plot(
+            x[flagged], np.full(len(flagged), 0.03), "v", color=RED, markersize=8, label="flagged", clip_on=False
+        )
     ax.plot(x, np.zeros_like(x), "|", color="black", markersize=10, alpha=0.4)
     ax.set_xlim(grid[0], grid[-1])
     ax.set_xlabel("x")

@@ -67,7 +67,9 @@ class GANResults(LikelihoodModelResults):
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:
         """The same numbers without labels: what statsmodels' own tests compute with."""
-        labels = SimpleNamespace(data=SimpleNamespace(cov_names=list(self.params.index), xnames=list(self.params.index)))
+        labels = SimpleNamespace(
+            data=SimpleNamespace(cov_names=list(self.params.index), xnames=list(self.params.index))
+        )
         plain = LikelihoodModelResults(labels, self.params.to_numpy(), self.normalized_cov_params)
         plain.df_resid = np.inf
         return plain
@@ -223,7 +225,7 @@ class GANResults(LikelihoodModelResults):
 
     # What the two players make of data.
 
-    def sample(self, size: int, seed: int = 0) -> np.ndarray:
+    def sample(self, size, seed=0) -> np.ndarray:
         """Simulate observations from the fitted generator: (size,) or (size, d)."""
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"size: got {size!r}; give a positive number of observations.")
@@ -295,7 +297,10 @@ class GANResults(LikelihoodModelResults):
         ]
         if self.sandwich is not None and loss.is_calibrated and model.basis.size - 1 > self.generator.size:
             test = self.overidentification_test()
-            facts += [("Overid. test:", f"{test.statistic:.2f} on {test.df} df"), ("Prob(overid.):", f"{test.pvalue:.3f}")]
+            facts += [
+                ("Overid. test:", f"{test.statistic:.2f} on {test.df} df"),
+                ("Prob(overid.):", f"{test.pvalue:.3f}"),
+            ]
         return facts
 
     def summary(self, alpha: float = 0.05) -> Summary:
@@ -306,7 +311,12 @@ class GANResults(LikelihoodModelResults):
         table = SimpleTable(top, title="Parametric GAN", txt_fmt=_top_format())
         interval = self.conf_int(alpha)
         rows = [
-            [_number(self.params.iloc[k]), _number(self.bse.iloc[k]), _fixed(self.tvalues.iloc[k]), _fixed(self.pvalues.iloc[k])]
+            [
+                _number(self.params.iloc[k]),
+                _number(self.bse.iloc[k]),
+                _fixed(self.tvalues.iloc[k]),
+                _fixed(self.pvalues.iloc[k]),
+            ]
             + [_number(v) for v in interval.iloc[k]]
             for k in range(len(self.params))
         ]
@@ -498,8 +508,20 @@ def _fixed(value: float) -> str:
 
 
 def _top_format() -> dict:
-    return {"data_fmts": ["%s", "%s", "%s", "%s"], "data_aligns": "lrlr", "colsep": "   ", "table_dec_above": "=", "table_dec_below": ""}
+    return {
+        "data_fmts": ["%s", "%s", "%s", "%s"],
+        "data_aligns": "lrlr",
+        "colsep": "   ",
+        "table_dec_above": "=",
+        "table_dec_below": "",
+    }
 
 
 def _param_format() -> dict:
-    return {"data_fmts": ["%s"] * 6, "data_aligns": "r" * 6, "colsep": "   ", "table_dec_above": "=", "table_dec_below": "="}
+    return {
+        "data_fmts": ["%s"] * 6,
+        "data_aligns": "r" * 6,
+        "colsep": "   ",
+        "table_dec_above": "=",
+        "table_dec_below": "=",
+    }

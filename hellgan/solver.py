@@ -127,7 +127,9 @@ def _inner_values(game: Game, thetas: jax.Array) -> jax.Array:
         if not game.discriminator.is_linear:
             return objective.objective(game, theta, _ascend_network(game, theta, jnp.asarray(game.discriminator.start)))
         real, simulated = (objective.features(game, x) for x in (game.x, objective.simulate(game, theta)))
-        return _climb(game, real, simulated, jnp.zeros(game.discriminator.size, theta.dtype), not game.loss.is_concave).value
+        return _climb(
+            game, real, simulated, jnp.zeros(game.discriminator.size, theta.dtype), not game.loss.is_concave
+        ).value
 
     return lax.map(value, thetas)
 
@@ -288,14 +290,15 @@ def _search(game: Game, theta: jax.Array) -> _Descent:
     nothing = _Local(
         theta,
         jnp.zeros(size, theta.dtype),
-        *(jnp.full(shape, jnp.nan, theta.dtype) for shape in ((), (p + size, p + size), (p,), (p, p), (p, p), (size, p))),
+        *(
+            jnp.full(shape, jnp.nan, theta.dtype)
+            for shape in ((), (p + size, p + size), (p,), (p, p), (p, p), (size, p))
+        ),
         jnp.asarray(jnp.inf, theta.dtype),
         jnp.asarray(jnp.inf, theta.dtype),
     )
     zero = jnp.asarray(0)
-    start = _Descent(
-        nothing, theta, nothing.alpha, jnp.zeros((), theta.dtype), zero, zero, jnp.asarray(False)
-    )
+    start = _Descent(nothing, theta, nothing.alpha, jnp.zeros((), theta.dtype), zero, zero, jnp.asarray(False))
     return lax.while_loop(unfinished, body, start)
 
 
@@ -412,7 +415,9 @@ def _solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
         state.update(alpha=alpha, inner=state["inner"] + int(steps))
         return float(value), np.asarray(slope) * reach
 
-    outer = optimize.minimize(profile, np.zeros_like(theta), jac=True, method="BFGS", options={"gtol": 1e-5, "maxiter": 100})
+    outer = optimize.minimize(
+        profile, np.zeros_like(theta), jac=True, method="BFGS", options={"gtol": 1e-5, "maxiter": 100}
+    )
     theta, alpha, jacobian, score, value = jax.device_get(
         _polish(game, jnp.asarray(theta + reach * outer.x), jnp.asarray(state["alpha"]))
     )

@@ -89,7 +89,7 @@ def _box(generator: Generator, center: float, scale: float, seed: int) -> np.nda
         for k in range(space.size):
             draw, heads = normal[:, at], coin[:, at]
             if space.start is not None:
-                begin = space.to_free(np.broadcast_to(np.asarray(space.start), space.shape))[k]
+                begin = space.to_free(space.start_elements)[k]
                 columns.append(begin + draw * np.where(heads, 0.2, 1.0) * (1 + abs(begin) * (space.kind == "real")))
             elif space.kind == "real":
                 columns.append(np.where(heads, center + 2 * scale * draw, 2 * draw))
@@ -113,7 +113,9 @@ def _match(generator, box, z, center, scale, directions, targets):
 
     def distance(theta):
         r = residual(theta)
-        return jnp.sum(jnp.where(jnp.isfinite(r), r**2 / (1 + r**2), 10.0))  # bounded: a contaminated tail counts once
+        # Bounded: a contaminated tail counts once.
+        total = jnp.sum(jnp.where(jnp.isfinite(r), r**2 / (1 + r**2), 10.0))
+        return jnp.where(jnp.any(jnp.isfinite(r)), total, jnp.inf)
 
     def refine(theta):
         def step(state, _):

@@ -1,0 +1,48 @@
+"""Many fits of simulated samples, on all cores: what the Monte Carlo tests share."""
+
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+import hellgan as hg
+
+
+class Replicates(NamedTuple):
+    """Estimates and their errors, one row a replication; NaN errors where a fit failed."""
+
+    estimates: np.ndarray
+    errors: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    certified: np.ndarray
+    overid: np.ndarray  # p-values, NaN where not asked for
+
+    def coverage(self, truth) -> np.ndarray:
+        """Share of intervals that hold the truth; a failed fit counts as a miss."""
+        return np.mean((self.lower <= truth) & (truth <= self.upper), axis=0)
+
+
+def replicate(
+    draw: Callable[[np.random.Generator], np.ndarray],
+    replications: int,
+    seed: int,
+    test: bool = False,
+    **arguments,
+) -> Replicates:
+    """Fit ``GAN(draw(rng), **arguments)`` with rng and the latent seed of (seed, r) for every replication r."""
+
+    def one(r):
+        model = hg.GAN(draw(np.random.default_rng([seed, r])), **{"seed": r, **arguments})
+        fit = model.fit()
+        interval = fit.conf_int().to_numpy()
+        pvalue = fit.overidentification_test().pvalue if test else np.nan
+        return fit.params.to_numpy(), fit.bse.to_numpy(), interval[:, 0], interval[:, 1], fit.converged, pvalue
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        warnings.filterwarnings("ignore", message=".*GAN", category=UserWarning)
+        rows = list(pool.map(one, range(replications)))
+    return Replicates(*(np.array(column) for column in zip(*rows, strict=True)))
