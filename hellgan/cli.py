@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,15 +14,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        sys.stderr.write(f"hellgan {options.name}: {' '.join(str(error).split())}\n")
-        return 2
     except BrokenPipeError:
+        # The reader has had enough; what is still buffered must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        sys.stderr.write(f"hellgan {options.name}: {_sentence(error)}\n")
+        return 2
+
+
+def _sentence(error) -> str:
+    return f"{' '.join(str(error).split()).rstrip('.')}."
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong in one sentence, without the usage."""
+        self.exit(2, f"{self.prog}: {_sentence(message)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hellgan", description="Parametric GANs with confidence intervals.")
+    parser = _Parser(prog="hellgan", description="Parametric GANs with confidence intervals.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser(
         "fit", help="fit a family to columns of a CSV file", description="Fit a family to columns of a CSV file."
@@ -52,12 +66,12 @@ def _fit(options) -> int:
         raise ValueError(f"--level: got {options.level:g}; give a number between 0 and 1, such as 0.95.")
     data = _read(options.file, options.column)
     arguments = {} if options.df is None else {"df": options.df}
-    if options.generator.lower().replace("_", "") == "multivariatenormal":
+    family = options.generator.lower().replace("_", "")
+    if (family == "studentt") != ("df" in arguments):
+        raise ValueError("--df: give it with the family studentt and with no other, as in --generator studentt --df 5.")
+    if family == "multivariatenormal":
         arguments["d"] = 1 if data.ndim == 1 else data.shape[1]
-    try:
-        generator = generators.make(options.generator, **arguments)
-    except TypeError as error:
-        raise ValueError(f"--generator {options.generator}: {error}") from None
+    generator = generators.make(family, **arguments)
     fixed = dict(_assignment(text) for text in options.fix)
     generator = generator.fix(**fixed) if fixed else generator
     model = GAN(
@@ -94,13 +108,13 @@ def _as_json(result, alpha) -> dict:
         "converged": result.converged,
         "trouble": result.trouble,
         "parameters": parameters,
-        "divergence": result.saddle.value - result.model.loss.value_at_equality,
+        "divergence": _plain(result.saddle.value - result.model.loss.value_at_equality),
         "outliers": [int(i) for i in result.outliers()],
     }
 
 
 def _plain(value):
-    return None if value != value else float(value)
+    return float(value) if math.isfinite(value) else None  # JSON has no NaN
 
 
 def _assignment(text: str) -> tuple[str, float]:

@@ -194,8 +194,8 @@ def _shape(shape) -> tuple[int, ...]:
 
 def _numbers(value) -> np.ndarray:
     array = np.asarray(value)
-    if array.dtype.kind in "SU":  # NumPy would read numbers from text
-        raise TypeError("text")
+    if array.dtype.kind in "cSU":  # NumPy would read numbers from text, and drop imaginary parts
+        raise TypeError(array.dtype.name)
     return array.astype(np.float64)
 
 

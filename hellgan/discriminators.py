@@ -8,7 +8,7 @@ in alpha, v = alpha . features(x) with a constant first feature; only ``MLP`` is
 import abc
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -355,7 +355,7 @@ class MLP(Discriminator):
     widths: tuple[int, ...] = eqx.field(static=True)
     ridge: float = eqx.field(static=True)
 
-    def __init__(self, widths: tuple[int, ...] | int = (8,), ridge: float = 1e-3):
+    def __init__(self, widths: Sequence[int] | int = (8,), ridge: float = 1e-3):
         widths = (widths,) if isinstance(widths, (int, np.integer)) else tuple(widths)
         if not widths:
             raise ValueError("widths: got (); give the number of hidden units of at least one layer.")

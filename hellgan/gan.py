@@ -13,7 +13,7 @@ from hellgan.discriminators import Discriminator
 from hellgan.generators import Generator
 from hellgan.losses import Loss
 from hellgan.objective import Game, features
-from hellgan.results import GANResults
+from hellgan.results import GANResults, checked_seed, first_sentence
 from hellgan.solver import solve_saddle
 from hellgan.starts import matched
 
@@ -83,7 +83,7 @@ class GAN:
         self.weights = None if weights is None else _checked_weights(weights, self.nobs)
         _check_variation(self.x if weights is None else self.x[self.weights > 0], self.generator, self.columns)
         self.loss = _checked_loss(loss)
-        self.seed = _checked_seed(seed)
+        self.seed = checked_seed(seed)
         self.latent = latent
         self.n_simulated = latents.size(latent, self.nobs, n_simulated)
         d = self.generator.dim
@@ -179,8 +179,11 @@ class GAN:
             saddle = solve_saddle(game, first)
             natural, slope = jax.device_get(inference.natural_scale(self.generator, saddle.theta))
             trouble, sandwich = saddle.reason, None
-            if saddle.is_saddle and self.basis.is_linear:
-                trouble = inference.identification_problem(game, saddle.jacobian)
+            if self.basis.is_linear and saddle.converged and saddle.discriminator_curvature < 0:
+                # Asked also where there is no saddle: that may well be why.
+                problem = inference.identification_problem(game, saddle.jacobian)
+                if problem:
+                    trouble = f"{problem}; hold a parameter with generator.fix, or give a richer discriminator"
                 if not trouble:
                     sandwich = inference.infer(game, saddle.theta, saddle.alpha, saddle.jacobian, self.scrambles())
         if trouble:
@@ -213,16 +216,16 @@ def _features(game: Game):
 def load(
     path: str | os.PathLike,
     *,
-    generator: Generator | None = None,
-    discriminator: Discriminator | None = None,
-    loss: Loss | None = None,
+    generator=None,
+    discriminator=None,
+    loss=None,
 ) -> GANResults:
     """Read a result that ``GANResults.save`` wrote; no code of the file is run.
 
     Parameters
     ----------
     path : path
-    generator, discriminator, loss
+    generator, discriminator, loss : Generator, Discriminator, Loss
         The user's own, where the fit had one: functions are not stored.
 
     Raises
@@ -231,6 +234,9 @@ def load(
         For a file that is not such a result, or when a function that the fit used is not passed.
     """
     arrays, facts = storage.read(path)
+    missing = {*GANResults.ARRAYS, *GANResults.INGREDIENTS, *GANResults.OUTCOME} - {*facts, *arrays}
+    if missing:
+        raise ValueError(f"load: {os.fspath(path)} holds no {min(missing)}; give a file that GANResults.save wrote.")
     parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
     for name, given in parts.items():
         if given is None and facts[name] is None:
@@ -250,6 +256,12 @@ def load(
         n_simulated=facts["n_simulated"],
         seed=facts["seed"],
     )
+    for name, part, size in (
+        ("generator", model.generator, arrays["saddle.theta"].size),
+        ("discriminator", model.basis, arrays["saddle.alpha"].size),
+    ):
+        if part.size != size:
+            raise ValueError(f"load: the fit's {name} had {size} parameters, not {part.size}; pass the fit's own.")
     return GANResults.restore(model, arrays, facts)
 
 
@@ -272,7 +284,7 @@ def _sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
         else:
             x = _numbers(data)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"data: not numeric ({str(error).splitlines()[0].rstrip('.')}); give finite numbers.") from None
+        raise TypeError(f"data: not numeric ({first_sentence(error)}); give finite numbers.") from None
     if _has_masked(data):
         raise ValueError("data: some values are masked; drop them first.")
     if x.ndim == 2 and x.shape[1] == 1:
@@ -335,8 +347,8 @@ def _checked_generator(generator):
         return generator
     if isinstance(generator, type) or callable(generator):
         raise TypeError(
-            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give hg.generators.Normal() "
-            "with its parentheses, or decorate your function with @hg.generator(...)."
+            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
+            "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
         )
     raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")
 
@@ -363,8 +375,8 @@ def _checked_loss(loss) -> Loss:
             ).shape
         except Exception as error:
             raise ValueError(
-                f"loss: {part} of {loss.name} fails on an array ({type(error).__name__}: {str(error).splitlines()[0]}); "
-                "write it with jax.numpy, elementwise."
+                f"loss: {part} of {loss.name} fails on an array "
+                f"({type(error).__name__}: {first_sentence(error)}); write it with jax.numpy, elementwise."
             ) from error
         if shape != (3,):
             raise ValueError(f"loss: {part} of {loss.name} turns shape (3,) into {shape}; write it elementwise.")
@@ -389,12 +401,6 @@ def _checked_weights(weights, n):
     return weights
 
 
-def _checked_seed(seed):
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise TypeError(f"seed: got {_shown(seed)}; give a non-negative integer.")
-    return int(seed)
-
-
 def _checked_start(start, generator) -> np.ndarray:
     try:
         return generator.theta(**_named(start, generator))
@@ -407,10 +413,11 @@ def _named(start, generator):
     """Starting values by name, from a mapping or Series of parameters or of their elements, or a flat sequence."""
     names = generator.names
     values = start
-    if hasattr(start, "keys") and any(isinstance(key, str) for key in start.keys()):
-        if set(start.keys()) == set(generator.parameters):
+    keys = list(start.keys()) if hasattr(start, "keys") else []
+    if any(isinstance(key, str) for key in keys):
+        if set(keys) == set(generator.parameters):
             return {name: start[name] for name in generator.parameters}
-        values = [start[name] for name in names] if set(start.keys()) == set(names) else None
+        values = [start[name] for name in names] if set(keys) == set(names) else None
     try:
         values = _numbers(values)
     except (TypeError, ValueError):

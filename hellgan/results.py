@@ -1,5 +1,6 @@
 """``GANResults``: what a fit says, in the terms of statsmodels and pandas."""
 
+import contextlib
 import functools
 import os
 from types import SimpleNamespace
@@ -46,6 +47,11 @@ class GANResults(LikelihoodModelResults):
     nobs, n_simulated : int
     """
 
+    # What a saved result must hold.
+    ARRAYS = ("x", "natural", "slope", "saddle.theta", "saddle.alpha")
+    INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed")
+    OUTCOME = ("trouble", "saddle", "sandwich")
+
     def __init__(self, model: "GAN", saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
         self.model = model
         self.saddle = saddle
@@ -60,7 +66,8 @@ class GANResults(LikelihoodModelResults):
         self.params = pd.Series(np.array(natural), index=names, name="coef")
         p = self.generator.size
         cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
-        self.normalized_cov_params = self._slope @ cov @ self._slope.T  # the delta method
+        cov = self._slope @ cov @ self._slope.T  # the delta method
+        self.normalized_cov_params = (cov + cov.T) / 2
         self.scale = 1.0
         self._use_t = False
 
@@ -112,43 +119,68 @@ class GANResults(LikelihoodModelResults):
             return pd.DataFrame(self.normalized_cov_params, self.params.index, self.params.index)
         return self._plain.cov_params(r_matrix, column, scale, cov_p, other)
 
-    def conf_int(self, alpha: float = 0.05, cols=None) -> pd.DataFrame:
+    def conf_int(self, alpha=0.05, cols=None) -> pd.DataFrame:
         """Compute Wald intervals of level 1 - alpha, which never leave the parameter's space.
 
         Parameters
         ----------
         alpha : float
             One minus the level.
-        cols : sequence of str or int, optional
-            Which parameters; all unless given.
+        cols : str, int, or sequence of them, optional
+            Which parameters, by name or position; all unless given.
 
         Returns
         -------
         DataFrame
             Columns ``lower`` and ``upper``.
         """
-        if not 0 < alpha < 1:
+        if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
             raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
-        half = float(special.ndtri(1 - alpha / 2))
+        half = -float(special.ndtri(alpha / 2))
         rows = inference.intervals(self.generator, self.params.to_numpy(), self.bse.to_numpy(), half)
         frame = pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"])
         if cols is None:
             return frame
-        return frame.loc[[self.params.index[c] if isinstance(c, (int, np.integer)) else c for c in cols]]
+        names = list(frame.index)
+        chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
+        wrong = [c for c in chosen if c not in names and c not in range(len(names))]
+        if wrong:
+            raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
+        return frame.loc[[c if isinstance(c, str) else names[c] for c in chosen]]
 
     def t_test(self, r_matrix, cov_p=None, use_t=None):
         """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""
-        return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
+        with self._hypotheses():
+            return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
 
     def f_test(self, r_matrix, cov_p=None, invcov=None):
         """Wald test in its F form, with infinite denominator degrees of freedom."""
-        return self._plain.f_test(r_matrix, cov_p=cov_p, invcov=invcov)
+        return self.wald_test(r_matrix, cov_p, invcov, use_f=True)
 
     def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
         """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
-        return self._plain.wald_test(
-            r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
-        )
+        if np.any(np.isnan(self.normalized_cov_params)):
+            reason = self.trouble or "a discriminator with a hidden layer has no joint normal law"
+            raise ValueError(f"wald_test: the fit has no covariance, since {reason}.")
+        with self._hypotheses():
+            test = self._plain.wald_test(
+                r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
+            )
+        if use_f:
+            # scipy's F law has no infinite denominator: df_num F is then chi-square.
+            test.pvalue = special.gammaincc(test.df_num / 2, test.df_num * np.asarray(test.statistic) / 2)
+        return test
+
+    @contextlib.contextmanager
+    def _hypotheses(self):
+        """Say in one sentence what statsmodels and its formula parser say in several lines."""
+        try:
+            yield
+        except Exception as error:
+            raise ValueError(
+                f"r_matrix: {first_sentence(error)}; give hypotheses on {', '.join(self.params.index)} such as "
+                f"'{self.params.index[0]} = 1', or an array with {len(self.params)} columns."
+            ) from error
 
     # The joint law of generator and discriminator.
 
@@ -230,14 +262,19 @@ class GANResults(LikelihoodModelResults):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"size: got {size!r}; give a positive number of observations.")
         g = self.generator
-        z = latents.draw("iid", g.law, int(size), g.latent_dim, seed)[0]
+        z = latents.draw("iid", g.law, int(size), g.latent_dim, checked_seed(seed))[0]
         with jax.enable_x64(True):
             return np.asarray(_simulate(g, self.saddle.theta, z[:, 0] if g.latent_dim == 1 else z))
 
     def log_ratio(self, x) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
-        x = np.asarray(x, np.float64)
+        try:
+            x = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
         d = self.generator.dim
+        if d == 1 and x.ndim == 2 and x.shape[1] == 1:
+            x = x[:, 0]
         if x.ndim != (1 if d == 1 else 2) or (d > 1 and x.shape[1] != d):
             raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
         with jax.enable_x64(True):
@@ -251,7 +288,8 @@ class GANResults(LikelihoodModelResults):
         """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
 
         It is ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for the
-        observation; above .75 (see ``outliers``) the data are more than three times as dense there as it would have them.
+        observation; above .75 (see ``outliers``) the data are more than three times as dense there as it would have
+        them.
         """
         return self.prob_real(self.model.x if x is None else x)
 
@@ -433,6 +471,10 @@ class GANResults(LikelihoodModelResults):
         """Refuse: the data are needed for scores, tests and plots."""
         raise ValueError("remove_data: the fit needs its data for scores, tests and plots.")
 
+    def initialize(self, model, params, **kwargs):
+        """Refuse: a result is made by a fit and does not change."""
+        raise ValueError("initialize: a result is made by GAN.fit and does not change; fit again.")
+
     def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
         """Refuse: the parameters are no levels of a factor."""
         raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
@@ -461,7 +503,19 @@ def _density(generator, theta, grid):
     return jax.numpy.exp(jax.vmap(lambda point: generator.log_density(point, **natural))(grid))
 
 
-def compare(fits: dict[str, GANResults]) -> pd.DataFrame:
+def first_sentence(error: Exception) -> str:
+    """Quote another library's error inside a sentence: its first line, without the full stop."""
+    return (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
+
+
+def checked_seed(seed) -> int:
+    """Return a seed as an int; raises ``TypeError`` for anything but a non-negative integer."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TypeError(f"seed: got {' '.join(repr(seed).split())}; give a non-negative integer.")
+    return int(seed)
+
+
+def compare(fits) -> pd.DataFrame:
     """Put several fits side by side.
 
     Parameters
@@ -476,7 +530,11 @@ def compare(fits: dict[str, GANResults]) -> pd.DataFrame:
     """
     if not isinstance(fits, dict) or not all(isinstance(fit, GANResults) for fit in fits.values()) or not fits:
         raise TypeError("compare: give a dict of names and fits, as in compare({'root': result}).")
-    return pd.DataFrame({name: _column(fit) for name, fit in fits.items()})
+    columns = {name: _column(fit) for name, fit in fits.items()}
+    rows = list(dict.fromkeys(row for column in columns.values() for row in column.index))
+    rows.sort(key=lambda row: row[0] == "fit")  # stable: parameters as they come, then the facts
+    index = pd.MultiIndex.from_tuples(rows)
+    return pd.DataFrame({name: column.reindex(index) for name, column in columns.items()})
 
 
 def _column(fit: GANResults) -> pd.Series:
@@ -508,12 +566,13 @@ def _fixed(value: float) -> str:
 
 
 def _top_format() -> dict:
+    # statsmodels drops the last line of every table but the last: there must be one below the last row.
     return {
         "data_fmts": ["%s", "%s", "%s", "%s"],
         "data_aligns": "lrlr",
         "colsep": "   ",
         "table_dec_above": "=",
-        "table_dec_below": "",
+        "table_dec_below": "-",
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,25 @@ FORMAT = 1
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -> None:
-    """Write arrays and JSON facts atomically: a file that is there is whole."""
+    """Write arrays and JSON facts atomically: a file that is there is whole.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written; one that was there stays as it was.
+    """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path: there is no directory {path.parent}; create it first.")
     text = np.array(json.dumps({"format": FORMAT, **facts}))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    # Not tempfile's: that gives the file to its owner alone, whatever the umask.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             np.savez(file, facts=text, **arrays)
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
@@ -31,16 +40,19 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
     ------
     ValueError
         For a file that is not such a one.
+    OSError
+        For one that cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves a damaged file open.
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop("facts")))
-        known = facts["format"] == FORMAT
-    except FileNotFoundError:
+        found = facts["format"]
+    except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"load: {os.fspath(path)} is not a result saved by hellgan ({error}).") from error
-    if not known:
-        raise ValueError(f"load: {os.fspath(path)} has format {facts['format']}; this version reads {FORMAT}.")
+        raise ValueError(f"load: {os.fspath(path)} is damaged, or no result that hellgan saved.") from error
+    if found != FORMAT:
+        raise ValueError(f"load: {os.fspath(path)} has format {found!r}; this version reads {FORMAT}.")
     return arrays, facts

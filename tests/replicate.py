@@ -20,6 +20,8 @@ class Replicates(NamedTuple):
     upper: np.ndarray
     certified: np.ndarray
     overid: np.ndarray  # p-values, NaN where not asked for
+    joint: np.ndarray  # joint parameters and
+    joint_errors: np.ndarray  # their standard errors; NaN where not asked for
 
     def coverage(self, truth) -> np.ndarray:
         """Share of intervals that hold the truth; a failed fit counts as a miss."""
@@ -31,6 +33,8 @@ def replicate(
     replications: int,
     seed: int,
     test: bool = False,
+    robust: bool = False,
+    joint: bool = False,
     **arguments,
 ) -> Replicates:
     """Fit ``GAN(draw(rng), **arguments)`` with rng and the latent seed of (seed, r) for every replication r."""
@@ -39,8 +43,9 @@ def replicate(
         model = hg.GAN(draw(np.random.default_rng([seed, r])), **{"seed": r, **arguments})
         fit = model.fit()
         interval = fit.conf_int().to_numpy()
-        pvalue = fit.overidentification_test().pvalue if test else np.nan
-        return fit.params.to_numpy(), fit.bse.to_numpy(), interval[:, 0], interval[:, 1], fit.converged, pvalue
+        pvalue = fit.overidentification_test(robust).pvalue if test else np.nan
+        both = (fit.joint_params.to_numpy(), np.sqrt(np.diag(fit.joint_cov()))) if joint else (np.nan, np.nan)
+        return fit.params.to_numpy(), fit.bse.to_numpy(), interval[:, 0], interval[:, 1], fit.converged, pvalue, *both
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         warnings.filterwarnings("ignore", message=".*GAN", category=UserWarning)

@@ -1,6 +1,7 @@
 """Parameter spaces: round trips, hand-worked values, derivatives, and what is refused."""
 
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -175,7 +176,7 @@ def test_element_names():
 PROBLEMS = [
     (hg.real(), "text", "'text' is not numeric"),
     (hg.real(), "1.5", "'1.5' is not numeric"),
-    (hg.real(), None, "is not finite|not numeric"),
+    (hg.real(), None, "is not finite"),
     (hg.real(), 1j, "not numeric"),
     (hg.real(), np.nan, "is not finite"),
     (hg.real(), -np.inf, "is not finite"),
@@ -194,15 +195,7 @@ PROBLEMS = [
 
 @pytest.mark.parametrize(("space", "value", "words"), PROBLEMS)
 def test_problems_in_words(space, value, words):
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(np.exceptions.ComplexWarning)
-        trouble = space.problem(value)
-    assert trouble is not None
-    pytest.raises(ValueError, _raise, trouble).match(words)
-
-
-def _raise(text):
-    raise ValueError(text)
+    assert re.search(words, space.problem(value))
 
 
 @EACH

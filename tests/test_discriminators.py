@@ -1,0 +1,474 @@
+"""Discriminators: features by hand, exact equivariance, placement by quantiles, and what is refused."""
+
+import itertools
+import json
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from hellgan import discriminators
+from hellgan.discriminators import MLP, Features, GaussianBumps, Polynomial, RandomFeatures, Sigmoids
+from tests.tolerance import EXACT
+
+SPECS = {
+    "Polynomial": Polynomial(3),
+    "Sigmoids": Sigmoids(4),
+    "GaussianBumps": GaussianBumps(5),
+    "RandomFeatures": RandomFeatures(6),
+}
+EACH = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+WITH_MLP = pytest.mark.parametrize("spec", [*SPECS.values(), MLP((3, 2))], ids=[*SPECS, "MLP"])
+N = 60
+X = {d: np.random.default_rng(d).standard_t(3, size=(N, d)) for d in (2, 3)} | {
+    1: np.random.default_rng(1).standard_t(3, size=N)
+}
+
+
+def equal(n):
+    return np.full(n, 1 / n)
+
+
+# Compiled once a kind and shape.
+
+
+@jax.jit
+def _features(basis, x):
+    return jax.vmap(basis.features)(x)
+
+
+@jax.jit
+def _slopes(basis, x):
+    return jax.vmap(jax.jacfwd(basis.features))(x)
+
+
+@jax.jit
+def _log_ratios(basis, alpha, x):
+    return jax.vmap(lambda row: basis.log_ratio(alpha, row))(x)
+
+
+def in_double(function, *arguments):
+    with jax.enable_x64(True):
+        return np.asarray(function(*jax.tree.map(jnp.asarray, arguments)))
+
+
+def features(basis, x):
+    """Features (n, q + 1), or the log ratio (n, 1) of a network at its start."""
+    if basis.is_linear:
+        return in_double(_features, basis, x)
+    return in_double(_log_ratios, basis, basis.start, x)[:, None]
+
+
+# What holds for all.
+
+
+@EACH
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_basis_starts_with_one_and_is_linear_in_alpha(spec, d):
+    basis = spec.place(X[d], equal(N), 0)
+    phi = features(basis, X[d])
+    assert basis.is_linear
+    assert phi.shape == (N, basis.size) == (N, basis.ridge.size)
+    np.testing.assert_array_equal(phi[:, 0], 1.0)
+    assert np.linalg.matrix_rank(phi) == basis.size
+    np.testing.assert_array_equal(basis.start, np.zeros(basis.size))
+    alpha = np.linspace(-1, 2, basis.size)
+    np.testing.assert_allclose(in_double(_log_ratios, basis, alpha, X[d]), phi @ alpha, rtol=1e-11, atol=EXACT)
+
+
+@WITH_MLP
+@pytest.mark.parametrize("d", [1, 2])
+def test_location_scale_equivariance(spec, d):
+    x = X[d]
+    here = features(spec.place(x, equal(N), 0), x)
+    # powers of two do not round: bit for bit
+    for b in (2.0, 0.25) if d == 1 else (np.array([4.0, 0.5]),):
+        np.testing.assert_array_equal(features(spec.place(b * x, equal(N), 0), b * x), here)
+    for a, b in ((3.7, 0.9), (-41.0, 12.5)) if d == 1 else ((np.array([3.7, -11.0]), np.array([0.9, 12.5])),):
+        there = features(spec.place(a + b * x, equal(N), 0), a + b * x)
+        np.testing.assert_allclose(there, here, rtol=EXACT, atol=EXACT)
+
+
+@WITH_MLP
+def test_a_placement_does_not_depend_on_the_order_of_rows(spec):
+    order = np.random.default_rng(0).permutation(N)
+    for d in (1, 2):
+        one, other = (spec.place(x, equal(N), 0) for x in (X[d], X[d][order]))
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@WITH_MLP
+@pytest.mark.parametrize("d", [1, 2])
+def test_zero_weight_rows_do_not_move_a_placement(spec, d):
+    x = X[d]
+    more = np.concatenate([x, np.full((4, *x.shape[1:]), 0.1), np.full((3, *x.shape[1:]), 1e6)])
+    for weights in (equal(N), np.arange(1, N + 1) / (N * (N + 1) / 2)):
+        one, other = spec.place(x, weights, 0), spec.place(more, np.concatenate([weights, np.zeros(7)]), 0)
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            np.testing.assert_allclose(a, b, rtol=EXACT, atol=0)
+
+
+@pytest.mark.parametrize("spec", [Sigmoids(4), GaussianBumps(5)], ids=["Sigmoids", "GaussianBumps"])
+def test_integer_weights_place_knots_like_repeated_rows(spec):
+    x, counts = X[1][:29], 1 + np.arange(29) % 4
+    assert counts.sum() % 2 == 1  # no level is a multiple of 1 / sum, where rounding could decide
+    basis = spec.place(x, counts / counts.sum(), 0)
+    t = (np.repeat(x, counts) - basis.center) / basis.scale
+    levels = np.sin(np.pi * (np.arange(spec.k) + 0.5) / (2 * spec.k)) ** 2
+    knots = np.ravel(basis.knots if isinstance(spec, Sigmoids) else basis.centers)
+    np.testing.assert_allclose(knots, np.quantile(t, levels, method="inverted_cdf"), rtol=EXACT)
+    assert basis.center == np.quantile(np.repeat(x, counts), 0.5, method="inverted_cdf")
+
+
+@EACH
+@pytest.mark.parametrize("d", [1, 2])
+def test_features_are_bounded_where_claimed(spec, d):
+    basis = spec.place(X[d], equal(N), 0)
+    far = np.stack([sign * np.full(d, size) for size in (1e2, 1e6, 1e100) for sign in (1, -1)])
+    far = far[:, 0] if d == 1 else far
+    phi, slopes = features(basis, far), in_double(_slopes, basis, far)
+    if isinstance(spec, Polynomial):
+        assert np.all(np.abs(phi[:2, 1:]) > 10)
+        return
+    low, high = (0.0, 1.0) if isinstance(spec, GaussianBumps) else (-0.5, 0.5)
+    assert np.all((phi[:, 1:] >= low) & (phi[:, 1:] <= high))
+    # and they redescend: no NaN from 0 times infinity
+    assert np.all(np.isfinite(slopes))
+    np.testing.assert_allclose(slopes[2:], 0, atol=1e-100)
+
+
+@EACH
+def test_slopes_of_features(spec):
+    # the generator learns through them
+    for d in (1, 2):
+        basis = spec.place(X[d], equal(N), 0)
+        slopes = in_double(_slopes, basis, X[d]).reshape(N, basis.size, d)
+        h = 1e-6
+        for k in range(d):
+            step = h * np.eye(d)[k] if d > 1 else h
+            central = (features(basis, X[d] + step) - features(basis, X[d] - step)) / (2 * h)
+            # errs by h^2 times the third derivative, and by rounding / h
+            np.testing.assert_allclose(slopes[..., k], central, rtol=1e-7, atol=1e-7)
+
+
+# Sigmoids.
+
+
+def test_sigmoids_by_hand():
+    # 0, 1, ..., 100: median 50, MAD 25; levels sin^2(pi/8), sin^2(3 pi/8) = (1 -+ 1/sqrt 2) / 2, one spacing
+    x, mad = np.arange(101.0), 25 * 1.482602218505602
+    basis = Sigmoids(2).place(x, equal(101), 0)
+    low, high = 50 * (1 - np.sqrt(0.5)), 50 * (1 + np.sqrt(0.5))
+    np.testing.assert_allclose(basis.center + basis.scale * basis.knots, [low, high], rtol=EXACT)
+    np.testing.assert_allclose([basis.center[0], basis.scale[0]], [50, mad], rtol=EXACT)
+    np.testing.assert_allclose(basis.widths, (high - low) / mad, rtol=EXACT)
+    expected = [[1, 0, expit(-1) - 0.5], [1, expit(0.5) - 0.5, expit(-0.5) - 0.5], [1, expit(1) - 0.5, 0]]
+    np.testing.assert_allclose(features(basis, np.array([low, 50, high])), expected, rtol=EXACT, atol=EXACT)
+
+
+@pytest.mark.parametrize("k", [3, 16])
+def test_sigmoids_sit_at_arcsine_levels(k):
+    basis = Sigmoids(k).place(X[1], equal(N), 0)
+    levels = [np.sin(np.pi * (j - 0.5) / (2 * k)) ** 2 for j in range(1, k + 1)]
+    knots = np.quantile(X[1], levels)
+    np.testing.assert_allclose(basis.center + basis.scale * basis.knots, knots, rtol=1e-11)
+    # inside, the local spacing is half the gap between the neighbours
+    spacing = (knots[2:] - knots[:-2]) / 2 / basis.scale
+    assert np.all(spacing > 0.1)
+    np.testing.assert_allclose(basis.widths[1:-1], spacing, rtol=1e-11)
+    np.testing.assert_allclose(basis.widths[0] * basis.scale, knots[1] - knots[0], rtol=1e-11)
+
+
+def test_widths_have_a_floor_where_data_are_tied():
+    x = np.concatenate([np.full(30, 1.0), np.linspace(0, 5, 60)])
+    basis = Sigmoids(16).place(x, equal(90), 0)
+    assert basis.widths.min() == pytest.approx(0.1, rel=EXACT)
+    assert np.linalg.matrix_rank(features(basis, x)) > 8
+
+
+def test_sigmoids_of_reflected_data_are_reflected():
+    # levels and widths are symmetric: the span is the same
+    here = features(Sigmoids(5).place(X[1], equal(N), 0), X[1])
+    there = features(Sigmoids(5).place(-X[1], equal(N), 0), -X[1])
+    np.testing.assert_allclose(there[:, 1:], -here[:, :0:-1], rtol=EXACT, atol=EXACT)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_sigmoids_lie_along_axes_and_diagonals(d):
+    k, x = 3, X[d] * np.arange(1.0, d + 1)
+    basis = Sigmoids(k).place(x, equal(N), 0)
+    axes = np.eye(d)
+    pairs = [axes[i] + sign * axes[j] for i, j in itertools.combinations(range(d), 2) for sign in (1, -1)]
+    expected = {tuple(np.round(u / np.linalg.norm(u), 12)) for u in [*axes, *pairs]}
+    directions, counts = np.unique(np.round(basis.directions, 12), axis=0, return_counts=True)
+    assert {tuple(u) for u in directions} == expected
+    assert len(expected) == d**2
+    np.testing.assert_array_equal(counts, k)
+    assert basis.size == 1 + k * d**2
+    # knots at the quantiles of what was standardised by median and MAD
+    center = np.median(x, axis=0)
+    t = (x - center) / (1.482602218505602 * np.median(np.abs(x - center), axis=0))
+    levels = np.sin(np.pi * (np.arange(k) + 0.5) / (2 * k)) ** 2
+    for u in directions:
+        mine = np.all(np.abs(basis.directions - u) < 1e-9, axis=1)
+        np.testing.assert_allclose(basis.knots[mine], np.quantile(t @ u, levels), rtol=0, atol=1e-11)
+    values = 0.5 * np.tanh(0.5 * (t @ basis.directions.T - basis.knots) / basis.widths)
+    np.testing.assert_allclose(features(basis, x)[:, 1:], values, rtol=0, atol=1e-11)
+
+
+# Bumps, monomials, random features, the user's own.
+
+
+def test_bumps_in_one_dimension_by_hand():
+    # the knots of the sigmoids by hand; each bump's width is the gap to the other
+    x = np.arange(101.0)
+    basis = GaussianBumps(2).place(x, equal(101), 0)
+    low, high = 50 * (1 - np.sqrt(0.5)), 50 * (1 + np.sqrt(0.5))
+    e = np.exp
+    expected = [[1, 1, e(-0.5)], [1, e(-0.125), e(-0.125)], [1, e(-2), e(-0.5)]]
+    np.testing.assert_allclose(features(basis, np.array([low, 50, 2 * high - low])), expected, rtol=EXACT)
+
+
+def test_bumps_in_several_dimensions_spread_over_the_central_data():
+    k, x = 5, np.concatenate([X[2], [[300.0, 300.0], [-500.0, 20.0]]])
+    basis = GaussianBumps(k).place(x, equal(N + 2), 0)
+    t = (x - basis.center) / basis.scale
+    norms = np.linalg.norm(t, axis=1)
+    inside = t[norms <= np.quantile(norms, 0.9)]
+    picked = basis.centers
+    assert picked.shape == (k, 2)
+    np.testing.assert_array_equal(picked[0], inside[np.argmin(np.linalg.norm(inside, axis=1))])
+    for j in range(1, k):
+        # each next one is the observation farthest from those before
+        gaps = np.min(np.linalg.norm(inside[:, None] - picked[None, :j], axis=2), axis=1)
+        np.testing.assert_array_equal(picked[j], inside[np.argmax(gaps)])
+    for j in range(k):
+        nearest = np.min(np.linalg.norm(np.delete(picked, j, axis=0) - picked[j], axis=1))
+        assert basis.widths[j] == pytest.approx(max(nearest, 0.1), rel=EXACT)
+    values = np.exp(-0.5 * np.sum((t[:, None] - picked[None]) ** 2, axis=2) / basis.widths**2)
+    np.testing.assert_allclose(features(basis, x)[:, 1:], values, rtol=1e-11, atol=1e-300)
+
+
+def test_monomials_by_hand():
+    x = X[2]
+    basis = Polynomial(2).place(x, equal(N), 0)
+    center = np.median(x, axis=0)
+    s, t = ((x - center) / (1.482602218505602 * np.median(np.abs(x - center), axis=0))).T
+    expected = np.stack([np.ones(N), s, t, s**2, s * t, t**2], axis=1)
+    np.testing.assert_allclose(features(basis, x), expected, rtol=1e-11)
+    # 0, ..., 100: median 50, MAD 25
+    basis = Polynomial(3).place(np.arange(101.0), equal(101), 0)
+    t = 30 / (25 * 1.482602218505602)
+    np.testing.assert_allclose(features(basis, np.array([80.0])), [[1, t, t**2, t**3]], rtol=EXACT)
+
+
+def test_monomials_are_all_up_to_the_degree():
+    # (d + degree choose d), the constant included
+    for d, degree, size in ((1, 4, 5), (2, 3, 10), (3, 2, 10)):
+        assert Polynomial(degree).place(X[d], equal(N), 0).size == size
+
+
+@pytest.mark.parametrize("spec", [RandomFeatures(6), MLP((3,))], ids=["RandomFeatures", "MLP"])
+def test_what_is_random_depends_on_the_seed_alone(spec):
+    np.random.seed(1)  # noqa: NPY002
+    one = spec.place(X[2], equal(N), 3)
+    np.random.seed(2)  # noqa: NPY002
+    other = spec.place(X[2], equal(N), 3)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.any(features(one, X[2])[:, 1:] == features(spec.place(X[2], equal(N), 4), X[2])[:, 1:])
+    assert np.all(features(one, X[2])[:, -1] != features(spec.place(X[2], equal(N), 4), X[2])[:, -1])
+
+
+def test_random_features_may_bring_their_own_seed():
+    one, other = (RandomFeatures(6, seed=3).place(X[2], equal(N), seed) for seed in (0, 1))
+    np.testing.assert_array_equal(one.directions, other.directions)
+    np.testing.assert_array_equal(one.knots, RandomFeatures(6).place(X[2], equal(N), 3).knots)
+    t = (X[2] - one.center) / one.scale
+    values = 0.5 * np.tanh(t @ one.directions.T - one.knots)  # width 1/2
+    np.testing.assert_allclose(features(one, X[2])[:, 1:], values, rtol=0, atol=EXACT)
+
+
+def test_features_of_the_user():
+    basis = Features(lambda x: jnp.stack([x, jnp.tanh(x / 2)])).place(X[1], equal(N), 0)
+    expected = np.stack([np.ones(N), X[1], np.tanh(X[1] / 2)], axis=1)
+    np.testing.assert_allclose(features(basis, X[1]), expected, rtol=EXACT)
+    np.testing.assert_array_equal(basis.ridge, np.zeros(3))
+    number = Features(lambda x: x[0] * x[1], ridge=0.5).place(X[2], equal(N), 0)
+    np.testing.assert_allclose(features(number, X[2])[:, 1], X[2].prod(axis=1), rtol=EXACT)
+    np.testing.assert_array_equal(number.ridge, [0, 0.5])
+
+
+# The network.
+
+
+def test_network_against_numpy():
+    network = MLP((3, 2)).place(X[2], equal(N), 0)
+    # 2 x 3 + 3, 3 x 2 + 2, 2 + 1
+    assert network.size == 9 + 8 + 3
+    assert not network.is_linear
+    alpha = np.random.default_rng(5).normal(size=20)
+    w1, b1 = alpha[:6].reshape(3, 2), alpha[6:9]
+    w2, b2 = alpha[9:15].reshape(2, 3), alpha[15:17]
+    w3, b3 = alpha[17:19], alpha[19]
+    center = np.median(X[2], axis=0)
+    t = (X[2] - center) / (1.482602218505602 * np.median(np.abs(X[2] - center), axis=0))
+    expected = np.tanh(np.tanh(t @ w1.T + b1) @ w2.T + b2) @ w3 + b3
+    np.testing.assert_allclose(in_double(_log_ratios, network, alpha, X[2]), expected, rtol=1e-11, atol=EXACT)
+
+
+def test_network_starts_small_with_a_free_intercept():
+    network = MLP((4,), ridge=0.01).place(X[1], equal(N), 0)
+    np.testing.assert_array_equal(network.ridge, [*[0.01] * 12, 0.0])
+    assert network.start[-1] == 0
+    assert np.all(network.start[:-1] != 0)
+    v = features(network, X[1])
+    # four units bounded by 1, output weights of sd .1 / sqrt 4
+    assert 0 < np.max(np.abs(v)) < 0.5
+
+
+# Ridge, default, recipes.
+
+
+def test_default_ridge():
+    def second(spec, n, d=1, weights=None):
+        x = np.random.default_rng(0).normal(size=(n, d) if d > 1 else n)
+        ridge = spec.place(x, equal(n) if weights is None else weights, 0).ridge
+        assert ridge[0] == 0
+        np.testing.assert_array_equal(ridge[1:], ridge[1])
+        return ridge[1]
+
+    # 1 / (2 n^2), at least 1e-6 in one dimension and 1e-4 in several
+    assert second(Sigmoids(3), 50) == pytest.approx(2e-4, rel=EXACT)
+    assert second(Sigmoids(3), 500) == pytest.approx(2e-6, rel=EXACT)
+    assert second(Sigmoids(3), 2000) == 1e-6
+    assert second(Sigmoids(3), 50, d=2) == pytest.approx(2e-4, rel=EXACT)
+    assert second(Sigmoids(3), 500, d=2) == 1e-4
+    assert second(GaussianBumps(3), 50) == pytest.approx(2e-4, rel=EXACT)
+    assert second(GaussianBumps(3), 500) == 1e-4
+    # n is Kish's effective size 1 / sum w^2: (.1^2 40 / 16 + .9^2 10 / 100)^-1 with weights that sum to .1 and .9
+    weights = np.concatenate([np.full(40, 0.1 / 40), np.full(10, 0.9 / 10)])
+    effective = 1 / (0.1**2 / 40 + 0.9**2 / 10)
+    assert second(Sigmoids(3), 50, weights=weights) == pytest.approx(1 / (2 * effective**2), rel=EXACT)
+    assert second(Sigmoids(3, ridge=0.25), 50) == 0.25
+    assert second(Sigmoids(3, ridge=0), 50) == 0
+    assert second(Polynomial(2), 50) == 0
+    assert second(RandomFeatures(3), 50) == 1e-3
+
+
+def test_default_discriminator():
+    assert [discriminators.default(d) for d in (1, 2, 3, 4, 9)] == [Sigmoids(k) for k in (16, 4, 3, 2, 2)]
+
+
+RECIPES = [
+    Polynomial(3, ridge=0.5),
+    Sigmoids(4),
+    Sigmoids(4, ridge=1e-5),
+    GaussianBumps(5, ridge=0.0),
+    RandomFeatures(6, ridge=1e-2, seed=4),
+    MLP((3, 2), ridge=0.1),
+]
+
+
+@pytest.mark.parametrize("spec", RECIPES, ids=lambda s: type(s).__name__)
+def test_recipe_and_make_are_inverse(spec):
+    recipe = json.loads(json.dumps(discriminators.recipe(spec)))
+    assert recipe["name"] == type(spec).__name__
+    assert discriminators.make(**recipe) == spec
+    assert hash(discriminators.make(**recipe)) == hash(spec)
+
+
+def test_recipes_of_functions_there_are_none():
+    assert discriminators.recipe(Features(jnp.tanh)) is None
+
+
+def test_specifications_by_value():
+    assert Sigmoids() == Sigmoids(16) == Sigmoids(np.int64(16))
+    assert Sigmoids(4) != Sigmoids(5)
+    assert Sigmoids(4) != Sigmoids(4, ridge=1e-5)
+    assert MLP(3) == MLP((3,)) == MLP([3])
+
+
+def test_fresh_placements_trace_once():
+    traces = []
+
+    @jax.jit
+    def evaluate(basis, x):
+        traces.append(basis)
+        return basis.features(x)
+
+    for spec in (lambda: Sigmoids(4), lambda: Polynomial(3)):
+        for shift in range(3):
+            evaluate(spec().place(X[1] + shift, equal(N), shift), jnp.float32(0.5))
+    assert len(traces) == 2
+
+
+# What is refused.
+
+
+def silent(x):
+    raise AssertionError
+
+
+BAD = [
+    (lambda: Sigmoids(1), ValueError, "k: got 1; give an integer of at least 2"),
+    (lambda: Sigmoids(4.0), ValueError, "k: got 4.0"),
+    (lambda: Sigmoids(True), ValueError, "k: got True"),
+    (lambda: Sigmoids("16"), ValueError, "k: got '16'"),
+    (lambda: Sigmoids(4, ridge=-1e-3), ValueError, "ridge: got -0.001; give a non-negative number"),
+    (lambda: Sigmoids(4, ridge=np.nan), ValueError, "ridge: got nan"),
+    (lambda: Sigmoids(4, ridge=np.inf), ValueError, "ridge: got inf"),
+    (lambda: Sigmoids(4, ridge="small"), ValueError, "ridge: got 'small'"),
+    (lambda: GaussianBumps(1), ValueError, "k: got 1"),
+    (lambda: GaussianBumps(4, ridge=-1), ValueError, "ridge"),
+    (lambda: Polynomial(0), ValueError, "degree: got 0"),
+    (lambda: Polynomial(2, ridge=None), ValueError, "ridge: got None"),
+    (lambda: RandomFeatures(0), ValueError, "k: got 0"),
+    (lambda: RandomFeatures(4, ridge=None), ValueError, "ridge: got None"),
+    (lambda: RandomFeatures(4, seed=-1), ValueError, "seed: got -1"),
+    (lambda: RandomFeatures(4, seed=1.5), ValueError, "seed: got 1.5"),
+    (lambda: MLP(()), ValueError, r"widths: got \(\)"),
+    (lambda: MLP((3, 0)), ValueError, "widths: got 0"),
+    (lambda: MLP((3, 2.0)), ValueError, "widths: got 2.0"),
+    (lambda: MLP(3, ridge=None), ValueError, "ridge: got None"),
+    (lambda: Features(3), TypeError, "function: got 3; give a function"),
+    (
+        lambda: Features(lambda x: np.tanh(x)).place(X[1], equal(N), 0),
+        ValueError,
+        "the features fail on one observation",
+    ),
+    (lambda: Features(lambda x: x[0]).place(X[1], equal(N), 0), ValueError, "the features fail on one observation"),
+    (lambda: Features(silent).place(X[1], equal(N), 0), ValueError, r"one observation \(AssertionError\); write them"),
+    (lambda: Features(lambda x: x * jnp.eye(2)).place(X[1], equal(N), 0), ValueError, r"have shape \(2, 2\)"),
+    (lambda: GaussianBumps(8).place(X[2][:6], equal(6), 0), ValueError, "8 bumps need more than 8 observations"),
+]
+
+
+@pytest.fixture
+def unchecked():
+    """Meet errors as users do, whose annotations nobody checks."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(("call", "kind", "words"), BAD)
+def test_bad_arguments(call, kind, words):
+    with pytest.raises(kind, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+@WITH_MLP
+def test_nearly_constant_data_are_refused(spec):
+    x = np.concatenate([np.zeros(97), [5.0, 6.0, 7.0]])
+    with pytest.raises(ValueError, match="data: the central 90 % of the sample are one value"):
+        spec.place(x, equal(100), 0)
+    # with a MAD of 0 the next robust scale takes over
+    x = np.concatenate([np.zeros(60), np.linspace(1, 3, 40)])
+    assert np.all(np.isfinite(features(spec.place(x, equal(100), 0), x)))
