@@ -8,10 +8,10 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick lint bench clean
+.PHONY: help venv demo test quick lint mutants bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create or update the virtual environment (PYTHON=python3, VENV=.venv)
 
@@ -33,6 +33,9 @@ lint: $(STAMP) ## Check style, formatting and types (pyright needs node)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+mutants: $(STAMP) ## Plant bugs in a copy of the package; each must make a test fail
+	$(BIN)/python tests/mutants.py
 
 bench: $(STAMP) ## Run the benchmarks
 	$(PYTEST) benchmarks --benchmark-enable $(ARGS)

@@ -87,7 +87,11 @@ def _fit(options) -> int:
     if options.plot:
         from hellgan import plots
 
-        plots.save(result.plot_fit(), options.plot)
+        ax = result.plot_fit()
+        try:
+            plots.save(ax, options.plot)
+        finally:
+            plots.close(ax)
     if options.json:
         json.dump(_as_json(result, alpha), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -132,7 +136,8 @@ def _read(file: str, column: str | None):
     try:
         frame = pd.read_csv(sys.stdin if file == "-" else file)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not a CSV file with a header row ({' '.join(str(error).split())}).") from None
+        said = " ".join(str(error).split()).removeprefix("Error tokenizing data. ")
+        raise ValueError(f"{file}: not a CSV file with a header row ({said}).") from None
     known = ", ".join(map(str, frame.columns))
     if column is None:
         if frame.shape[1] != 1:

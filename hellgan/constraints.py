@@ -213,7 +213,8 @@ def _checked(constraint: Constraint) -> Constraint:
     if constraint.start is not None:
         if np.size(constraint.start) not in (1, constraint.natural_size):
             raise ValueError(
-                f"start: {np.size(constraint.start)} numbers for shape {constraint.shape}; give one, or one for each element."
+                f"start: {np.size(constraint.start)} numbers for shape {constraint.shape}; give one, or one for each "
+                "element."
             )
         trouble = constraint.problem(constraint.start_elements.reshape(constraint.shape))
         if trouble:

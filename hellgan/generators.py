@@ -13,7 +13,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy import stats
 
 from hellgan import constraints as spaces
 from hellgan import latents
@@ -285,7 +284,7 @@ class LogNormal(Generator):
     def log_density(self, x, s, scale):
         positive = jnp.where(x > 0, x, 1.0)
         log_x = jnp.log(positive)
-        return jnp.where(x > 0, stats.norm.logpdf(log_x, jnp.log(scale), s) - log_x, -jnp.inf)
+        return jnp.where(x > 0, latents.normal.log_density((log_x - jnp.log(scale)) / s) - jnp.log(s) - log_x, -jnp.inf)
 
 
 class MultivariateNormal(Generator):
@@ -441,7 +440,8 @@ def _observation_size(function, parameters, latent_dim):
         )
     if not jnp.issubdtype(out.dtype, jnp.floating):
         raise ValueError(
-            f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the parameters."
+            f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the "
+            "parameters."
         )
     return shape[0] if shape else 1
 

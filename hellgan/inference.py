@@ -8,6 +8,8 @@ where each score covariance is centred by its own sample's mean. For scrambled S
 n R, R the covariance of the mean simulated score over independent scrambles at the solution.
 """
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from hellgan import objective
+from hellgan import losses, objective
 from hellgan.generators import Generator
 from hellgan.objective import Array, Game
 
@@ -101,26 +103,56 @@ def infer(game: Game, theta, alpha, jacobian, scrambles: np.ndarray | None) -> S
         so that (2) does not exist.
     """
     require_basis(game)
-    real, simulated = jax.device_get(_score_parts(game, theta, alpha, scrambles))
+    parts = jax.device_get(_parts(game, theta, alpha, scrambles))
     n = 1 / float(np.sum(np.square(game.x_weights)))
-    meat_real = n * covariance_of_mean(real, np.asarray(game.x_weights))
+    meat_real = n * covariance_of_mean(parts.real_scores, np.asarray(game.x_weights))
     if scrambles is None:
-        meat_simulated = n * covariance_of_mean(simulated, np.asarray(game.z_weights))
+        meat_simulated = n * covariance_of_mean(parts.simulated_scores, np.asarray(game.z_weights))
     else:
-        meat_simulated = n * np.cov(simulated, rowvar=False)
+        meat_simulated = n * np.cov(parts.simulated_scores, rowvar=False)
     half = np.linalg.solve(jacobian, meat_real + meat_simulated)
     cov = np.linalg.solve(jacobian, half.T).T / n  # (2)
     return Sandwich(-np.asarray(jacobian), meat_real, meat_simulated, n, (cov + cov.T) / 2)
 
 
+class _Parts(NamedTuple):
+    """What the sandwich and the overidentification test are made of; features without the constant."""
+
+    value: jax.Array  # of the game, without ridge
+    real_scores: jax.Array  # (n, p + q + 1)
+    simulated_scores: jax.Array  # (m, p + q + 1); for Sobol points (S, p + q + 1), means over each sample
+    real_features: jax.Array  # (n, q)
+    simulated_features: jax.Array  # (m, q)
+    features_over: jax.Array | None  # (S, q) means over each Sobol sample
+    features_slope: jax.Array  # (q, p) derivative in theta of the simulated features' mean
+
+
 @jax.jit
-def _score_parts(game: Game, theta, alpha, scrambles):
-    if scrambles is None:
-        return tuple(objective.scores(game, theta, alpha))
+def _parts(game: Game, theta, alpha, scrambles) -> _Parts:
+    """Evaluate all of it by one program, so that one compilation serves both."""
     real = objective.features(game, game.x)
-    slope = objective.derivatives(game.loss.real, real @ alpha)[1]
-    real = jnp.concatenate([jnp.zeros((real.shape[0], game.p), real.dtype), slope[:, None] * real], axis=1)
-    return real, lax.map(lambda z: objective.mean_simulated_score(game, theta, alpha, z), scrambles)
+
+    def simulated(theta):
+        return objective.features(game, objective.simulate(game, theta))[:, 1:]
+
+    if scrambles is None:
+        real_scores, simulated_scores = objective.scores(game, theta, alpha)
+        over = None
+    else:
+        slope = losses.derivatives(game.loss.real, real @ alpha)[1]
+        no_theta = jnp.zeros((real.shape[0], game.p), real.dtype)
+        real_scores = jnp.concatenate([no_theta, slope[:, None] * real], axis=1)
+        simulated_scores, over = lax.map(lambda z: objective.simulated_means(game, theta, alpha, z), scrambles)
+        over = over[:, 1:]
+    return _Parts(
+        objective.objective(game, theta, alpha, penalised=False),
+        real_scores,
+        simulated_scores,
+        real[:, 1:],
+        simulated(theta),
+        over,
+        jax.jacfwd(lambda theta: game.z_weights @ simulated(theta))(theta),
+    )
 
 
 def covariance_of_mean(rows: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]) -> np.ndarray:
@@ -199,37 +231,26 @@ def overidentification(game: Game, theta, alpha, scrambles: np.ndarray | None, r
         raise ValueError(
             f"overidentification test: {q} features for {p} parameters leave nothing to test; give more features."
         )
-    value, real, simulated, mean_slope, over_scrambles = jax.device_get(_feature_parts(game, theta, alpha, scrambles))
+    parts = jax.device_get(_parts(game, theta, alpha, scrambles))
     wx, wz = np.asarray(game.x_weights), np.asarray(game.z_weights)
     n, m = 1 / np.sum(wx**2), 1 / np.sum(wz**2)
-    c_real, c_simulated = n * covariance_of_mean(real, wx), m * covariance_of_mean(simulated, wz)
+    c_real, c_simulated = (
+        n * covariance_of_mean(parts.real_features, wx),
+        m * covariance_of_mean(parts.simulated_features, wz),
+    )
     pooled = (c_real + c_simulated) / 2 if robust else c_real
     if scrambles is None:
         scale = n * m / (n + m)
         noise = scale * (c_real / n + c_simulated / m) if robust else pooled
     else:
         scale = n
-        noise = c_real + n * np.cov(over_scrambles, rowvar=False)
-    statistic = loss.chi2_factor * scale * (float(value) - loss.value_at_equality)  # (4)
+        noise = c_real + n * np.cov(parts.features_over, rowvar=False)
+    statistic = loss.chi2_factor * scale * (float(parts.value) - loss.value_at_equality)  # (4)
     weights = _limit_weights(
-        loss.c, loss.chi2_factor, pooled, noise, mean_slope, np.asarray(game.discriminator.ridge)[1:]
+        loss.c, loss.chi2_factor, pooled, noise, parts.features_slope, np.asarray(game.discriminator.ridge)[1:]
     )
     weights = weights[: q - p]
     return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)
-
-
-@jax.jit
-def _feature_parts(game: Game, theta, alpha, scrambles):
-    """Value without ridge, features of both samples without the constant, and the slope of the simulated mean."""
-    real = objective.features(game, game.x)[:, 1:]
-
-    def simulated(theta, z):
-        return objective.features(game, objective.simulate(game, theta, z))[:, 1:]
-
-    slope = jax.jacfwd(lambda theta: game.z_weights @ simulated(theta, game.z))(theta)
-    over = None if scrambles is None else lax.map(lambda z: game.z_weights @ simulated(theta, z), scrambles)
-    value = objective.objective(game, theta, alpha, penalised=False)
-    return value, real, simulated(theta, game.z), slope, over
 
 
 def _limit_weights(c, factor, covariance, noise, slope, ridge):

@@ -22,7 +22,8 @@ Scalar = Callable[[jax.Array], jax.Array]
 
 # Where the properties of a loss are looked at: |v| <= 700 is all that double precision can tell apart.
 _WIDE = np.linspace(-700.0, 700.0, 5601)
-_NEAR = np.linspace(-20.0, 20.0, 1601)
+_NEAR = np.arange(-800, 801) / 40
+_ZERO, _AROUND = 800, slice(480, 1121)  # v = 0 and |v| <= 8 in _NEAR
 
 
 def derivatives(function: Scalar, v: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -119,17 +120,17 @@ class Loss:
     @property
     def value_at_equality(self) -> float:
         """V at p = p_theta with v = 0: real(0) + fake(0)."""
-        return float(_tabulate(self.real, 0.0)[0] + _tabulate(self.fake, 0.0)[0])
+        return float(_near(self)[:, 0, _ZERO].sum())
 
     @property
     def c(self) -> float:
         """The slope real'(0)."""
-        return float(_tabulate(self.real, 0.0)[1])
+        return float(_near(self)[0, 1, _ZERO])
 
     @property
     def A(self) -> float:
         """Minus the mean curvature of real and fake at 0; c/2 for every calibrated loss."""
-        return -float(_tabulate(self.real, 0.0)[2] + _tabulate(self.fake, 0.0)[2]) / 2
+        return -float(_near(self)[:, 2, _ZERO].sum()) / 2
 
     @property
     def chi2_factor(self) -> float:
@@ -139,59 +140,66 @@ class Loss:
     @property
     def is_calibrated(self) -> bool:
         """Whether log p/p_theta is the optimal log ratio: real'(v) exp(v) + fake'(v) = 0."""
-        v = np.linspace(-8.0, 8.0, 65)
-        slope_real, slope_fake = _tabulate(self.real, v)[1], _tabulate(self.fake, v)[1]
-        return bool(np.allclose(slope_real * np.exp(v), -slope_fake, rtol=1e-7, atol=1e-12))
+        slope_real, slope_fake = _near(self)[:, 1, _AROUND]
+        return bool(np.allclose(slope_real * np.exp(_NEAR[_AROUND]), -slope_fake, rtol=1e-7, atol=1e-12))
 
     @property
     def is_concave(self) -> bool:
         """Whether V is concave in v, so that a linear discriminator's problem has one maximum."""
-        return _looks_concave(self) if self.concave is None else self.concave
+        if self.concave is not None:
+            return self.concave
+        curvatures = _near(self)[:, 2]
+        return bool(np.all(curvatures <= 1e-12 * np.max(np.abs(curvatures))))
 
     @property
     def is_bounded(self) -> bool:
         """Whether real, fake and the generator objective are bounded functions."""
-        return all(_grows_not(f, 0) for f in self._parts())
+        return _grows_not(self, 0)
 
     @property
     def has_bounded_weights(self) -> bool:
         """Whether real', fake' and the generator's slope are bounded: what one observation can weigh."""
-        return all(_grows_not(f, 1) for f in self._parts())
+        return _grows_not(self, 1)
 
     @property
     def is_redescending(self) -> bool:
         """Whether all weights vanish as v goes to either infinity."""
-        ends = np.array([-700.0, 0.0, 700.0])
-        slopes = [np.abs(_tabulate(f, ends)[1]) for f in self._parts()]
-        return all(max(s[0], s[2]) < 1e-6 * s[1] for s in slopes)
+        slopes = np.abs(_tabulate(self._parts, _WIDE)[:, 1])
+        ends, middle = np.maximum(slopes[:, 0], slopes[:, -1]), slopes[:, _WIDE.size // 2]
+        return bool(np.all(ends < 1e-6 * middle))
 
-    def _parts(self):
-        return [f for f in (self.real, self.fake, self.generator) if f is not None]
-
-
-_derivatives = jax.jit(derivatives, static_argnums=0)
+    @property
+    def _parts(self) -> tuple[Scalar, ...]:
+        return tuple(f for f in (self.real, self.fake, self.generator) if f is not None)
 
 
-def _tabulate(function: Scalar, v) -> np.ndarray:
-    """Value, slope and curvature in double precision, as NumPy; whatever the caller's JAX settings."""
-    with jax.enable_x64(True), jax.ensure_compile_time_eval():
-        return np.stack(jax.device_get(_derivatives(function, np.asarray(v, np.float64))))
+@functools.partial(jax.jit, static_argnums=0)
+def _all_derivatives(functions: tuple[Scalar, ...], v: jax.Array) -> jax.Array:
+    return jnp.stack([jnp.stack(derivatives(f, v)) for f in functions])
 
 
-def _grows_not(function: Scalar, order: int) -> bool:
-    far, near = np.abs(_tabulate(function, _WIDE)[order]), np.abs(_tabulate(function, _NEAR)[order])
-    return bool(np.max(far) <= 2 * np.max(near))
+def _tabulate(functions: tuple[Scalar, ...], v: np.ndarray) -> np.ndarray:
+    """Value, slope and curvature of some functions, (k, 3, size of v), as NumPy in double precision.
+
+    Compiled by hand, so that it works under the tracing of a fit as well, whatever the caller's settings.
+    """
+    with jax.enable_x64(True):
+        return np.asarray(_all_derivatives.lower(functions, v).compile()(v))
 
 
 @functools.lru_cache(maxsize=128)
-def _looks_concave(loss: Loss) -> bool:
-    curvatures = np.stack([_tabulate(f, _NEAR)[2] for f in (loss.real, loss.fake)])
-    return bool(np.all(curvatures <= 1e-12 * np.max(np.abs(curvatures))))
+def _near(loss: Loss) -> np.ndarray:
+    return _tabulate((loss.real, loss.fake), _NEAR)
+
+
+def _grows_not(loss: Loss, order: int) -> bool:
+    far, near = (np.max(np.abs(_tabulate(loss._parts, v)[:, order]), axis=1) for v in (_WIDE, _NEAR))
+    return bool(np.all(far <= 2 * near))
 
 
 def check(loss: Loss) -> None:
     """Raise ``ValueError`` unless v = 0 is where the discriminator settles when p = p_theta."""
-    real, fake = _tabulate(loss.real, 0.0), _tabulate(loss.fake, 0.0)
+    real, fake = _near(loss)[:, :, _ZERO]
     if not (np.all(np.isfinite(real)) and np.all(np.isfinite(fake))):
         raise ValueError(f"loss: {loss.name} is not finite with two derivatives at v = 0; give a smooth loss.")
     if not (real[1] > 0 and np.isclose(real[1], -fake[1], rtol=1e-8) and real[2] + fake[2] < 0):

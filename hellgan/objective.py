@@ -114,14 +114,22 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
     return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
 
 
-def mean_simulated_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: Array) -> Array:
-    """Weighted mean of the simulated scores at other latent draws, for a basis; without the rows of ``scores``."""
+class SimulatedMeans(NamedTuple):
+    """What one latent sample contributes to the mean score, and to the mean of the features."""
+
+    score: Float[Array, " pq"]
+    features: Float[Array, " q"]
+
+
+def simulated_means(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: Array) -> SimulatedMeans:
+    """Average the simulated scores and the features over other latent draws, for a basis."""
     x, x_theta = jax.vmap(lambda draw: _value_and_tangents(game.generator, theta, draw))(z)
     phi = features(game, x)
     v_x = jax.vmap(jax.grad(game.discriminator.log_ratio, argnums=1), (None, 0))(alpha, x).reshape(x_theta.shape[:2])
     slope = game.z_weights * derivatives(game.loss.adversary, phi @ alpha)[1]
     slope_d = game.z_weights * derivatives(game.loss.fake, phi @ alpha)[1]
-    return jnp.concatenate([jnp.einsum("md,mdp->p", slope[:, None] * v_x, x_theta), slope_d @ phi])
+    d_theta = jnp.einsum("md,mdp->p", slope[:, None] * v_x, x_theta)
+    return SimulatedMeans(jnp.concatenate([d_theta, slope_d @ phi]), game.z_weights @ phi)
 
 
 def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:

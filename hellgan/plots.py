@@ -20,6 +20,13 @@ def save(ax, path) -> None:
     ax.figure.savefig(path, dpi=150)
 
 
+def close(ax) -> None:
+    """Close the figure of an Axes, which pyplot would keep otherwise."""
+    import matplotlib.pyplot as plt
+
+    plt.close(ax.figure)
+
+
 def view(x: np.ndarray) -> tuple[float, float]:
     """Range that shows all of a sample, with a margin."""
     low, high = float(np.min(x)), float(np.max(x))
@@ -72,7 +79,8 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     ax.set_ylabel("density")
     handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     labels = [*ax.get_legend_handles_labels()[1], *right.get_legend_handles_labels()[1]]
-    right.legend(handles, labels, loc="best", framealpha=0.9)
+    # Above: inside it would hide data, since two axes share the space and "best" sees only one.
+    right.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return ax
 
 
@@ -103,7 +111,10 @@ def scatter_fit(x, simulated, flagged, names, ax=None):
     ax.plot(x[:, 0], x[:, 1], "o", color="black", markersize=4, label="data")
     if len(flagged):
         ax.plot(x[flagged, 0], x[flagged, 1], "o", mfc="none", mec=RED, markersize=11, mew=1.8, label="flagged")
-    lows, highs = zip(*(view(np.concatenate([x[:, k], simulated[:, k]])) for k in (0, 1)), strict=True)
+    # All of the data and nearly all of the draws: a few far away would shrink the rest to a dot.
+    drawn = simulated[np.all(np.isfinite(simulated), axis=1)]
+    central = np.quantile(drawn, [0.005, 0.995], axis=0) if len(drawn) else x
+    lows, highs = zip(*(view(np.concatenate([x[:, k], central[:, k]])) for k in (0, 1)), strict=True)
     ax.set_xlim(lows[0], highs[0])
     ax.set_ylim(lows[1], highs[1])
     ax.set_xlabel(names[0])

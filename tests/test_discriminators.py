@@ -105,7 +105,9 @@ def test_a_placement_does_not_depend_on_the_order_of_rows(spec):
 @pytest.mark.parametrize("d", [1, 2])
 def test_zero_weight_rows_do_not_move_a_placement(spec, d):
     x = X[d]
-    more = np.concatenate([x, np.full((4, *x.shape[1:]), 0.1), np.full((3, *x.shape[1:]), 1e6)])
+    # in the very middle, where a bump would be centred, and far out
+    middle = np.median(x, axis=0)
+    more = np.concatenate([x, np.broadcast_to(middle, (4, *middle.shape)), np.full((3, *middle.shape), 1e6)])
     for weights in (equal(N), np.arange(1, N + 1) / (N * (N + 1) / 2)):
         one, other = spec.place(x, weights, 0), spec.place(more, np.concatenate([weights, np.zeros(7)]), 0)
         for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
@@ -251,6 +253,14 @@ def test_bumps_in_several_dimensions_spread_over_the_central_data():
         assert basis.widths[j] == pytest.approx(max(nearest, 0.1), rel=EXACT)
     values = np.exp(-0.5 * np.sum((t[:, None] - picked[None]) ** 2, axis=2) / basis.widths**2)
     np.testing.assert_allclose(features(basis, x)[:, 1:], values, rtol=1e-11, atol=1e-300)
+
+
+def test_bumps_on_tied_data_keep_a_width():
+    # nine different observations for ten bumps
+    x = np.stack([np.repeat([0.0, 1.0, 2.0], 100), np.tile([0.0, 1.0, 2.0], 100)], axis=1)
+    basis = GaussianBumps(10).place(x, equal(300), 0)
+    assert basis.widths.min() == 0.1
+    assert np.all(np.isfinite(features(basis, x)))
 
 
 def test_monomials_by_hand():

@@ -163,9 +163,7 @@ def test_affine_maps_change_nothing_even_far_from_the_origin(name):
     here = divergence(name, norm(0, 1), stats.laplace(1, 0.5))
     assert divergence(name, norm(0, 1e-8), stats.laplace(1e-8, 0.5e-8)) == pytest.approx(here, abs=QUADRATURE)
     # arguments near 1e4 are known to 1e-12, in units of these laws 1e-10
-    assert divergence(name, norm(1e4, 0.01), stats.laplace(1e4 + 0.01, 0.005)) == pytest.approx(
-        here, abs=2e-9
-    )
+    assert divergence(name, norm(1e4, 0.01), stats.laplace(1e4 + 0.01, 0.005)) == pytest.approx(here, abs=2e-9)
 
 
 @pytest.mark.parametrize("name", ["log", "hellinger", "root", "root_ns", "least_squares"])
@@ -246,9 +244,7 @@ F_OF_R = {
     "root": lambda r: np.sqrt(1 + r**2) - (1 + r) / np.sqrt(2),
     "least_squares": lambda r: (r - 1) ** 2 / (r + 1) / 4,
     "kl": lambda r: -np.log(r) + r - 1,
-    "log_ns": lambda r: (
-        (1 + r) * np.log((1 + r) / (2 * r)) + (r - 1) + (r - 1) * np.log(2) - (r - 1) * np.log(2)
-    ),
+    "log_ns": lambda r: (1 + r) * np.log((1 + r) / (2 * r)) + (r - 1) + (r - 1) * np.log(2) - (r - 1) * np.log(2),
     "root_ns": lambda r: r * np.arcsinh(1) - r * np.arcsinh(1 / r) - (r - 1) / np.sqrt(2),
 }
 
@@ -296,9 +292,7 @@ def test_families_are_the_laws_of_scipy(family, name):
 def test_ways_of_giving_a_law_agree():
     expected = divergence("root", norm(0, 1), norm(2, 1))
     gaussian = density(lambda x: -((x - 2) ** 2) / 2 - np.log(2 * np.pi) / 2, support=(-np.inf, np.inf))
-    in_jax = density(
-        lambda x: jax.scipy.stats.norm.logpdf(x, 2, 1), support=(-np.inf, np.inf), points=[2.0, 3.0]
-    )
+    in_jax = density(lambda x: jax.scipy.stats.norm.logpdf(x, 2, 1), support=(-np.inf, np.inf), points=[2.0, 3.0])
     mixed = mixture([0.25, 0.75], [norm(2, 1), (generators.Normal(), {"loc": 2.0, "scale": 1.0})])
     again = mixture([0.5, 0.5], [mixed, gaussian])
     for law in (gaussian, in_jax, mixed, again, density(norm(2, 1)), density(mixed), stats.Normal(mu=2.0)):
@@ -329,9 +323,7 @@ def test_mixtures():
 
 
 def test_an_infinite_integral_is_an_error_and_a_heavy_tail_is_not():
-    with pytest.raises(
-        ArithmeticError, match=r"divergence: the integral does not settle near x = .*infinite"
-    ):
+    with pytest.raises(ArithmeticError, match=r"divergence: the integral does not settle near x = .*infinite"):
         divergence("kl", norm(0, 1), stats.cauchy())
     # E log t_3 density by its entropy: KL(t_3 || N) = (log 2 pi + E X^2)/2 - h, E X^2 = 3
     expected = (np.log(2 * np.pi) + 3) / 2 - stats.t(3).entropy()

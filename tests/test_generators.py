@@ -344,6 +344,16 @@ def test_start_of_nearly_collinear_columns_is_a_correlation_matrix():
     assert np.all(np.array(start["corr"]) * [1, -1, -1] > 0.85)
 
 
+def test_contradictory_pairs_still_make_a_correlation_matrix():
+    # two thirds of the rows have x1 = x2, two thirds x1 = x3, two thirds x2 = -x3
+    t = np.random.default_rng(1).normal(size=(99, 1))
+    x = t * np.repeat([[1, 1, 1], [1, 1, -1], [1, -1, 1]], 33, axis=0)
+    x += 0.1 * np.random.default_rng(2).normal(size=(99, 3))
+    start = MVN.start(x, equal(99))
+    assert MVN.parameters["corr"].problem(start["corr"]) is None
+    assert np.all(start["corr"] * [1, 1, -1] > 0.3)
+
+
 def test_more_than_half_equal_rows_still_start():
     x = np.concatenate([np.tile([1.0, 2.0, 3.0], (60, 1)), np.random.default_rng(3).normal(size=(40, 3))])
     start = MVN.start(x, equal(100))

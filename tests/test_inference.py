@@ -127,12 +127,12 @@ def test_scores_centred_each_by_its_own_sample():
 def test_simulation_noise_of_sobol_points():
     """R, from digital shifts of one scramble, is on average the variance of the mean score over whole scrambles."""
     fit = logistic_fit(latent="sobol", m=64, n=64)
-    g, mean = fit.model.game(), jax.jit(objective.mean_simulated_score)
+    g, mean = fit.model.game(), jax.jit(objective.simulated_means)
 
     def means(seed, samples):
         draws = latents.draw("sobol", g.generator.law, 64, 1, seed, samples)[..., 0]
         with jax.enable_x64(True):
-            return np.array([mean(g, fit.saddle.theta, fit.saddle.alpha, z) for z in draws])
+            return np.array([mean(g, fit.saddle.theta, fit.saddle.alpha, z).score for z in draws])
 
     within = np.mean([means(1000 + s, 9)[1:].var(axis=0, ddof=1) for s in range(100)], axis=0)
     whole = np.array([means(5000 + s, 1)[0] for s in range(800)])
@@ -185,7 +185,7 @@ def test_unidentified_parameters_are_named(generator, named):
 
 
 def test_delta_method_by_hand():
-    """scale = exp(theta_2): its standard error is scale times that of theta_2; loc's is theta_1's own."""
+    """With scale = exp(theta_2), its standard error is scale times that of theta_2; loc's is theta_1's own."""
     x = np.random.default_rng(3).normal(1, 2, 64)
     fit = hg.GAN(x, hg.generators.Normal(), hg.discriminators.Sigmoids(8), n_simulated=256).fit()
     free = np.sqrt(np.diag(fit.sandwich.cov))[:2]

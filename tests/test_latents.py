@@ -111,11 +111,11 @@ def test_each_sobol_point_is_uniformly_placed():
 def test_sobol_points_integrate_better_than_independent_ones():
     def errors(kind):
         z = latents.draw(kind, latents.normal, 512, 1, 5, 20)[..., 0]
-        return np.abs(np.mean(z**2, axis=1) - 1)
+        return np.sqrt(np.mean((np.mean(z**2, axis=1) - 1) ** 2))
 
-    # sd of an independent mean sqrt(2 / 512) = .0625
-    assert errors("sobol").max() < 0.01
-    assert errors("iid").max() > 0.05
+    # sd of an independent mean sqrt(2 / 512) = .0625; of Sobol points .003 to .008 over eight seeds
+    assert errors("sobol") < 0.015
+    assert 0.04 < errors("iid") < 0.09
 
 
 def test_independent_draws_are_independent_and_uniform():

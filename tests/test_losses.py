@@ -116,9 +116,7 @@ def test_hand_worked_values(name):
     v, real, fake = WORKED[name]
     assert float(loss.real(jnp.float64(v))) == pytest.approx(real, abs=EXACT)
     assert float(loss.fake(jnp.float64(v))) == pytest.approx(fake, abs=EXACT)
-    assert float(loss.adversary(jnp.float64(v))) == pytest.approx(
-        WORKED_GENERATOR.get(name, (v, fake))[1], abs=EXACT
-    )
+    assert float(loss.adversary(jnp.float64(v))) == pytest.approx(WORKED_GENERATOR.get(name, (v, fake))[1], abs=EXACT)
 
 
 # value at equality, c, A, 4A/c^2

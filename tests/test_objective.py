@@ -97,11 +97,13 @@ def test_weighted_scores_sum_to_the_mean_score(case):
     np.testing.assert_allclose(total, mean_score(g, theta, alpha), atol=EXACT)
 
 
-def test_mean_simulated_score_is_the_mean_of_the_scores(case):
+def test_simulated_means_are_those_of_the_scores(case):
     g, theta, alpha = case
     rows = scores(g, theta, alpha).simulated
-    got = jax.jit(objective.mean_simulated_score)(g, theta, alpha, g.z)
-    np.testing.assert_allclose(got, g.z_weights @ rows, atol=EXACT)
+    got = jax.jit(objective.simulated_means)(g, theta, alpha, g.z)
+    np.testing.assert_allclose(got.score, g.z_weights @ rows, atol=EXACT)
+    phi = objective.features(g, objective.simulate(g, jnp.asarray(theta)))
+    np.testing.assert_allclose(got.features, g.z_weights @ phi, atol=EXACT)
 
 
 def test_analytic_jacobian_is_the_automatic_one(case):

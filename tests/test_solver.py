@@ -94,7 +94,7 @@ SHIFT, RESCALE = 100.0, 8.0
 
 @pytest.mark.parametrize("loss", ["root", "root_ns"])
 def test_fits_are_location_scale_equivariant(loss):
-    """x -> a + b x moves loc to a + b loc and scale to b scale, whatever the units: to solver precision."""
+    """Taking x to a + b x moves loc to a + b loc and scale to b scale, whatever the units: to solver precision."""
     x = np.random.default_rng(2).normal(1, 2, 64)
     arguments = {"discriminator": hg.discriminators.Sigmoids(8), "loss": loss, "n_simulated": 256}
     fit = hg.GAN(x, hg.generators.Normal(), **arguments).fit()
@@ -121,7 +121,7 @@ def test_multivariate_fit_is_equivariant_coordinatewise():
 
 @pytest.mark.parametrize("latent", ["iid", "sobol"])
 def test_exactly_identified_is_simulated_moments(latent):
-    """q = p = 1 with feature x: whatever the loss, the simulated mean equals the sample mean."""
+    """With q = p = 1 and feature x: whatever the loss, the simulated mean equals the sample mean."""
     x = np.random.default_rng(4).logistic(1.5, 1, 50)
     generator = hg.generators.Logistic().fix(scale=1.0)
     for loss in ("log", "root"):

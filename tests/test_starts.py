@@ -44,15 +44,17 @@ def natural(generator, theta):
 # matched.
 
 
-def test_gumbel_far_from_the_origin():
-    thetas = starts.matched(gumbel, GUMBEL, equal(N), 0)
+@pytest.mark.parametrize(("shift", "factor"), [(1e5, 3.0), (10.0, 3e-4), (0.0, 1e7)])
+def test_gumbel_far_from_the_origin(shift, factor):
+    x = shift + factor * scipy.stats.gumbel_r.ppf(LEVELS)
+    thetas = starts.matched(gumbel, x, equal(N), 0)
     assert thetas.ndim == 2
     assert thetas.shape[1] == 2
     assert np.all(np.isfinite(thetas))
     loc, scale = natural(gumbel, thetas[0])
     # quantiles of 256 points against those of 999: within a rank's spacing
-    assert loc == pytest.approx(1e5, abs=0.02 * 3)
-    assert scale == pytest.approx(3, rel=0.02)
+    assert loc == pytest.approx(shift, abs=0.02 * factor)
+    assert scale == pytest.approx(factor, rel=0.02)
 
 
 def test_gross_errors_move_the_match_by_a_bounded_amount():

@@ -17,7 +17,7 @@ import hellgan as hg
 
 pytestmark = [pytest.mark.slow, pytest.mark.montecarlo]
 
-N, REPLICATIONS = 1000, 2000
+N, REPLICATIONS = 1000, 1000
 GAMES = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns", "kl")
 
 
@@ -44,8 +44,8 @@ def test_equation_3(loss):
     assert got.certified.all()
     scaled = np.sqrt(N) * got.estimates[:, 0]
     # O(1/n) bias of variance and estimate: at n = 1000 below one in a hundred.
-    assert_monte_carlo(scaled.std(ddof=1), np.sqrt(6), mcse_sd(scaled), bias=0.025, resolution=0.25)
-    assert_monte_carlo(scaled.mean(), 0.0, mcse_mean(scaled), bias=0.05, resolution=0.35)
+    assert_monte_carlo(scaled.std(ddof=1), np.sqrt(6), mcse_sd(scaled), bias=0.025, resolution=0.32)
+    assert_monte_carlo(scaled.mean(), 0.0, mcse_mean(scaled), bias=0.05, resolution=0.45)
 
 
 @pytest.mark.parametrize("loss", GAMES)
@@ -57,19 +57,19 @@ def test_equation_2_standard_errors(loss):
     got = fits(loss)
     sd = got.estimates[:, 0].std(ddof=1)
     ratio = got.errors[:, 0].mean() / sd
-    assert_monte_carlo(ratio, 1.0, mcse_sd(got.estimates[:, 0]) / sd, bias=0.01, resolution=0.12)
-    assert_monte_carlo(got.coverage(0.0), 0.95, mcse_proportion(0.95, REPLICATIONS), bias=0.005, resolution=0.03)
+    assert_monte_carlo(ratio, 1.0, mcse_sd(got.estimates[:, 0]) / sd, bias=0.01, resolution=0.14)
+    assert_monte_carlo(got.coverage(0.0), 0.95, mcse_proportion(0.95, REPLICATIONS), bias=0.005, resolution=0.045)
 
 
 @pytest.mark.parametrize("loss", GAMES)
 def test_joint_law_at_the_truth(loss):
-    """theta and alpha are uncorrelated, and alpha has rank q - p: its intercept has no variance of order 1/n.
+    """Theta and alpha are uncorrelated, and alpha has rank q - p: its intercept has no variance of order 1/n.
 
     Kills the uncentred meat, which gives the intercept a variance of order 1/n in the estimated covariance.
     """
     got = fits(loss)
     correlation = np.corrcoef(got.estimates[:, 0], got.joint[:, 2])[0, 1]
-    assert_monte_carlo(correlation, 0.0, 1 / np.sqrt(REPLICATIONS), bias=0.03, resolution=0.15)
+    assert_monte_carlo(correlation, 0.0, 1 / np.sqrt(REPLICATIONS), bias=0.03, resolution=0.19)
     slope = np.sqrt(N) * got.joint[:, 1:].std(axis=0, ddof=1)
     assert slope[0] < 0.1 * slope[2]  # the intercept against the second feature
     estimated = np.sqrt(N) * got.joint_errors.mean(axis=0)
@@ -81,7 +81,7 @@ def test_joint_law_at_the_truth(loss):
 
 @pytest.mark.parametrize("loss", [game for game in GAMES if game != "log"])
 def test_losses_are_equal_at_the_truth(loss):
-    """theta_hat of two losses differ by o(1/sqrt(n)): same samples, same latents."""
+    """Estimates theta_hat of two losses differ by o(1/sqrt(n)): same samples, same latents."""
     a, b = fits("log").estimates[:, 0], fits(loss).estimates[:, 0]
     assert np.corrcoef(a, b)[0, 1] > 0.998
     assert (a - b).std() < 0.07 * a.std()
@@ -96,7 +96,7 @@ def test_equation_4(loss):
     got = fits(loss)
     for level in (0.05, 0.5):
         size = np.mean(got.overid < level)
-        assert_monte_carlo(size, level, mcse_proportion(level, REPLICATIONS), bias=0.01, resolution=0.07)
+        assert_monte_carlo(size, level, mcse_proportion(level, REPLICATIONS), bias=0.01, resolution=0.09)
 
 
 def test_factor_of_simulation():
@@ -105,7 +105,7 @@ def test_factor_of_simulation():
         _draw, REPLICATIONS, 32, generator=LOGISTIC_LOCATION, discriminator=LOGISTIC_SCORE, loss="log", latent="iid"
     )
     scaled = np.sqrt(N) * got.estimates[:, 0]
-    assert_monte_carlo(scaled.std(ddof=1), 1.8166, mcse_sd(scaled), bias=0.02, resolution=0.17)
+    assert_monte_carlo(scaled.std(ddof=1), 1.8166, mcse_sd(scaled), bias=0.02, resolution=0.24)
     ratio = np.sqrt(N) * got.errors[:, 0].mean() / 1.8166
     assert_monte_carlo(ratio, 1.0, mcse_mean(np.sqrt(N) * got.errors[:, 0]) / 1.8166, bias=0.01, resolution=0.02)
 
@@ -117,7 +117,7 @@ def test_quasi_random_latents_remove_the_factor():
         generator=LOGISTIC_LOCATION, discriminator=LOGISTIC_SCORE, loss="root", n_simulated=256,
     )  # fmt: skip
     scaled = np.sqrt(N) * got.estimates[:, 0]
-    assert_monte_carlo(scaled.std(ddof=1), np.sqrt(3), mcse_sd(scaled), bias=0.02, resolution=0.17)
+    assert_monte_carlo(scaled.std(ddof=1), np.sqrt(3), mcse_sd(scaled), bias=0.02, resolution=0.24)
     assert_monte_carlo(
         np.sqrt(N) * got.errors[:, 0].mean(),
         np.sqrt(3),
@@ -126,7 +126,7 @@ def test_quasi_random_latents_remove_the_factor():
         resolution=0.03,
     )
     size = np.mean(got.overid < 0.05)
-    assert_monte_carlo(size, 0.05, mcse_proportion(0.05, REPLICATIONS), bias=0.01, resolution=0.04)
+    assert_monte_carlo(size, 0.05, mcse_proportion(0.05, REPLICATIONS), bias=0.01, resolution=0.05)
 
 
 @pytest.mark.parametrize(("latent", "m", "plain"), [("iid", 500, 0.051), ("iid", 2000, 0.113), ("sobol", 512, 0.156)])

@@ -60,6 +60,4 @@ def test_mcse_is_the_spread_over_repetitions(law):
     draws = getattr(np.random.default_rng(1), law)((400, 20_000))
     for statistic, mcse in ((np.mean(draws, axis=0), mcse_mean(draws)), (draws.std(axis=0), mcse_sd(draws))):
         # bias: the estimate of the mcse of a sd is low by O(1 / R) where the tail is exponential
-        assert_monte_carlo(
-            mcse.mean() / statistic.std(), 1.0, 1.0 / np.sqrt(2 * 20_000), resolution=0.08, bias=0.05
-        )
+        assert_monte_carlo(mcse.mean() / statistic.std(), 1.0, 1.0 / np.sqrt(2 * 20_000), resolution=0.08, bias=0.05)

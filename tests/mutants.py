@@ -1,0 +1,105 @@
+"""Planted bugs: each must make a test fail. Run by hand: ``.venv/bin/python tests/mutants.py [NAME ...]``.
+
+Every mutant is a textual edit of a copy of the package; the tests named beside it are run against the copy. One
+that survives, or an edit whose text is no longer there, makes the script fail.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Mutant(NamedTuple):
+    """An edit, and the tests that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = tuple(
+    Mutant(*row)
+    for row in (
+        ("dropped simulation term", "inference.py", "jacobian, meat_real + meat_simulated)", "jacobian, meat_real)", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("missing second solve", "inference.py", "np.linalg.solve(jacobian, half.T).T / n", "half / n", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("uncentred meat", "inference.py", "(rows - weights @ rows)", "rows", "tests/test_inference.py -k covariance_of_mean"),
+        ("wrong constant in the fake term", "losses.py", "return self.function(-v)", "return 1.01 * self.function(-v)", "tests/test_objective.py -k by_hand"),
+        ("wrong sign of the fake term", "objective.py", "return real + fake - penalised", "return real - fake - penalised", "tests/test_objective.py -k by_hand"),
+        ("root of expit(v), not expit(2v)", "losses.py", "jnp.exp(0.5 * log_sigmoid(2 * v))", "jnp.exp(0.5 * log_sigmoid(v))", "tests/test_objective.py -k by_hand"),
+        ("ridge on the intercept", "discriminators.py", "np.concatenate([[0.0], np.full(", "np.concatenate([[1.0], np.full(", "tests/test_objective.py -k ridge"),
+        ("ridge missing in the Hessian", "objective.py", "- jnp.diag(2 * ridge)", "", "tests/test_objective.py -k ridge"),
+        ("generator's curvature dropped", "objective.py", "+ jax.jacfwd(jax.jacfwd(curved))(theta)", "", "tests/test_objective.py -k analytic_jacobian"),
+        ("weights of the simulated sample ignored", "objective.py", "wx @ value_x + wz @ value_z", "wx @ value_x + jnp.mean(value_z)", "tests/test_objective.py"),
+        ("n/m upside down", "inference.py", "n * covariance_of_mean(parts.simulated_scores, np.asarray(game.z_weights))", "covariance_of_mean(parts.simulated_scores, np.asarray(game.z_weights)) / n", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("certificate looks at H_tt", "solver.py", "schur, metric = h_tt + h_ta @ slope", "schur, metric = h_tt + 0 * h_ta @ slope", "tests/test_solver.py -k Certificate"),
+        ("test statistic scaled by n for iid", "inference.py", "scale = n * m / (n + m)", "scale = n", "tests/test_inference.py -k statistic_by_hand"),
+        ("ridge in the test's value", "objective.py", "penalised * (game", "1.0 * (game", "tests/test_objective.py -k ridge"),
+        ("no ridge correction of the limit law", "inference.py", "np.diag(2 * ridge / size**2)", "np.diag(0 * ridge)", "tests/test_inference.py -k limit_law"),
+        ("delta method forgotten", "results.py", "self._slope @ cov @ self._slope.T", "cov", "tests/test_inference.py -k delta"),
+        ("interval on the natural scale", "constraints.py", "return np.log(natural - self.lower)", "return natural - self.lower", "tests/test_constraints.py"),
+        ("knots not standardised", "discriminators.py", "t = (jnp.atleast_1d(x) - self.center) / self.scale\n        values", "t = jnp.atleast_1d(x) - self.center\n        values", "tests/test_discriminators.py"),
+        ("Sobol shift forgotten", "latents.py", "shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))", "shifts = np.zeros((samples, 1, dim), int)", "tests/test_inference.py -k simulation_noise"),
+        ("generator objective of log_ns with the wrong sign", "losses.py", "return -log_sigmoid(v)", "return log_sigmoid(v)", "tests/test_losses.py"),
+    )
+)  # fmt: skip
+
+
+def survives(mutant: Mutant) -> bool:
+    """Apply an edit to a copy of the package and run its tests; True when they all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("hellgan", "tests"):
+            shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        path = Path(folder) / "hellgan" / mutant.file
+        text = path.read_text()
+        if mutant.old not in text:
+            raise SystemExit(
+                f"{mutant.name}: the text {mutant.old!r} is not in {mutant.file}; bring the mutant up to date"
+            )
+        path.write_text(text.replace(mutant.old, mutant.new))
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not montecarlo",
+        ]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        done = subprocess.run(
+            [*command, *mutant.tests.split()], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        if done.returncode not in (0, 1):
+            raise SystemExit(
+                f"{mutant.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
+        return done.returncode == 0
+
+
+def main(chosen: list[str]) -> int:
+    """Try the chosen mutants, or all; returns the number of survivors."""
+    alive = []
+    for mutant in MUTANTS:
+        if chosen and mutant.name not in chosen:
+            continue
+        alive += [mutant.name] if survives(mutant) else []
+        print(f"{'SURVIVED' if mutant.name in alive else 'killed':<9} {mutant.name}", flush=True)
+    print(f"{len(alive)} survivors")
+    return len(alive)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
