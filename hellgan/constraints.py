@@ -61,7 +61,7 @@ class Constraint:
             return jax.nn.softmax(jnp.concatenate([free, jnp.zeros(1, free.dtype)]))
         if self.kind == "correlation":
             return _correlations(free, self.dim)
-        return self.unlink(free).reshape(self.shape)
+        return jnp.reshape(self.unlink(free), self.shape)
 
     def to_free(self, natural) -> np.ndarray:
         """Invert ``to_natural`` in NumPy; returns ``(size,)``."""

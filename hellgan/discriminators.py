@@ -158,7 +158,7 @@ def _penalty(value):
     return float(value)
 
 
-def _ridge(penalty, q, weights=None, least=0.0):
+def _ridge(penalty, q, weights, least=0.0):
     """Penalties of q + 1 coefficients; None stands for 1/(2 n^2), at least ``least``.
 
     So small a ridge is o(1/n), nothing beside the statistical error; but in a small sample it keeps the maximum in
@@ -193,7 +193,7 @@ class Polynomial(Discriminator):
         d = center.size
         powers = [p for p in itertools.product(range(self.degree + 1), repeat=d) if 1 <= sum(p) <= self.degree]
         powers = tuple(sorted(powers, key=lambda p: (sum(p), tuple(-k for k in p))))
-        return Monomials(center, scale, _ridge(self.ridge, len(powers)), powers)
+        return Monomials(center, scale, _ridge(self.ridge, len(powers), weights), powers)
 
 
 class Sigmoids(Discriminator):
@@ -305,7 +305,7 @@ class RandomFeatures(Discriminator):
         d = center.size
         directions = rng.normal(size=(self.k, d))
         knots = 1.5 * rng.normal(size=self.k) * np.linalg.norm(directions, axis=1)
-        return Ridges(center, scale, directions, knots, np.full(self.k, 0.5), _ridge(self.ridge, self.k))
+        return Ridges(center, scale, directions, knots, np.full(self.k, 0.5), _ridge(self.ridge, self.k, weights))
 
 
 class Features(Discriminator):
@@ -338,7 +338,7 @@ class Features(Discriminator):
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")
-        return Listed(_ridge(self.ridge, shape[0]), self.function)
+        return Listed(_ridge(self.ridge, shape[0], weights), self.function)
 
 
 class MLP(Discriminator):
@@ -383,6 +383,8 @@ _CATALOGUE = {c.__name__: c for c in (Polynomial, Sigmoids, GaussianBumps, Rando
 
 def make(name: str, **arguments) -> Discriminator:
     """Build a discriminator from what ``recipe`` wrote."""
+    if name not in _CATALOGUE:
+        raise ValueError(f"discriminator: {name!r} is not known; give one of {', '.join(_CATALOGUE)}.")
     return _CATALOGUE[name](**arguments)
 
 

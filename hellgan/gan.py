@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,21 +68,20 @@ class GAN:
     def __init__(
         self,
         data,
-        generator,
-        discriminator=None,
-        loss="root",
+        generator: Generator,
+        discriminator: Discriminator | None = None,
+        loss: str | Loss = "root",
         *,
         weights=None,
-        latent="sobol",
-        n_simulated=None,
-        seed=0,
+        latent: str = "sobol",
+        n_simulated: int | None = None,
+        seed: int = 0,
     ):
-        # No annotations here and in `fit`: what is wrong is told below, not by the tests' type checker.
         self.generator = _checked_generator(generator)
         self.x, self.columns = _sample(data, self.generator)
         self.nobs = len(self.x)
         self.weights = None if weights is None else _checked_weights(weights, self.nobs)
-        _check_variation(self.x if weights is None else self.x[self.weights > 0], self.generator, self.columns)
+        _check_variation(self.x if self.weights is None else self.x[self.weights > 0], self.generator, self.columns)
         self.loss = _checked_loss(loss)
         self.seed = checked_seed(seed)
         self.latent = latent
@@ -129,15 +129,10 @@ class GAN:
         x = np.concatenate([self.x, np.repeat(self.x[:1], n - self.nobs, axis=0)])
         z = self._latents(1)[0]
         z = np.concatenate([z, np.repeat(z[:1], m - self.n_simulated, axis=0)])
-        return Game(
-            self.loss,
-            self.generator,
-            self.basis,
-            x,
-            np.pad(self._shares(), (0, n - self.nobs)),
-            z,
-            np.pad(np.full(self.n_simulated, 1 / self.n_simulated), (0, m - self.n_simulated)),
-        )
+        x_weights = np.pad(self._shares(), (0, n - self.nobs))
+        z_weights = np.pad(np.full(self.n_simulated, 1 / self.n_simulated), (0, m - self.n_simulated))
+        samples: list[Any] = [x, x_weights, z, z_weights]
+        return Game(self.loss, self.generator, self.basis, *samples)
 
     def _latents(self, count: int) -> np.ndarray:
         """Mutually independent latent samples (count, m) or (count, m, k); the first is the one fits use."""
@@ -149,7 +144,7 @@ class GAN:
         """Sobol samples independent of the fit's, for the simulation noise; None for independent latents."""
         return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" else None
 
-    def fit(self, start=None, cov_type="sandwich", throw=False) -> GANResults:
+    def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
         Parameters

@@ -8,6 +8,7 @@ import abc
 import dataclasses
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -140,7 +141,7 @@ class Fixed(Generator):
     """A generator with some of its parameters held at given values; made by ``Generator.fix``."""
 
     generator: Generator
-    values: dict[str, np.ndarray]
+    values: dict[str, Any]
 
     @staticmethod
     def of(generator: Generator, values: dict) -> "Fixed":
@@ -359,7 +360,7 @@ class Simulator(Generator):
         return jnp.asarray(self.function(z, **natural))
 
 
-def generator(*, latent: str = "normal", latent_dim: int = 1, **parameters: Constraint):
+def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: Constraint):
     """Turn a function of one latent draw and named parameters into a generator.
 
     Parameters
@@ -387,6 +388,8 @@ def generator(*, latent: str = "normal", latent_dim: int = 1, **parameters: Cons
     >>> gumbel.names
     ['loc', 'scale']
     """
+    if bare:
+        raise TypeError("generator: name the parameters, as in @hg.generator(loc=hg.real()), before the function.")
     law = latents.get(latent)
     if isinstance(latent_dim, bool) or not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim: got {latent_dim!r}; give a positive integer.")

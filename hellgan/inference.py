@@ -118,13 +118,13 @@ def infer(game: Game, theta, alpha, jacobian, scrambles: np.ndarray | None) -> S
 class _Parts(NamedTuple):
     """What the sandwich and the overidentification test are made of; features without the constant."""
 
-    value: jax.Array  # of the game, without ridge
-    real_scores: jax.Array  # (n, p + q + 1)
-    simulated_scores: jax.Array  # (m, p + q + 1); for Sobol points (S, p + q + 1), means over each sample
-    real_features: jax.Array  # (n, q)
-    simulated_features: jax.Array  # (m, q)
-    features_over: jax.Array | None  # (S, q) means over each Sobol sample
-    features_slope: jax.Array  # (q, p) derivative in theta of the simulated features' mean
+    value: Array  # of the game, without ridge
+    real_scores: Array  # (n, p + q + 1)
+    simulated_scores: Array  # (m, p + q + 1); for Sobol points (S, p + q + 1), means over each sample
+    real_features: Array  # (n, q)
+    simulated_features: Array  # (m, q)
+    features_over: Array | None  # (S, q) means over each Sobol sample
+    features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
 
 
 @jax.jit

@@ -6,7 +6,7 @@ with weights w and u that sum to 1. The estimating function stacks the generator
 u = (theta, alpha): both vanish at the estimate. Models are written for one observation; here they are mapped.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,7 +18,10 @@ from hellgan.discriminators import Basis, Network
 from hellgan.generators import Generator
 from hellgan.losses import Loss, derivatives
 
-Array = jax.Array | np.ndarray  # the host's arrays come as NumPy
+if TYPE_CHECKING:
+    from jax import Array
+else:
+    Array = jax.Array | np.ndarray  # the host's arrays come as NumPy
 
 
 class Game(eqx.Module):
@@ -43,10 +46,17 @@ class Game(eqx.Module):
     loss: Loss
     generator: Generator
     discriminator: Basis | Network
-    x: Array | np.ndarray
-    x_weights: Array | np.ndarray
-    z: Array | np.ndarray
-    z_weights: Array | np.ndarray
+    x: Array
+    x_weights: Array
+    z: Array
+    z_weights: Array
+
+    @property
+    def basis(self) -> Basis:
+        """The discriminator where it is linear in alpha."""
+        if not isinstance(self.discriminator, Basis):
+            raise TypeError("the discriminator is a network and has no features.")
+        return self.discriminator
 
     @property
     def p(self) -> int:
@@ -71,7 +81,7 @@ def log_ratios(game: Game, alpha: Float[Array, " q"], x: Array) -> Float[Array, 
 
 def features(game: Game, x: Array) -> Float[Array, "n q"]:
     """Map a basis over observations."""
-    return jax.vmap(game.discriminator.features)(x)
+    return jax.vmap(game.basis.features)(x)
 
 
 def objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], penalised: bool = True) -> Array:
@@ -192,7 +202,7 @@ def expand(game: Game, theta, alpha, adversary=None) -> Expansion:
 
     def along(row):
         """Features, their slopes in x (q+1, d) and the Hessian of v in x (d, d)."""
-        basis = game.discriminator.features
+        basis = game.basis.features
 
         def slopes(point):
             return jax.jacfwd(basis)(point).reshape(game.discriminator.size, -1)

@@ -79,8 +79,8 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     ax.set_ylabel("density")
     handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     labels = [*ax.get_legend_handles_labels()[1], *right.get_legend_handles_labels()[1]]
-    # Above: inside it would hide data, since two axes share the space and "best" sees only one.
-    right.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    # Below: inside it would hide data, since two axes share the space and "best" sees only one.
+    right.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False)
     return ax
 
 

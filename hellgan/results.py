@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -17,9 +16,6 @@ from statsmodels.iolib.table import SimpleTable
 from hellgan import discriminators, generators, inference, latents, objective, plots, storage
 from hellgan.inference import OveridentificationTest, Sandwich
 from hellgan.solver import SaddlePoint
-
-if TYPE_CHECKING:
-    from hellgan.gan import GAN
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
@@ -52,7 +48,7 @@ class GANResults(LikelihoodModelResults):
     INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed")
     OUTCOME = ("trouble", "saddle", "sandwich")
 
-    def __init__(self, model: "GAN", saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
+    def __init__(self, model, saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
         self.model = model
         self.saddle = saddle
         self.sandwich = sandwich
@@ -67,7 +63,8 @@ class GANResults(LikelihoodModelResults):
         p = self.generator.size
         cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
         cov = self._slope @ cov @ self._slope.T  # the delta method
-        self.normalized_cov_params = (cov + cov.T) / 2
+        self._cov = (cov + cov.T) / 2
+        self.normalized_cov_params = self._cov  # pyright: ignore[reportAttributeAccessIssue]
         self.scale = 1.0
         self._use_t = False
 
@@ -77,8 +74,8 @@ class GANResults(LikelihoodModelResults):
         labels = SimpleNamespace(
             data=SimpleNamespace(cov_names=list(self.params.index), xnames=list(self.params.index))
         )
-        plain = LikelihoodModelResults(labels, self.params.to_numpy(), self.normalized_cov_params)
-        plain.df_resid = np.inf
+        plain = LikelihoodModelResults(labels, self.params.to_numpy(), self._cov)
+        plain.df_resid = np.inf  # pyright: ignore[reportAttributeAccessIssue]
         return plain
 
     def __repr__(self):
@@ -95,7 +92,7 @@ class GANResults(LikelihoodModelResults):
     @property
     def bse(self) -> pd.Series:
         """Standard errors of ``params``."""
-        variances = np.diag(self.normalized_cov_params)
+        variances = np.diag(self._cov)
         return pd.Series(np.sqrt(variances), index=self.params.index, name="std err")
 
     @property
@@ -159,14 +156,14 @@ class GANResults(LikelihoodModelResults):
 
     def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
         """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
-        if np.any(np.isnan(self.normalized_cov_params)):
+        if np.any(np.isnan(self._cov)):
             reason = self.trouble or "a discriminator with a hidden layer has no joint normal law"
             raise ValueError(f"wald_test: the fit has no covariance, since {reason}.")
         with self._hypotheses():
             test = self._plain.wald_test(
                 r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
             )
-        if use_f:
+        if test.df_num is not None:  # the F form
             # scipy's F law has no infinite denominator: df_num F is then chi-square.
             test.pvalue = special.gammaincc(test.df_num / 2, test.df_num * np.asarray(test.statistic) / 2)
         return test
@@ -377,7 +374,7 @@ class GANResults(LikelihoodModelResults):
         return notes
 
     def _repr_html_(self) -> str:
-        return self.summary().as_html()
+        return str(self.summary().as_html())
 
     def plot_fit(self, ax=None):
         """Draw the data, the fitted law, the discriminator's probability and the flagged points.
@@ -440,7 +437,7 @@ class GANResults(LikelihoodModelResults):
         storage.write(path, arrays, facts)
 
     @staticmethod
-    def restore(model: "GAN", arrays: dict, facts: dict) -> "GANResults":
+    def restore(model, arrays: dict, facts: dict) -> "GANResults":
         """Rebuild a fit from what ``save`` wrote and its model."""
 
         def record(cls, part):
@@ -531,7 +528,7 @@ def compare(fits) -> pd.DataFrame:
     if not isinstance(fits, dict) or not all(isinstance(fit, GANResults) for fit in fits.values()) or not fits:
         raise TypeError("compare: give a dict of names and fits, as in compare({'root': result}).")
     columns = {name: _column(fit) for name, fit in fits.items()}
-    rows = list(dict.fromkeys(row for column in columns.values() for row in column.index))
+    rows: list[tuple] = list(dict.fromkeys(row for column in columns.values() for row in column.index.to_list()))
     rows.sort(key=lambda row: row[0] == "fit")  # stable: parameters as they come, then the facts
     index = pd.MultiIndex.from_tuples(rows)
     return pd.DataFrame({name: column.reindex(index) for name, column in columns.items()})

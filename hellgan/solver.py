@@ -98,6 +98,7 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
         The first that is certified; else the best of all, ``reason`` saying what is wrong with it.
     """
     starts = np.atleast_2d(starts)
+    more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
     found = []
     for start in _from_both(game, starts, more):
         found.append(_solve_from(game, start))
@@ -143,7 +144,9 @@ def _solve_from(game, theta):
     return certify(game, best.theta, best.alpha, best.jacobian, value, best.score_norm, found.outer, found.inner)
 
 
-def certify(game, theta, alpha, jacobian, value, score_norm, iterations, inner_iterations) -> SaddlePoint:
+def certify(
+    game, theta, alpha, jacobian, value, score_norm, iterations, inner_iterations, collapsed=False
+) -> SaddlePoint:
     """Judge a root of the score by its Jacobian: the certificate of ``docs/theory.md``, section 2."""
     p = game.p
     h_tt, h_ta, h_at, h_aa = jacobian[:p, :p], jacobian[:p, p:], jacobian[p:, :p], jacobian[p:, p:]
@@ -157,6 +160,10 @@ def certify(game, theta, alpha, jacobian, value, score_norm, iterations, inner_i
         least = _least_eigenvalue(schur, metric, game.loss.is_zero_sum)
     converged = finite and bool(score_norm <= 10 * TOLERANCE)
     reason = _reason(finite, converged, score_norm, top, least)
+    if collapsed and not reason:
+        reason = (
+            "the discriminator has collapsed to a constant and tells the generator nothing; give it a smaller ridge"
+        )
     kind = "not certified" if reason else "local minimax" if game.loss.is_zero_sum else "locally stable"
     return SaddlePoint(
         np.asarray(theta),
@@ -287,15 +294,21 @@ def _search(game: Game, theta: jax.Array) -> _Descent:
         return ~settled & (s.outer < MAX_OUTER) & (s.inner < MAX_TOTAL) & (s.damping < 1e6)
 
     size = game.discriminator.size
+
+    def unknown(*shape):
+        return jnp.full(shape, jnp.nan, theta.dtype)
+
     nothing = _Local(
-        theta,
-        jnp.zeros(size, theta.dtype),
-        *(
-            jnp.full(shape, jnp.nan, theta.dtype)
-            for shape in ((), (p + size, p + size), (p,), (p, p), (p, p), (size, p))
-        ),
-        jnp.asarray(jnp.inf, theta.dtype),
-        jnp.asarray(jnp.inf, theta.dtype),
+        theta=theta,
+        alpha=jnp.zeros(size, theta.dtype),
+        value=unknown(),
+        jacobian=unknown(p + size, p + size),
+        score=unknown(p),
+        schur=unknown(p, p),
+        root=unknown(p, p),
+        slope=unknown(size, p),
+        merit=jnp.asarray(jnp.inf, theta.dtype),
+        score_norm=jnp.asarray(jnp.inf, theta.dtype),
     )
     zero = jnp.asarray(0)
     start = _Descent(nothing, theta, nothing.alpha, jnp.zeros((), theta.dtype), zero, zero, jnp.asarray(False))
@@ -422,7 +435,9 @@ def _solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
         _polish(game, jnp.asarray(theta + reach * outer.x), jnp.asarray(state["alpha"]))
     )
     norm = max(np.max(np.abs(score[: game.p] * reach)), np.max(np.abs(score[game.p :])))
-    return certify(game, theta, alpha, jacobian, value, norm, outer.nit, state["inner"])
+    # Where the discriminator's score does not react to theta at all, any theta would do.
+    collapsed = bool(np.max(np.abs(jacobian[game.p :, : game.p] * reach)) < 1e-6)
+    return certify(game, theta, alpha, jacobian, value, norm, outer.nit, state["inner"], collapsed)
 
 
 def _ascend_network(game, theta, alpha):

@@ -26,7 +26,7 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
-            np.savez(file, facts=text, **arrays)
+            np.savez(file, **{"facts": text, **arrays})  # pyright: ignore[reportArgumentType]
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

@@ -150,8 +150,12 @@ def test_the_legend_hides_nothing(name, request):
     ax = request.getfixturevalue(name).plot_fit()
     ax.figure.canvas.draw()
     box = right_of(ax).get_legend().get_window_extent()
-    assert box.y0 >= ax.get_window_extent().y1 - 1
-    assert box.y1 <= ax.figure.bbox.y1 + 1
+    inside = ax.get_window_extent()
+    assert box.y0 >= inside.y1 - 1 or box.y1 <= inside.y0 + 1  # above or below the Axes,
+    labels = [other.xaxis.label.get_window_extent() for other in ax.figure.axes if other.get_xlabel()]
+    assert not any(box.overlaps(label) for label in labels)
+    assert ax.figure.bbox.x0 - 1 <= box.x0 < box.x1 <= ax.figure.bbox.x1 + 1  # and not cut off
+    assert ax.figure.bbox.y0 - 1 <= box.y0 < box.y1 <= ax.figure.bbox.y1 + 1
 
 
 @pytest.mark.parametrize("name", ["newcomb", "without_density", "stars"])

@@ -123,11 +123,10 @@ def test_zero_weight_rows_do_not_move_the_match():
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("value", [jnp.nan, jnp.inf], ids=str)
-def test_a_simulator_that_gives_nothing_finite_is_refused(value):
+def test_a_simulator_that_gives_nothing_finite_is_refused():
     @hg.generator(loc=hg.real())
     def hopeless(z, loc):
-        return (loc + z) * value
+        return jnp.where(loc < 0, jnp.inf, jnp.nan) * z
 
     with pytest.raises(
         ValueError, match=r"generator: hopeless gives no finite observations .* fit\(start={\.\.\.}\)"

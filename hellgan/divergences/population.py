@@ -1,7 +1,11 @@
 """The parameters that minimise a divergence from a law: what a GAN estimates when the model is wrong."""
 
 import dataclasses
+import functools
+import itertools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents

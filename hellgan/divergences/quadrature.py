@@ -84,7 +84,7 @@ def integrate(integrand, *laws: Density) -> tuple[np.ndarray, np.ndarray]:
     for sign, end in ((-1, lower), (1, upper)):
         if np.isinf(end):
             left, right, side = np.append(left, 0.0), np.append(right, 1.0), np.append(side, sign)
-    nodes, masses, total = [], [], 0.0
+    nodes, masses, total, worst = [], [], 0.0, edges[0]
     eps = np.finfo(float).eps
     for _ in range(_ROUNDS):
         half = (right - left) / 2
@@ -107,14 +107,14 @@ def integrate(integrand, *laws: Density) -> tuple[np.ndarray, np.ndarray]:
         total += fine[done].sum()
         if done.all():
             return np.concatenate(nodes), np.concatenate(masses)
-        left, right, side = left[~done], right[~done], side[~done]
+        left, right, side, worst = left[~done], right[~done], side[~done], x[~done][0, 0]
         middle = (left + right) / 2
         # Too narrow to bisect; in a tail that is 1e13 times as far out as the laws reach.
         if np.any((middle <= left) | (middle >= right) | ((side != 0) & (right - left < 1e-13))):
             break
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
         side = np.concatenate([side, side])
-    raise ArithmeticError(f"the integral does not settle near x = {x[~done][0, 0]:.6g}")
+    raise ArithmeticError(f"the integral does not settle near x = {worst:.6g}")
 
 
 def _stretch(t, side, edges, reach):
