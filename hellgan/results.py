@@ -163,7 +163,7 @@ class GANResults(LikelihoodModelResults):
             test = self._plain.wald_test(
                 r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
             )
-        if test.df_num is not None:  # the F form
+        if getattr(test, "df_num", None) is not None:  # the F form
             # scipy's F law has no infinite denominator: df_num F is then chi-square.
             test.pvalue = special.gammaincc(test.df_num / 2, test.df_num * np.asarray(test.statistic) / 2)
         return test

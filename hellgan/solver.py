@@ -111,6 +111,7 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
 def _from_both(game, starts, more):
     """Yield the given starts, best first, then the best of those scattered around the first."""
     ordered = ranked(game, starts) if len(starts) > 1 else starts
+    ordered = ordered if len(ordered) else starts
     yield from ordered[:4]
     yield from ranked(game, nearby(game, ordered[0], 8 * more))[:more]
 

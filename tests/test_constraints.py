@@ -5,7 +5,6 @@ import re
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -201,14 +200,6 @@ def test_problems_in_words(space, value, words):
 @EACH
 def test_no_problem_inside(space):
     assert space.problem(to_natural(space, np.full(space.size, 0.3)).tolist()) is None
-
-
-@pytest.fixture
-def unchecked():
-    """Meet errors as users do, whose annotations nobody checks."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 BAD = [

@@ -5,7 +5,6 @@ import json
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -456,14 +455,6 @@ BAD = [
     (lambda: Features(lambda x: x * jnp.eye(2)).place(X[1], equal(N), 0), ValueError, r"have shape \(2, 2\)"),
     (lambda: GaussianBumps(8).place(X[2][:6], equal(6), 0), ValueError, "8 bumps need more than 8 observations"),
 ]
-
-
-@pytest.fixture
-def unchecked():
-    """Meet errors as users do, whose annotations nobody checks."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -4,7 +4,6 @@ import json
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 import scipy.stats
@@ -514,14 +513,6 @@ BAD_SIMULATORS = [
     (lambda: decorated(lambda z, loc: jnp.int32(z + loc)), ValueError, "returns int32; return floating-point numbers"),
     (lambda: decorated(lambda z, loc: z > loc), ValueError, "returns bool"),
 ]
-
-
-@pytest.fixture
-def unchecked():
-    """Meet errors as users do, whose annotations nobody checks."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

