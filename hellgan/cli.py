@@ -41,7 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.set_defaults(command=_fit, name="fit")
     fit.add_argument("file", metavar="FILE", help="CSV file with a header row; - for standard input")
-    fit.add_argument("--column", metavar="NAME[,NAME]", help="which column, or columns; the only one unless given")
+    fit.add_argument(
+        "--column",
+        action="append",
+        metavar="NAME[,NAME]",
+        help="which column, or columns; repeatable; the only one unless given",
+    )
     fit.add_argument("--generator", default="normal", metavar="FAMILY", help="family (default: normal)")
     fit.add_argument("--df", type=float, help="degrees of freedom of the family studentt")
     fit.add_argument("--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter; repeatable")
@@ -129,7 +134,7 @@ def _assignment(text: str) -> tuple[str, float]:
         raise ValueError(f"--fix: got {text!r}; give NAME=VALUE with a number.") from None
 
 
-def _read(file: str, column: str | None):
+def _read(file: str, columns: list[str] | None):
     """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
     import pandas as pd
 
@@ -139,14 +144,13 @@ def _read(file: str, column: str | None):
         said = " ".join(str(error).split()).removeprefix("Error tokenizing data. ")
         raise ValueError(f"{file}: not a CSV file with a header row ({said}).") from None
     known = ", ".join(map(str, frame.columns))
-    if column is None:
+    if columns is None:
         if frame.shape[1] != 1:
             raise ValueError(f"--column: {file} has the columns {known}; name one, or several with commas.")
         names = list(frame.columns)
-    elif column in frame.columns:
-        names = [column]
     else:
-        names = [name.strip() for name in column.split(",")]
+        parts = [[c] if c in frame.columns else c.split(",") for c in columns]
+        names = [name if name in frame.columns else name.strip() for part in parts for name in part]
     for name in names:
         if name not in frame.columns:
             raise ValueError(f"--column: {file} has no column {name!r}; it has {known}.")

@@ -251,6 +251,10 @@ def load(
         n_simulated=facts["n_simulated"],
         seed=facts["seed"],
     )
+    if model.generator.name != facts["simulator"]:
+        raise ValueError(
+            f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
+        )
     for name, part, size in (
         ("generator", model.generator, arrays["saddle.theta"].size),
         ("discriminator", model.basis, arrays["saddle.alpha"].size),
@@ -317,14 +321,22 @@ def _check_variation(x, generator, columns):
 def _numbers(values) -> np.ndarray:
     """Turn real numbers into float64 of their own memory; text, dates and complex numbers are none."""
     x = np.asarray(values)
-    text = (
-        next((v for v in x.ravel().tolist() if isinstance(v, (str, bytes))), None) if x.dtype.kind in "OSUT" else None
-    )
-    if text is not None:
-        raise TypeError(f"it holds text such as {_shown(text)}")
+    texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
+    if texts:
+        # A file's column of numbers with one slip in it comes as text altogether: show the slip.
+        name = f"column {values.name} " if getattr(values, "name", None) is not None else "it "
+        raise TypeError(f"{name}holds text such as {_shown(next((t for t in texts if not _is_number(t)), texts[0]))}")
     if x.dtype.kind not in "iufbO":
         raise TypeError(f"it holds values of type {x.dtype}")
     return np.array(x, np.float64)
+
+
+def _is_number(text) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_masked(values) -> bool:

@@ -45,7 +45,7 @@ class GANResults(LikelihoodModelResults):
 
     # What a saved result must hold.
     ARRAYS = ("x", "natural", "slope", "saddle.theta", "saddle.alpha")
-    INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed")
+    INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
     OUTCOME = ("trouble", "saddle", "sandwich")
 
     def __init__(self, model, saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
@@ -333,7 +333,7 @@ class GANResults(LikelihoodModelResults):
         if self.sandwich is not None and loss.is_calibrated and model.basis.size - 1 > self.generator.size:
             test = self.overidentification_test()
             facts += [
-                ("Overid. test:", f"{test.statistic:.2f} on {test.df} df"),
+                ("Overid. test:", f"{test.statistic:.2f}"),
                 ("Prob(overid.):", f"{test.pvalue:.3f}"),
             ]
         return facts
@@ -369,8 +369,17 @@ class GANResults(LikelihoodModelResults):
             notes.append("A discriminator with a hidden layer has no joint normal law: no standard errors are given.")
         flagged = self.outliers()
         if len(flagged):
-            shown = ", ".join(str(i) for i in flagged[:10]) + (", ..." if len(flagged) > 10 else "")
-            notes.append(f"{len(flagged)} observations that the generator does not account for, at positions {shown}.")
+            shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")
+            what = "observation" if len(flagged) == 1 else "observations"
+            notes.append(
+                f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
+                "extreme first)."
+            )
+        features = self.model.basis.size - 1
+        if self.sandwich is not None and self.nobs < 3 * features:
+            notes.append(
+                f"{self.nobs} observations for {features} features: intervals are likely to be too short."
+            )
         return notes
 
     def _repr_html_(self) -> str:
@@ -423,6 +432,7 @@ class GANResults(LikelihoodModelResults):
             "latent": model.latent,
             "n_simulated": model.n_simulated,
             "seed": model.seed,
+            "simulator": model.generator.name,
             "trouble": self.trouble,
             "saddle": {},
             "sandwich": None if self.sandwich is None else {},

@@ -299,7 +299,7 @@ def test_summary_has_every_item(newcomb):
         r"Observations n: +66\b",
         r"Simulated m: +1024 scrambled Sobol",
         rf"Divergence: +{newcomb.saddle.value - np.sqrt(2):.5f}",  # V at equality is sqrt 2
-        r"Overid. test: +\d+\.\d\d on 14 df",
+        r"Overid. test: +\d+\.\d\d",
         rf"Prob\(overid.\): +{newcomb.overidentification_test().pvalue:.3f}",
         r"Converged: +local minimax",
         rf"Iterations: +{newcomb.saddle.iterations} outer, {newcomb.saddle.inner_iterations} inner",
@@ -307,7 +307,7 @@ def test_summary_has_every_item(newcomb):
         r"coef +std err +z +P>\|z\| +\[0.025 +0.975\]",
         rf"loc +{newcomb.params['loc']:.4f} +{newcomb.bse['loc']:.4f} +{newcomb.tvalues['loc']:.3f} +0.000",
         rf"scale +{newcomb.params['scale']:.4f} +{newcomb.bse['scale']:.4f} +{lower:.4f}",
-        r"2 observations that the generator does not account for, at positions 5, 9\.",
+        r"2 observations that the generator does not account for, at 5, 9 \(counted from 0",
     ):
         assert re.search(pattern, text), f"{pattern} not in\n{text}"
     assert re.search(r"\[0.05 +0.95\]", str(newcomb.summary(alpha=0.1)))
