@@ -163,9 +163,10 @@ class GANResults(LikelihoodModelResults):
             test = self._plain.wald_test(
                 r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
             )
-        if getattr(test, "df_num", None) is not None:  # the F form
-            # scipy's F law has no infinite denominator: df_num F is then chi-square.
-            test.pvalue = special.gammaincc(test.df_num / 2, test.df_num * np.asarray(test.statistic) / 2)
+        df = getattr(test, "df_num", None)
+        if df is not None:
+            # The F form: scipy's F law has no infinite denominator; df F is then chi-square.
+            test.pvalue = special.gammaincc(df / 2, df * np.asarray(test.statistic) / 2)
         return test
 
     @contextlib.contextmanager
@@ -377,9 +378,7 @@ class GANResults(LikelihoodModelResults):
             )
         features = self.model.basis.size - 1
         if self.sandwich is not None and self.nobs < 3 * features:
-            notes.append(
-                f"{self.nobs} observations for {features} features: intervals are likely to be too short."
-            )
+            notes.append(f"{self.nobs} observations for {features} features: intervals are likely to be too short.")
         return notes
 
     def _repr_html_(self) -> str:
