@@ -76,10 +76,17 @@ def test_scores_by_hand():
     np.testing.assert_allclose(got.simulated, [[-(1 - s) / 2, -(1 - s), -(1 - s)], [-s / 2, -s, -3 * s]], rtol=EXACT)
 
 
+def weighted(g: Game) -> Game:
+    """The same game with unequal weights in both samples, so that none can be forgotten."""
+    rng = np.random.default_rng(8)
+    x_weights, z_weights = (w * rng.uniform(0.2, 1.8, w.size) for w in (g.x_weights, g.z_weights))
+    return dataclasses.replace(g, x_weights=x_weights / x_weights.sum(), z_weights=z_weights / z_weights.sum())
+
+
 @pytest.fixture(scope="module", params=[(w, "root") for w in WORLDS] + [("normal", loss) for loss in LOSSES])
 def case(request):
     world, loss = request.param
-    made = game(loss, world, ridge=None if world == "logistic" else 0.01)
+    made = weighted(game(loss, world, ridge=None if world == "logistic" else 0.01))
     return made, *point(made.p, made.discriminator.size)
 
 
@@ -134,7 +141,7 @@ def test_jacobian_is_symmetric_only_for_a_zero_sum_loss(case):
 
 
 def test_discriminator_problem_is_the_objective_in_alpha():
-    g = game("root", "normal", ridge=0.01)
+    g = weighted(game("root", "normal", ridge=0.01))
     theta, alpha = point(g.p, g.discriminator.size)
     real, simulated = (objective.features(g, x) for x in (g.x, objective.simulate(g, theta)))
     value, gradient, hessian = objective.discriminator_problem(g.loss, g, real, simulated, alpha)
