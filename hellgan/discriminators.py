@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.generators import first_line, quantile, robust_scale
+from hellgan.generators import first_line
+from hellgan.robust import quantile, robust_scale
 
 
 class Basis(eqx.Module):

@@ -13,8 +13,9 @@ import numpy as np
 from jax import lax
 
 from hellgan import latents
-from hellgan.generators import Generator, quantile, robust_scale
+from hellgan.generators import Generator
 from hellgan.objective import Game, simulate
+from hellgan.robust import quantile, robust_scale
 
 _CANDIDATES, _KEPT, _POINTS, _STEPS = 1024, 12, 256, 20
 _LEVELS = np.linspace(0.1, 0.9, 9)

@@ -14,6 +14,7 @@ ORDER = (
     "losses",
     "latents",
     "constraints",
+    "robust",
     "generators",
     "divergences",
     "discriminators",

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 import hellgan as hg
-from hellgan import generators, latents, losses, starts
+from hellgan import generators, latents, losses, robust, starts
 from hellgan.objective import Game
 from tests.tolerance import EXACT
 
@@ -92,7 +92,7 @@ def test_two_dimensions(pairs):
 def test_the_best_match_comes_first(pairs):
     thetas = starts.matched(correlated, pairs, equal(512), 0)
     center = np.median(pairs, axis=0)
-    scale = np.array([generators.robust_scale(c, equal(512)) for c in pairs.T])
+    scale = np.array([robust.robust_scale(c, equal(512)) for c in pairs.T])
     directions = np.array([[1, 0], [0, 1], [1, 1], [1, -1]])
     levels = np.linspace(0.1, 0.9, 9)
     z = jnp.asarray(latents.draw("sobol", latents.normal, 256, 2, 0)[0])

@@ -13,8 +13,9 @@ from hellgan.divergences.between import distance
 from hellgan.divergences.kernels import calibrated
 from hellgan.divergences.laws import check_family, family_law, law_of
 from hellgan.divergences.quadrature import quantiles
-from hellgan.generators import Generator, robust_scale
+from hellgan.generators import Generator
 from hellgan.losses import Loss
+from hellgan.robust import robust_scale
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,0 +1,67 @@
+"""Generators G_theta: simulators with named parameters.
+
+A generator is written for one latent draw and one observation. It has no parameters of its own: the flat vector
+``theta`` holds them on the unconstrained scale, ``natural(theta)`` by name on the natural one.
+"""
+
+import dataclasses
+
+from hellgan.generators.family import Fixed, Generator
+from hellgan.generators.location_scale import Cauchy, Laplace, LocationScale, Logistic, Normal, StudentT, Uniform
+from hellgan.generators.multivariate import MultivariateNormal
+from hellgan.generators.positive import Exponential, LogNormal
+from hellgan.generators.simulator import Simulator, first_line, generator
+
+__all__ = [
+    "Cauchy",
+    "Exponential",
+    "Fixed",
+    "Generator",
+    "Laplace",
+    "LocationScale",
+    "LogNormal",
+    "Logistic",
+    "MultivariateNormal",
+    "Normal",
+    "Simulator",
+    "StudentT",
+    "Uniform",
+    "first_line",
+    "generator",
+    "make",
+    "names",
+    "recipe",
+]
+
+
+def names() -> tuple[str, ...]:
+    """List the families by name."""
+    return tuple(_FAMILIES)
+
+
+_FAMILIES = {
+    f.__name__: f
+    for f in (Normal, Laplace, Logistic, StudentT, Cauchy, Exponential, LogNormal, Uniform, MultivariateNormal)
+}
+
+
+def make(family: str, **arguments) -> Generator:
+    """Build a family from its name, capitals or not: what ``recipe`` wrote, or a command line."""
+    by_lower = {name.lower(): make for name, make in _FAMILIES.items()}
+    if family.lower().replace("_", "") not in by_lower:
+        raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")
+    return by_lower[family.lower().replace("_", "")](**arguments)
+
+
+def recipe(generator: Generator) -> dict | None:
+    """Describe a family of this module by what ``make`` and ``fix`` need; None for any other generator."""
+    if isinstance(generator, Fixed):
+        family = recipe(generator.generator)
+        fixed = {name: value.tolist() for name, value in generator.values.items()}
+        return None if family is None else {**family, "fixed": fixed}
+    if isinstance(generator, LocationScale):
+        return {"family": generator.family, "arguments": dict(generator.arguments), "fixed": {}}
+    if _FAMILIES.get(type(generator).__name__) is type(generator):
+        arguments = {f.name: getattr(generator, f.name) for f in dataclasses.fields(generator)}
+        return {"family": type(generator).__name__, "arguments": arguments, "fixed": {}}
+    return None

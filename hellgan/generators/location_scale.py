@@ -1,0 +1,72 @@
+"""Location-scale families: the latent draw is the standardised noise itself."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan import constraints as spaces
+from hellgan import latents
+from hellgan.generators.family import Generator
+from hellgan.latents import Law
+from hellgan.robust import MAD, quantile, robust_scale
+
+
+class LocationScale(Generator):
+    """A location-scale family, ``loc + scale * z``: the latent draw is the standardised noise itself."""
+
+    family: str = eqx.field(static=True)
+    noise: Law = eqx.field(static=True)
+    arguments: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
+
+    @property
+    def parameters(self):
+        return {"loc": spaces.real(), "scale": spaces.positive()}
+
+    law = property(lambda self: self.noise)
+    name = property(lambda self: self.family)
+
+    def draw(self, z, loc, scale):
+        return loc + scale * z
+
+    def start(self, x, weights):
+        # Quantiles .5 and .75 of a symmetric law are its median and its median plus its absolute deviation.
+        middle, upper = self.noise.quantile(np.array([0.5, 0.75]))
+        scale = robust_scale(x, weights) / (MAD * (upper - middle))
+        return {"loc": quantile(x, 0.5, weights) - scale * middle, "scale": scale}
+
+    def log_density(self, x, loc, scale):
+        return self.noise.log_density((x - loc) / scale) - jnp.log(scale)
+
+
+def Normal() -> LocationScale:
+    """Normal law of mean ``loc`` and standard deviation ``scale``."""
+    return LocationScale("Normal", latents.normal)
+
+
+def Laplace() -> LocationScale:
+    """Laplace (double exponential) law."""
+    return LocationScale("Laplace", latents.laplace)
+
+
+def Logistic() -> LocationScale:
+    """Logistic law."""
+    return LocationScale("Logistic", latents.logistic)
+
+
+def Cauchy() -> LocationScale:
+    """Cauchy law."""
+    return LocationScale("Cauchy", latents.cauchy)
+
+
+def Uniform() -> LocationScale:
+    """Uniform law on (loc, loc + scale)."""
+    return LocationScale("Uniform", latents.uniform)
+
+
+def StudentT(df: float) -> LocationScale:
+    """Student's t law of given degrees of freedom."""
+    if isinstance(df, bool) or not isinstance(df, (int, float, np.number)):
+        raise TypeError(f"df: got {df!r}; give a positive number of degrees of freedom.")
+    if not 0 < df < np.inf:
+        raise ValueError(f"df: got {df!r}; give a positive, finite number of degrees of freedom.")
+    return LocationScale("StudentT", latents.student_t(float(df)), (("df", float(df)),))

@@ -1,0 +1,126 @@
+"""A user's own simulator as a generator."""
+
+import inspect
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from hellgan import latents
+from hellgan.constraints import Constraint
+from hellgan.generators.family import Generator
+from hellgan.latents import Law
+
+
+class Simulator(Generator):
+    """A user's own function as a generator; made by the decorator ``hg.generator``."""
+
+    function: Callable = eqx.field(static=True)
+    spaces: tuple[tuple[str, Constraint], ...] = eqx.field(static=True)
+    latent_law: Law = eqx.field(static=True)
+    latent_size: int = eqx.field(static=True)
+    observation_size: int = eqx.field(static=True)
+
+    parameters = property(lambda self: dict(self.spaces))
+    law = property(lambda self: self.latent_law)
+    latent_dim = property(lambda self: self.latent_size)
+    dim = property(lambda self: self.observation_size)
+    name = property(lambda self: getattr(self.function, "__name__", "simulator"))
+
+    def draw(self, z, /, **natural):  # a parameter of the user's may be called z
+        return jnp.asarray(self.function(z, **natural))
+
+
+def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: Constraint):
+    """Turn a function of one latent draw and named parameters into a generator.
+
+    Parameters
+    ----------
+    latent : {"normal", "uniform"}
+        Law of the latent draw; uniform draws lie strictly inside (0, 1).
+    latent_dim : int
+        1 gives the function a number, k > 1 a vector of length k.
+    **parameters : Constraint
+        ``hg.real()``, ``hg.positive()``, ``hg.interval(lo, hi)`` or ``hg.simplex(k)`` for each parameter.
+
+    Returns
+    -------
+    decorator
+        Of a function ``f(z, **parameters)``, written with ``jax.numpy`` for one draw, that returns a number or a
+        vector of length d.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import hellgan as hg
+    >>> @hg.generator(latent="uniform", loc=hg.real(), scale=hg.positive())
+    ... def gumbel(u, loc, scale):
+    ...     return loc - scale * jnp.log(-jnp.log(u))
+    >>> gumbel.names
+    ['loc', 'scale']
+    """
+    if bare:
+        raise TypeError("generator: name the parameters, as in @hg.generator(loc=hg.real()), before the function.")
+    law = latents.get(latent)
+    if isinstance(latent_dim, bool) or not isinstance(latent_dim, int) or latent_dim < 1:
+        raise ValueError(f"latent_dim: got {latent_dim!r}; give a positive integer.")
+    if not parameters:
+        raise ValueError("generator: no parameters; name at least one, as in loc=hg.real().")
+    for name, space in parameters.items():
+        if not isinstance(space, Constraint):
+            raise TypeError(
+                f"{name}: got {space!r}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k)."
+            )
+
+    def wrap(function: Callable) -> Simulator:
+        _check_signature(function, parameters)
+        dim = _observation_size(function, parameters, latent_dim)
+        return Simulator(function, tuple(parameters.items()), law, latent_dim, dim)
+
+    return wrap
+
+
+def _check_signature(function, parameters):
+    if not callable(function):
+        raise TypeError(f"generator: got {function!r}; decorate a function of one latent draw and named parameters.")
+    try:
+        arguments = list(inspect.signature(function).parameters.values())
+    except ValueError:  # some builtins tell nothing; whether they work is tried next
+        return
+    if any(a.kind in (a.VAR_KEYWORD, a.VAR_POSITIONAL) for a in arguments):
+        return
+    taken = [a.name for a in arguments[1:]]
+    if set(taken) != set(parameters):
+        raise ValueError(
+            f"generator: the function takes {taken} after its latent draw, the decorator names {list(parameters)}; "
+            "the two must agree."
+        )
+
+
+def _observation_size(function, parameters, latent_dim):
+    z = jax.ShapeDtypeStruct(() if latent_dim == 1 else (latent_dim,), jnp.float32)
+    natural = {name: jax.ShapeDtypeStruct(space.shape, jnp.float32) for name, space in parameters.items()}
+    try:
+        out = jax.eval_shape(lambda z, natural: jnp.asarray(function(z, **natural)), z, natural)
+    except Exception as error:
+        raise ValueError(
+            f"generator: the function fails on one latent draw ({first_line(error)}); write it with jax.numpy, for a "
+            "single draw."
+        ) from error
+    shape = out.shape
+    if len(shape) > 1 or shape == (0,):
+        raise ValueError(
+            f"generator: the function returns shape {shape}; return a number or a vector, one observation."
+        )
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the "
+            "parameters."
+        )
+    return shape[0] if shape else 1
+
+
+def first_line(error: Exception) -> str:
+    """Say in one line what an exception is."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
