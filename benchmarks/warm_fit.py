@@ -34,6 +34,7 @@ STAGES = {
     (gan, "solve_saddle"): "solver",
     (inference, "identification_problem"): "identification check",
     (inference, "natural_scale"): "natural scale",
+    (inference, "laws"): "scores and natural scale",
     (inference, "infer"): "sandwich",
     (gan, "GANResults"): "results object",
 }

@@ -15,6 +15,7 @@ from hellgan.losses import Loss
 
 if TYPE_CHECKING:
     from hellgan import datasets, divergences
+    from hellgan.batch import BatchResults, fit_batch
     from hellgan.gan import GAN, load
     from hellgan.results import GANResults, compare
 
@@ -22,15 +23,18 @@ __version__ = "0.1.0"
 
 # Imported when first asked for: statsmodels, pandas and scipy.stats take longer to import than JAX.
 _LAZY = {
+    "BatchResults": "hellgan.batch",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
     "compare": "hellgan.results",
     "datasets": "",
     "divergences": "",
+    "fit_batch": "hellgan.batch",
     "load": "hellgan.gan",
 }
 
 __all__ = [
+    "BatchResults",
     "GAN",
     "GANResults",
     "Loss",
@@ -39,6 +43,7 @@ __all__ = [
     "datasets",
     "discriminators",
     "divergences",
+    "fit_batch",
     "generator",
     "generators",
     "interval",

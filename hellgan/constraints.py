@@ -20,7 +20,7 @@ class Constraint:
     Attributes
     ----------
     kind : str
-        ``real``, ``positive``, ``interval``, ``simplex`` or ``correlation``.
+        ``real``, ``positive``, ``above``, ``interval``, ``simplex``, ``ordered`` or ``correlation``.
     shape : tuple of int
         Natural shape; ``()`` for a number.
     lower, upper : float
@@ -59,6 +59,8 @@ class Constraint:
         """Map ``(size,)`` real numbers into the space; returns an array of ``shape``."""
         if self.kind == "simplex":
             return jax.nn.softmax(jnp.concatenate([free, jnp.zeros(1, free.dtype)]))
+        if self.kind == "ordered":
+            return free[0] + jnp.concatenate([jnp.zeros(1, free.dtype), jnp.cumsum(jnp.exp(free[1:]))])
         if self.kind == "correlation":
             return _correlations(free, self.dim)
         return jnp.reshape(self.unlink(free), self.shape)
@@ -68,6 +70,8 @@ class Constraint:
         natural = np.asarray(natural, np.float64).reshape(-1)
         if self.kind == "simplex":
             return np.log(natural[:-1] / natural[-1])
+        if self.kind == "ordered":
+            return np.concatenate([natural[:1], np.log(np.diff(natural))])
         if self.kind == "correlation":
             return _cholesky_ratios(natural, self.dim)
         return np.asarray(self.link(natural))
@@ -111,6 +115,8 @@ class Constraint:
             return f"{value.tolist()} is outside ({self.lower:g}, {self.upper:g})"
         if self.kind == "simplex" and not np.isclose(value.sum(), 1.0, rtol=1e-9):
             return f"sums to {value.sum():g}, not to 1"
+        if self.kind == "ordered" and np.any(np.diff(value) <= 0):
+            return f"{value.tolist()} is not increasing"
         if self.kind == "correlation" and np.linalg.eigvalsh(correlation_matrix(value)).min() <= 0:
             return "is not a positive definite correlation matrix"
         return None
@@ -124,6 +130,29 @@ class Constraint:
             return [f"{name}_{j + 1}{glue}{i + 1}" for i in range(self.dim) for j in range(i)]
         return ["_".join([name, *(str(i + 1) for i in index)]) for index in np.ndindex(self.shape)]
 
+    def free_names(self, name: str) -> list[str]:
+        """Name the free numbers: each by the map from its natural element to the real line."""
+        elements = self.element_names(name)[: self.size]
+        if self.kind == "above":
+            return [f"log({e} {'-' if self.lower >= 0 else '+'} {abs(self.lower):g})" for e in elements]
+        if self.kind == "ordered":
+            return [elements[0], *(f"log gap {e}" for e in elements[1:])]
+        words = {"positive": "log ", "interval": "logit ", "simplex": "log ratio ", "correlation": "free "}
+        return [words.get(self.kind, "") + e for e in elements]
+
+    @property
+    def description(self) -> str:
+        """Say what a value must be, to follow "needs it"."""
+        return {
+            "real": "to be a finite number",
+            "positive": "to be positive",
+            "above": f"to be greater than {self.lower:g}",
+            "interval": f"inside ({self.lower:g}, {self.upper:g})",
+            "simplex": "to be positive numbers that sum to 1",
+            "ordered": "to be increasing",
+            "correlation": "to make a positive definite correlation matrix",
+        }[self.kind]
+
 
 def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
     """Any real number."""
@@ -133,6 +162,13 @@ def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
 def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
     """A positive number, estimated on the log scale."""
     return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
+
+
+def above(lower: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
+    """A number above a finite bound, estimated as the log of its distance from it."""
+    if Constraint("real").problem(lower):
+        raise ValueError(f"above: got {lower!r}; give a finite lower bound.")
+    return _checked(Constraint("above", _shape(shape), lower=float(lower), start=_frozen(start)))
 
 
 def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
@@ -148,6 +184,13 @@ def simplex(k: int, start=None) -> Constraint:
     if not isinstance(k, int) or k < 2:
         raise ValueError(f"simplex: k is {k!r}; give an integer of at least 2.")
     return _checked(Constraint("simplex", (k,), 0.0, 1.0, _frozen(start)))
+
+
+def ordered(k: int, start=None) -> Constraint:
+    """A vector of k increasing numbers, estimated as the first and the logs of the gaps."""
+    if not isinstance(k, int) or k < 2:
+        raise ValueError(f"ordered: k is {k!r}; give an integer of at least 2.")
+    return _checked(Constraint("ordered", (k,), start=_frozen(start)))
 
 
 def correlation(d: int) -> Constraint:

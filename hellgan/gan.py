@@ -6,20 +6,28 @@ import warnings
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hellgan import discriminators, generators, inference, latents, losses, storage
-from hellgan.discriminators import Discriminator
-from hellgan.generators import Generator
+from hellgan.discriminators import Basis, Discriminator
+from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
 from hellgan.objective import Game, features
-from hellgan.results import GANResults, checked_seed, first_sentence
+from hellgan.results import GANResults, checked_seed
 from hellgan.solver import solve_saddle
 from hellgan.starts import matched
-
-# Beyond it squares overflow: standardised monomials, squared distances.
-_LARGEST = 1e150
+from hellgan.validation import (
+    check_variation,
+    checked_discriminator,
+    checked_generator,
+    checked_loss,
+    checked_sample,
+    checked_start,
+    checked_weights,
+    read_covariates,
+    read_formula,
+    shown,
+)
 
 
 class GAN:
@@ -28,11 +36,12 @@ class GAN:
     Parameters
     ----------
     data : array_like, Series or DataFrame
-        (n,) or (n, d) finite numbers; a DataFrame's columns are the coordinates.
+        (n,) or (n, d) finite numbers; a DataFrame's columns are the coordinates. For a regression the covariates
+        and, last, the response: see also ``from_formula``.
     generator : Generator
         A family of ``hg.generators``, or a function under ``@hg.generator``.
     discriminator : Discriminator, optional
-        Sigmoids at quantiles of the data unless given.
+        Unless given, sigmoids at quantiles of the data; for a regression, of its residuals.
     loss : str or Loss
         ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``, ``"kl"``.
     weights : (n,) array_like, optional
@@ -41,7 +50,9 @@ class GAN:
     latent : {"sobol", "iid"}
         Scrambled Sobol or independent latent draws.
     n_simulated : int, optional
-        Size m of the simulated sample: 1,024 (Sobol; rounded up to a power of two) or 10 n (iid) unless given.
+        Size m of the simulated sample: 1,024 (Sobol; rounded up to a power of two) or 10 n (iid) unless given. For a
+        regression every observation has its own simulated responses, as many (Sobol: a power of two, at least 8
+        unless given) as make up at least m.
     seed : int
         Of the latent draws and of whatever else is random. The same seed gives the same answer.
 
@@ -49,6 +60,8 @@ class GAN:
     ----------
     nobs, n_simulated : int
         n and m.
+    tied : int
+        Simulated responses of each observation, in a regression; 0 otherwise.
     basis : Basis or Network
         The discriminator placed on the data.
 
@@ -77,22 +90,76 @@ class GAN:
         n_simulated: int | None = None,
         seed: int = 0,
     ):
-        self.generator = _checked_generator(generator)
-        self.x, self.columns = _sample(data, self.generator)
+        self.x, self.columns, self.generator = checked_sample(data, checked_generator(generator))
         self.nobs = len(self.x)
-        self.weights = None if weights is None else _checked_weights(weights, self.nobs)
-        _check_variation(self.x if self.weights is None else self.x[self.weights > 0], self.generator, self.columns)
-        self.loss = _checked_loss(loss)
+        self.weights = None if weights is None else checked_weights(weights, self.nobs)
+        check_variation(self.x if self.weights is None else self.x[self.weights > 0], self.generator, self.columns)
+        self.loss = checked_loss(loss)
         self.seed = checked_seed(seed)
         self.latent = latent
         self.n_simulated = latents.size(latent, self.nobs, n_simulated)
-        d = self.generator.dim
+        self.tied = 0
+        if self.generator.covariates:
+            self.tied = _responses_each(latent, self.nobs, n_simulated)
+            self.n_simulated = self.nobs * self.tied
         self.discriminator = (
-            discriminators.default(d) if discriminator is None else _checked_discriminator(discriminator)
+            _default(self.generator) if discriminator is None else checked_discriminator(discriminator, self.generator)
         )
-        self.basis = self.discriminator.place(self.x, self._shares(), self.seed)
+        self.basis = self.discriminator.place(self.x, self.shares(), self.seed)
         self._check_features()
-        self._start = self.generator.start(self.x, self._shares())  # refuses data that the family cannot have
+        self.formula = self.design_again = None
+        self._start = self.generator.start(self.x, self.shares())  # refuses data that the family cannot have
+
+    @classmethod
+    def from_formula(cls, formula: str, data, generator: Generator | None = None, *args, weights=None, **kwargs):
+        """Make a regression from a formula and a frame.
+
+        Parameters
+        ----------
+        formula : str
+            ``"response ~ covariates"`` as in statsmodels, read by formulaic: ``"y ~ x + C(group) + np.log(z)"``. The
+            parameters are named after the design's columns, in the order of the formula.
+        data : DataFrame or mapping of columns
+            Rows in which a variable of the formula is missing are dropped, with their weights, as statsmodels does;
+            ``nobs`` counts those that are left, and positions of observations are among them.
+        generator : Generator, optional
+            ``hg.generators.LinearRegression()`` unless given; or a function under ``@hg.generator`` with as many
+            ``covariates`` as the design has columns, the intercept's not counted.
+        *args, weights, **kwargs
+            As for ``GAN``.
+
+        Returns
+        -------
+        GAN
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a formula or data that make no design, in one sentence.
+
+        Examples
+        --------
+        >>> import hellgan as hg
+        >>> data = hg.datasets.load_telephone()
+        >>> result = hg.GAN.from_formula("calls ~ year", data).fit()
+        >>> print(result.params.round(2).to_dict())
+        {'Intercept': -5.96, 'year': 0.12, 'scale': 0.15}
+        """
+        generator = LinearRegression() if generator is None else checked_generator(generator)
+        design = read_formula(formula, data)
+        if isinstance(generator, LinearRegression) and generator.columns is None:
+            has_intercept = generator.intercept and design.has_intercept
+            generator = LinearRegression(generator.noise, design.covariates, has_intercept, generator.df)
+        if weights is not None:
+            weights = checked_weights(weights, design.rows)[design.complete]
+        model = cls(design.frame, generator, *args, weights=weights, **kwargs)
+        model.formula, model.design_again = formula, design.again
+        return model
+
+    def new_covariates(self, data, transform: bool = True) -> np.ndarray:
+        """Turn new data into the covariates (r, k) of a regression, by its formula where it has one."""
+        columns = self.columns[:-1] if self.columns else None
+        return read_covariates(data, self.generator.covariates, columns, self.design_again if transform else None)
 
     def __repr__(self):
         return (
@@ -100,7 +167,7 @@ class GAN:
             f"n = {self.nobs}, m = {self.n_simulated}>"
         )
 
-    def _shares(self) -> np.ndarray:
+    def shares(self) -> np.ndarray:
         """Weights that sum to 1."""
         if self.weights is None:
             return np.full(self.nobs, 1 / self.nobs)
@@ -108,41 +175,71 @@ class GAN:
         return relative / relative.sum()
 
     def _check_features(self):
-        p = self.generator.size
-        if not self.basis.is_linear:
+        p, basis = self.generator.size, self.basis
+        if not isinstance(basis, Basis):
             return
-        with jax.enable_x64(True):
-            values = np.asarray(_features(self.game()))[: self.nobs, 1:]
-        if not np.all(np.isfinite(values)):
-            raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
-        spread = np.ptp(values, axis=0)
-        varying = int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
+        varying = basis.size - 1 if basis.varies else self._count_varying()
         if varying < p:
             raise ValueError(
                 f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
                 f"{self.generator.name}; give a discriminator with at least {p}, better twice as many."
             )
 
+    def _count_varying(self) -> int:
+        """Count the features that vary over the data; some that are not finite are refused."""
+        with jax.enable_x64(True):
+            values = np.asarray(_features(self.game()))[: self.nobs, 1:]
+        if not np.all(np.isfinite(values)):
+            raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
+        spread = np.ptp(values, axis=0)
+        return int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
+
+    def on(self, data, seed: int | None = None) -> "GAN":
+        """Give the same model on another sample; with another seed, if one is given."""
+        return GAN(
+            data,
+            self.generator,
+            self.discriminator,
+            self.loss,
+            weights=self.weights,
+            latent=self.latent,
+            n_simulated=self.n_simulated,
+            seed=self.seed if seed is None else seed,
+        )
+
     def game(self) -> Game:
         """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
         n, m = _bucket(self.nobs), self.n_simulated if self.latent == "sobol" else _bucket(self.n_simulated)
+        if self.tied:
+            m = n * self.tied  # padding has its simulated rows, too
         x = np.concatenate([self.x, np.repeat(self.x[:1], n - self.nobs, axis=0)])
         z = self._latents(1)[0]
         z = np.concatenate([z, np.repeat(z[:1], m - self.n_simulated, axis=0)])
-        x_weights = np.pad(self._shares(), (0, n - self.nobs))
-        z_weights = np.pad(np.full(self.n_simulated, 1 / self.n_simulated), (0, m - self.n_simulated))
-        samples: list[Any] = [x, x_weights, z, z_weights]
+        x_weights = np.pad(self.shares(), (0, n - self.nobs))
+        shares = np.repeat(self.shares(), self.tied) / self.tied if self.tied else 1 / self.n_simulated
+        z_weights = np.pad(np.broadcast_to(shares, self.n_simulated), (0, m - self.n_simulated))
+        samples: list[Any] = [x, x_weights, z, z_weights, self.tied]
         return Game(self.loss, self.generator, self.basis, *samples)
 
     def _latents(self, count: int) -> np.ndarray:
-        """Mutually independent latent samples (count, m) or (count, m, k); the first is the one fits use."""
+        """Mutually independent latent samples (count, m) or (count, m, k); the first is the one fits use.
+
+        A regression has one, (1, m, covariates + k): each row begins with an observation's covariates.
+        """
         g = self.generator
+        if self.tied:
+            z = latents.draw_tied(self.latent, g.law, self.nobs, self.tied, g.latent_dim, self.seed)
+            covariates = np.repeat(self.x[:, : g.covariates], self.tied, axis=0)
+            return np.concatenate([covariates, z.reshape(self.n_simulated, g.latent_dim)], axis=1)[None]
         z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, self.seed, count)
         return z[..., 0] if g.latent_dim == 1 else z
 
     def scrambles(self) -> np.ndarray | None:
-        """Sobol samples independent of the fit's, for the simulation noise; None for independent latents."""
-        return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" else None
+        """Sobol samples independent of the fit's, for the simulation noise.
+
+        None for independent latents, and for a regression: there each observation has its own.
+        """
+        return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" and not self.tied else None
 
     def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
@@ -167,23 +264,15 @@ class GAN:
             When the solution is not a certified saddle point; standard errors are then NaN.
         """
         if not (isinstance(cov_type, str) and cov_type == "sandwich"):
-            raise ValueError(f"cov_type: {_shown(cov_type)} is not known; give 'sandwich'.")
-        first = self._starts(start)
+            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give 'sandwich'.")
+        starts = self.starts(start)
         with jax.enable_x64(True):
             game = self.game()
-            saddle = solve_saddle(game, first)
-            natural, slope = jax.device_get(inference.natural_scale(self.generator, saddle.theta))
-            trouble, sandwich = saddle.reason, None
-            if self.basis.is_linear and saddle.converged and saddle.discriminator_curvature < 0:
-                # Asked also where there is no saddle: that may well be why.
-                problem = inference.identification_problem(game, saddle.jacobian)
-                if problem:
-                    trouble = f"{problem}; hold a parameter with generator.fix, or give a richer discriminator"
-                if not trouble:
-                    sandwich = inference.infer(game, saddle.theta, saddle.alpha, saddle.jacobian, self.scrambles())
-        if trouble:
-            self._report(trouble, throw)
-        return GANResults(self, saddle, sandwich, natural, slope, trouble or "")
+            saddle = solve_saddle(game, starts)
+            law = inference.laws([game], [saddle], [self.scrambles()])[0]
+        if law.trouble:
+            self._report(law.trouble, throw)
+        return GANResults(self, saddle, law.sandwich, law.natural, law.natural_slope, law.trouble)
 
     def _report(self, trouble, throw):
         from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -193,14 +282,14 @@ class GAN:
             raise RuntimeError(message)
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
-    def _starts(self, start) -> np.ndarray:
-        """Starting values (k, p) on the unconstrained scale."""
+    def starts(self, start=None) -> np.ndarray:
+        """Starting values (k, p) on the unconstrained scale, given as for ``fit``, or the package's own."""
         if start is not None:
-            return _checked_start(start, self.generator)[None]
+            return checked_start(start, self.generator)[None]
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
         with jax.enable_x64(True):
-            return matched(self.generator, self.x, self._shares(), self.seed)
+            return matched(self.generator, self.x, self.shares(), self.seed)
 
 
 @jax.jit
@@ -269,173 +358,16 @@ def _rebuild_generator(recipe):
     return generator.fix(**recipe["fixed"]) if recipe["fixed"] else generator
 
 
-# What may pass the front door.
+def _default(generator: Generator) -> Discriminator:
+    return discriminators.ResidualSigmoids() if generator.covariates else discriminators.default(generator.dim)
 
 
-def _sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
-    """Turn data into (n,) or (n, d) float64 of its own memory, with the columns' names where there are any."""
-    columns = [str(c) for c in data.columns] if hasattr(data, "columns") else None
-    try:
-        if hasattr(data, "dtypes") and columns is not None:
-            # By position: two columns may share a name.
-            parts = [data.iloc[:, k] if hasattr(data, "iloc") else data[c] for k, c in enumerate(data.columns)]
-            x = np.column_stack([_numbers(part) for part in parts]) if columns else np.empty((0, 0))
-        else:
-            x = _numbers(data)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"data: not numeric ({first_sentence(error)}); give finite numbers.") from None
-    if _has_masked(data):
-        raise ValueError("data: some values are masked; drop them first.")
-    if x.ndim == 2 and x.shape[1] == 1:
-        x = x[:, 0]
-    d = generator.dim
-    if x.ndim not in (1, 2) or (x.ndim == 2) != (d > 1) or (x.ndim == 2 and x.shape[1] != d):
-        wanted = "(n,)" if d == 1 else f"(n, {d})"
-        raise ValueError(
-            f"data: shape {np.shape(data)}; {generator.name} needs shape {wanted}, one row an observation."
-        )
-    if len(x) < 2:
-        raise ValueError(f"data: {len(x)} observations; give at least 2.")
-    bad = int(np.sum(~np.all(np.isfinite(x.reshape(len(x), -1)), axis=1)))
-    if bad:
-        raise ValueError(f"data: {bad} of {len(x)} observations are NaN or infinite; drop or impute them first.")
-    if np.max(np.abs(x)) > _LARGEST:
-        raise ValueError(f"data: some values exceed {_LARGEST:g} in size; give them in larger units.")
-    return x, columns if d > 1 else None
-
-
-def _check_variation(x, generator, columns):
-    """Check the observations that count: enough of them, and a law that is not degenerate."""
-    if len(x) <= generator.size:
-        raise ValueError(f"data: {len(x)} observations for {generator.size} parameters; give more observations.")
-    spread, d = np.ptp(x, axis=0), generator.dim
-    if np.any(spread == 0):
-        which = "" if d == 1 else f" in column {columns[int(np.argmin(spread))] if columns else int(np.argmin(spread))}"
-        raise ValueError(f"data: all observations are equal{which}; the model needs a sample that varies.")
-    if d > 1:
-        scaled = (x - x.mean(axis=0)) / x.std(axis=0)
-        if np.linalg.matrix_rank(scaled, tol=1e-8 * np.sqrt(x.size)) < d:
-            raise ValueError("data: the columns are collinear; drop one that the others determine.")
-
-
-def _numbers(values) -> np.ndarray:
-    """Turn real numbers into float64 of their own memory; text, dates and complex numbers are none."""
-    x = np.asarray(values)
-    texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
-    if texts:
-        # A file's column of numbers with one slip in it comes as text altogether: show the slip.
-        name = f"column {values.name} " if getattr(values, "name", None) is not None else "it "
-        raise TypeError(f"{name}holds text such as {_shown(next((t for t in texts if not _is_number(t)), texts[0]))}")
-    if x.dtype.kind not in "iufbO":
-        raise TypeError(f"it holds values of type {x.dtype}")
-    return np.array(x, np.float64)
-
-
-def _is_number(text) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _has_masked(values) -> bool:
-    return np.ma.isMaskedArray(values) and bool(np.any(np.ma.getmaskarray(values)))
-
-
-def _shown(value) -> str:
-    """Quote a value in a sentence: on one line, and short."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _checked_generator(generator):
-    if isinstance(generator, Generator):
-        return generator
-    if isinstance(generator, type) or callable(generator):
-        raise TypeError(
-            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
-            "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
-        )
-    raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")
-
-
-def _checked_discriminator(discriminator):
-    if isinstance(discriminator, Discriminator):
-        return discriminator
-    raise TypeError(
-        f"discriminator: got {_shown(discriminator)}; give an instance such as hg.discriminators.Sigmoids(16), or None."
-    )
-
-
-def _checked_loss(loss) -> Loss:
-    loss = losses.get(loss)
-    if loss.is_named:
-        return loss
-    for part in ("real", "fake", "generator"):
-        function = getattr(loss, part)
-        if function is None:
-            continue
-        try:
-            shape = jax.eval_shape(
-                lambda v, f=function: jnp.asarray(f(v)), jax.ShapeDtypeStruct((3,), jnp.float32)
-            ).shape
-        except Exception as error:
-            raise ValueError(
-                f"loss: {part} of {loss.name} fails on an array "
-                f"({type(error).__name__}: {first_sentence(error)}); write it with jax.numpy, elementwise."
-            ) from error
-        if shape != (3,):
-            raise ValueError(f"loss: {part} of {loss.name} turns shape (3,) into {shape}; write it elementwise.")
-    losses.check(loss)
-    return loss
-
-
-def _checked_weights(weights, n):
-    masked = _has_masked(weights)
-    try:
-        weights = _numbers(weights)
-    except (TypeError, ValueError):
-        raise TypeError("weights: not numeric; give one non-negative number an observation.") from None
-    if masked:
-        raise ValueError("weights: some are masked; give a number, perhaps 0, for every observation.")
-    if weights.shape != (n,):
-        raise ValueError(f"weights: shape {weights.shape}; give one for each of the {n} observations.")
-    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
-        raise ValueError("weights: some are negative, NaN or infinite; give finite non-negative numbers.")
-    if np.sum(weights > 0) < 2:
-        raise ValueError("weights: fewer than two are positive; at least two observations must count.")
-    return weights
-
-
-def _checked_start(start, generator) -> np.ndarray:
-    try:
-        return generator.theta(**_named(start, generator))
-    except ValueError as error:
-        message = str(error)
-        raise ValueError(message if message.startswith("start:") else f"start: {message}") from None
-
-
-def _named(start, generator):
-    """Starting values by name, from a mapping or Series of parameters or of their elements, or a flat sequence."""
-    names = generator.names
-    values = start
-    keys = list(start.keys()) if hasattr(start, "keys") else []
-    if any(isinstance(key, str) for key in keys):
-        if set(keys) == set(generator.parameters):
-            return {name: start[name] for name in generator.parameters}
-        values = [start[name] for name in names] if set(keys) == set(names) else None
-    try:
-        values = _numbers(values)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.shape != (len(names),):
-        raise ValueError(f"start: got {_shown(start)}; give a number for each of {', '.join(names)}.")
-    named, at = {}, 0
-    for name, space in generator.parameters.items():
-        named[name] = values[at : at + space.natural_size].reshape(space.shape)
-        at += space.natural_size
-    return named
+def _responses_each(latent: str, n: int, n_simulated: int | None) -> int:
+    """How many responses to simulate for each of n observations."""
+    if n_simulated is None:
+        return max(8, 2 ** math.ceil(math.log2(1024 / n))) if latent == "sobol" else 10
+    each = -(-n_simulated // n)
+    return 2 ** math.ceil(math.log2(each)) if latent == "sobol" else each
 
 
 def _bucket(n: int) -> int:

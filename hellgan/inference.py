@@ -8,7 +8,8 @@ where each score covariance is centred by its own sample's mean. For scrambled S
 n R, R the covariance of the mean simulated score over independent scrambles at the solution.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,11 +18,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from hellgan import losses, objective
+from hellgan import batching, losses, objective
 from hellgan.generators import Generator
 from hellgan.objective import Array, Game
+from hellgan.solver import SaddlePoint
 
-SCRAMBLES = 32  # independent Sobol samples behind R: its entries then have 31 degrees of freedom
+# Sobol samples behind R: a few show whether R matters at all beside the real sample's noise, by more than half a hundredth;
+# where it does, all are used, and its entries have 31 degrees of freedom.
+SCRAMBLES, FIRST = 32, 8
+_MATTERS = 0.005
 
 # Below this relative size an eigenvalue of the information matrix cannot be told from 0.
 _SINGULAR = 1e-9
@@ -82,19 +87,104 @@ class OveridentificationTest(eqx.Module):
         return f"overidentification test ({form}): {self.statistic:.3f}, df {self.df}, p-value {self.pvalue:.4f}"
 
 
-def infer(game: Game, theta, alpha, jacobian, scrambles: np.ndarray | None) -> Sandwich:
+class Parts(NamedTuple):
+    """What the joint law and the tests at a root are made of: covariances of means; features without the constant."""
+
+    real_scores: Array  # (p + q + 1, p + q + 1), of the real sample's mean score
+    simulated_scores: Array | None  # of the simulated sample's, where its draws are independent
+    real_features: Array  # (q, q), of the real sample's mean features
+    simulated_features: Array  # of the simulated sample's, were its draws independent
+    difference: Array | None  # of their difference, where simulated rows are tied to observations
+    features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
+    shifted: Any  # objective.SimulatedMeans over other Sobol samples, (S, ...), or None
+    natural: Array  # generator parameters on their natural scale
+    natural_slope: Array  # their derivative in theta
+
+
+@batching.program
+def parts(games: Game, theta, alpha, scrambles) -> Parts:
+    """Evaluate all of it for a stack of games (k, ...) by one program, so that one compilation serves every use.
+
+    ``scrambles`` (k, S, m) or (k, S, m, dim) holds other Sobol samples; None for independent latents.
+    """
+    return batching.each(_parts, games, theta, alpha, scrambles)
+
+
+def _parts(game: Game, theta, alpha, scrambles) -> Parts:
+    loss, wx, wz = game.loss, game.x_weights, game.z_weights
+
+    def real_rows(x):
+        phi = objective.features(game, x)
+        slope = losses.derivatives(loss.real, phi @ alpha)[1]
+        return jnp.pad(slope[:, None] * phi, ((0, 0), (game.p, 0))), phi[:, 1:]
+
+    def simulated_rows(z):
+        rows = objective.simulated_rows(game, theta, alpha, z)
+        return rows.scores, rows.features[:, 1:]
+
+    def slope(weights, z):
+        return jnp.einsum("m,mqp->qp", weights, objective.simulated_rows(game, theta, alpha, z).features_slope[:, 1:])
+
+    def grouped(x, z, shares):
+        """Scores of each observation with its simulated rows, and difference of their features."""
+        real, simulated = real_rows(x), jax.vmap(simulated_rows)(z)
+        means = [jnp.einsum("ns,nsk->nk", shares, rows) for rows in simulated]
+        return real[0] + means[0], real[1] - means[1]
+
+    real_scores, real_features = covariances_of_means(real_rows, wx, game.x)
+    difference = shifted = None
+    if game.tied:
+        z, u = (a.reshape(wx.shape[0], game.tied, *a.shape[1:]) for a in (game.z, wz))
+        shares = u / jnp.where(wx > 0, wx, 1.0)[:, None]
+        real_scores, difference = covariances_of_means(grouped, wx, game.x, z, shares)
+        simulated_scores, simulated_features = jnp.zeros_like(real_scores), jnp.zeros_like(real_features)
+    elif scrambles is None:
+        simulated_scores, simulated_features = covariances_of_means(simulated_rows, wz, game.z)
+    else:
+        simulated_scores, (simulated_features,) = (
+            None,
+            covariances_of_means(lambda z: simulated_rows(z)[1:], wz, game.z),
+        )
+        shifted = lax.map(lambda z: objective.simulated_means(game, theta, alpha, z), scrambles)
+        shifted = shifted._replace(features=shifted.features[:, 1:])
+    return Parts(
+        real_scores,
+        simulated_scores,
+        real_features,
+        simulated_features,
+        difference,
+        objective.row_sums(slope, wz, game.z),
+        shifted,
+        game.generator.natural_vector(theta),
+        jax.jacfwd(game.generator.natural_vector)(theta),
+    )
+
+
+def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
+    """Covariance of the weighted mean of independent rows (n, k), for each kind of rows that ``function`` gives.
+
+    Each is centred by its own weighted mean, in a second pass over the sample, and unbiased.
+    """
+    means = objective.row_sums(lambda w, *rows: [w @ kind for kind in function(*rows)], weights, *rows)
+
+    def squares(w, *rows):
+        centred = [w[:, None] * (kind - mean[None]) for kind, mean in zip(function(*rows), means, strict=True)]
+        return [kind.T @ kind for kind in centred]
+
+    return [total / (1 - jnp.sum(weights**2)) for total in objective.row_sums(squares, weights, *rows)]
+
+
+def infer(game: Game, jacobian: np.ndarray, found: Parts) -> Sandwich:
     """Compute the sandwich covariance at a root of the scores.
 
     Parameters
     ----------
     game : Game
-        With a basis linear in alpha; the caller holds the ``jax.enable_x64`` context.
-    theta, alpha : (p,) and (q + 1,) arrays
-        The root, from any solver.
+        With a basis linear in alpha.
     jacobian : (p + q + 1, p + q + 1) array
         ``objective.jacobian`` at the root.
-    scrambles : (S, m) or (S, m, k) array or None
-        Independent Sobol latent samples; None for independent latents.
+    found : Parts
+        Of ``parts`` at the root, one game's.
 
     Raises
     ------
@@ -103,62 +193,104 @@ def infer(game: Game, theta, alpha, jacobian, scrambles: np.ndarray | None) -> S
         so that (2) does not exist.
     """
     require_basis(game)
-    parts = jax.device_get(_parts(game, theta, alpha, scrambles))
     n = 1 / float(np.sum(np.square(game.x_weights)))
-    meat_real = n * covariance_of_mean(parts.real_scores, np.asarray(game.x_weights))
-    if scrambles is None:
-        meat_simulated = n * covariance_of_mean(parts.simulated_scores, np.asarray(game.z_weights))
+    meat_real = n * np.asarray(found.real_scores)
+    if found.shifted is None:
+        meat_simulated = n * np.asarray(found.simulated_scores)
     else:
-        meat_simulated = n * np.cov(parts.simulated_scores, rowvar=False)
+        meat_simulated = n * np.cov(found.shifted.score, rowvar=False)
     half = np.linalg.solve(jacobian, meat_real + meat_simulated)
     cov = np.linalg.solve(jacobian, half.T).T / n  # (2)
     return Sandwich(-np.asarray(jacobian), meat_real, meat_simulated, n, (cov + cov.T) / 2)
 
 
-class _Parts(NamedTuple):
-    """What the sandwich and the overidentification test are made of; features without the constant."""
+class JointLaw(NamedTuple):
+    """What is inferred from one solution."""
 
-    value: Array  # of the game, without ridge
-    real_scores: Array  # (n, p + q + 1)
-    simulated_scores: Array  # (m, p + q + 1); for Sobol points (S, p + q + 1), means over each sample
-    real_features: Array  # (n, q)
-    simulated_features: Array  # (m, q)
-    features_over: Array | None  # (S, q) means over each Sobol sample
-    features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
+    sandwich: Sandwich | None
+    natural: np.ndarray  # generator parameters on their natural scale
+    natural_slope: np.ndarray  # their derivative in theta: the delta method
+    trouble: str  # why there is no sandwich
 
-
-@jax.jit
-def _parts(game: Game, theta, alpha, scrambles) -> _Parts:
-    """Evaluate all of it by one program, so that one compilation serves both."""
-    real = objective.features(game, game.x)
-
-    def simulated(theta):
-        return objective.features(game, objective.simulate(game, theta))[:, 1:]
-
-    if scrambles is None:
-        real_scores, simulated_scores = objective.scores(game, theta, alpha)
-        over = None
-    else:
-        slope = losses.derivatives(game.loss.real, real @ alpha)[1]
-        no_theta = jnp.zeros((real.shape[0], game.p), real.dtype)
-        real_scores = jnp.concatenate([no_theta, slope[:, None] * real], axis=1)
-        simulated_scores, over = lax.map(lambda z: objective.simulated_means(game, theta, alpha, z), scrambles)
-        over = over[:, 1:]
-    return _Parts(
-        objective.objective(game, theta, alpha, penalised=False),
-        real_scores,
-        simulated_scores,
-        real[:, 1:],
-        simulated(theta),
-        over,
-        jax.jacfwd(lambda theta: game.z_weights @ simulated(theta))(theta),
-    )
+    @property
+    def natural_cov(self) -> np.ndarray:
+        """Covariance of the natural parameters, by the delta method; NaN where there is no sandwich."""
+        p = self.natural_slope.shape[1]
+        cov = np.full((p, p), np.nan) if self.sandwich is None else self.sandwich.cov[:p, :p]
+        cov = self.natural_slope @ cov @ self.natural_slope.T
+        return (cov + cov.T) / 2
 
 
-def covariance_of_mean(rows: Float[np.ndarray, "n k"], weights: Float[np.ndarray, " n"]) -> np.ndarray:
-    """Covariance of the weighted mean of independent rows, each centred by their weighted mean; unbiased."""
-    centred = weights[:, None] * (rows - weights @ rows)
-    return centred.T @ centred / (1 - np.sum(weights**2))
+def laws(games: Sequence[Game], saddles: Sequence[SaddlePoint], scrambles: Sequence) -> list[JointLaw]:
+    """Infer the joint law at each solution of games of one structure; the caller holds ``jax.enable_x64``.
+
+    ``scrambles`` holds, for each game, Sobol samples independent of its own, (SCRAMBLES, m) or (SCRAMBLES, m, k), or
+    None for latents that are independent.
+    """
+    troubles, usable = [], []
+    for k, (game, saddle) in enumerate(zip(games, saddles, strict=True)):
+        problem = None
+        if game.discriminator.is_linear and saddle.converged and saddle.discriminator_curvature < 0:
+            # Asked also where there is no saddle: that may well be why.
+            problem = identification_problem(game, saddle.jacobian)
+            if problem:
+                problem += "; hold a parameter with generator.fix, or give a richer discriminator"
+            elif saddle.is_saddle:
+                usable.append(k)
+        troubles.append(problem or saddle.reason)
+    roots = [(saddles[k].theta, saddles[k].alpha) for k in usable]
+    evaluated = _parts_of_all([games[k] for k in usable], roots, [scrambles[k] for k in usable])
+    parts_at = dict(zip(usable, evaluated, strict=True))
+    found = []
+    for k, (game, saddle) in enumerate(zip(games, saddles, strict=True)):
+        if k in parts_at:
+            mine = parts_at[k]
+            sandwich = infer(game, saddle.jacobian, mine)
+            found.append(JointLaw(sandwich, np.asarray(mine.natural), np.asarray(mine.natural_slope), troubles[k]))
+        else:
+            natural, slope = jax.device_get(natural_scale(game.generator, saddle.theta))
+            found.append(JointLaw(None, natural, slope, troubles[k]))
+    return found
+
+
+def parts_of(game: Game, theta, alpha, scrambles: np.ndarray | None) -> Parts:
+    """Evaluate ``parts`` for one game; the caller holds the ``jax.enable_x64`` context."""
+    require_basis(game)
+    return _parts_of_all([game], [(theta, alpha)], [scrambles])[0]
+
+
+def _parts_of_all(games, roots, scrambles) -> list[Parts]:
+    """Evaluate ``parts`` for many games at their roots (theta, alpha), a group at a time."""
+    size = batching.group_size(len(games))
+    found = []
+    for begin in range(0, len(games), size):
+        group = list(range(begin, min(begin + size, len(games))))
+        padded = group + group[:1] * (size - len(group))
+        stacked = batching.stack([games[k] for k in padded])
+        theta, alpha = (np.stack([np.asarray(roots[k][side]) for k in padded]) for side in (0, 1))
+        plain = scrambles[begin] is None
+
+        def over(at, padded=padded, stacked=stacked, theta=theta, alpha=alpha, plain=plain):
+            samples = None if plain else np.stack([scrambles[k][at : at + FIRST] for k in padded])
+            return jax.device_get(parts(stacked, theta, alpha, samples))
+
+        first = over(0)
+        for row in range(len(group)):
+            mine = jax.tree.map(lambda leaf, row=row: leaf[row], first)
+            found.append(mine if plain else _with_all_scrambles(mine, row, over))
+    return found
+
+
+def _with_all_scrambles(found: Parts, row: int, over: Callable[[int], Parts]) -> Parts:
+    """Add the other Sobol samples to one game's parts where those so far show that they matter.
+
+    ``over(k)`` gives the parts of its group over the samples from number k on, as many as ``found`` holds.
+    """
+    noise = np.var(found.shifted.features, axis=0, ddof=1)
+    if not np.any(noise > _MATTERS * np.diag(found.real_features)):
+        return found
+    others = [jax.tree.map(lambda leaf: leaf[row], over(at).shifted) for at in range(FIRST, SCRAMBLES, FIRST)]
+    return found._replace(shifted=jax.tree.map(lambda *means: np.concatenate(means), found.shifted, *others))
 
 
 def require_basis(game: Game) -> None:
@@ -193,7 +325,7 @@ def identification_problem(game: Game, jacobian: np.ndarray) -> str | None:
     return f"the combination {' '.join(parts)} (unconstrained, standardised) is not identified by the features"
 
 
-@jax.jit
+@batching.program
 def natural_scale(generator: Generator, theta: Float[Array, " p"]):
     """Natural parameters and their derivative in theta: what the delta method needs."""
     return generator.natural_vector(theta), jax.jacfwd(generator.natural_vector)(theta)
@@ -208,13 +340,19 @@ def intervals(generator: Generator, natural, std_errors, quantile: float) -> np.
     return np.array(rows, np.float64)
 
 
-def overidentification(game: Game, theta, alpha, scrambles: np.ndarray | None, robust: bool) -> OveridentificationTest:
+def overidentification(
+    game: Game, theta, alpha, value: float, scrambles: np.ndarray | None, robust: bool
+) -> OveridentificationTest:
     """Test the generator by the value of the game, (4).
 
     Parameters
     ----------
-    game, theta, alpha, scrambles
-        As for ``infer``.
+    game, theta, alpha
+        The root, from any solver.
+    value : float
+        V_n there, without the ridge.
+    scrambles : (S, m) or (S, m, k) array or None
+        Independent Sobol latent samples; None for independent latents.
     robust : bool
         Allow misspecification: the null is then that the generator matches the features' means, not that it is right.
 
@@ -231,23 +369,20 @@ def overidentification(game: Game, theta, alpha, scrambles: np.ndarray | None, r
         raise ValueError(
             f"overidentification test: {q} features for {p} parameters leave nothing to test; give more features."
         )
-    parts = jax.device_get(_parts(game, theta, alpha, scrambles))
-    wx, wz = np.asarray(game.x_weights), np.asarray(game.z_weights)
-    n, m = 1 / np.sum(wx**2), 1 / np.sum(wz**2)
-    c_real, c_simulated = (
-        n * covariance_of_mean(parts.real_features, wx),
-        m * covariance_of_mean(parts.simulated_features, wz),
-    )
-    pooled = (c_real + c_simulated) / 2 if robust else c_real
-    if scrambles is None:
-        scale = n * m / (n + m)
+    found = parts_of(game, theta, alpha, scrambles)
+    n, m = 1 / np.sum(np.square(game.x_weights)), 1 / np.sum(np.square(game.z_weights))
+    c_real, c_simulated = n * found.real_features, m * found.simulated_features
+    pooled = (c_real + c_simulated) / 2 if robust and not game.tied else c_real
+    scale = n * m / (n + m) if scrambles is None and not game.tied else n
+    if game.tied:
+        noise = n * found.difference
+    elif scrambles is None:
         noise = scale * (c_real / n + c_simulated / m) if robust else pooled
     else:
-        scale = n
-        noise = c_real + n * np.cov(parts.features_over, rowvar=False)
-    statistic = loss.chi2_factor * scale * (float(parts.value) - loss.value_at_equality)  # (4)
+        noise = c_real + n * np.cov(found.shifted.features, rowvar=False)
+    statistic = loss.chi2_factor * scale * (value - loss.value_at_equality)  # (4)
     weights = _limit_weights(
-        loss.c, loss.chi2_factor, pooled, noise, parts.features_slope, np.asarray(game.discriminator.ridge)[1:]
+        loss.c, loss.chi2_factor, pooled, noise, found.features_slope, np.asarray(game.discriminator.ridge)[1:]
     )
     weights = weights[: q - p]
     return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)

@@ -159,6 +159,19 @@ def draw(kind: str, law: Law, m: int, dim: int, seed: int, samples: int = 1) -> 
     return _draw(kind, law, m, dim, seed, samples)
 
 
+def draw_tied(kind: str, law: Law, n: int, size: int, dim: int, seed: int) -> np.ndarray:
+    """Draw ``size`` latent points for each of n observations, independent from observation to observation.
+
+    Sobol points are one scrambled set of ``size`` points (a power of two), shifted digitally at random for each
+    observation; the other arguments are those of ``draw``.
+
+    Returns
+    -------
+    array (n, size, dim), read-only
+    """
+    return draw(kind, law, size, dim, seed, n + 1)[1:]
+
+
 @functools.lru_cache(maxsize=16)
 def _draw(kind, law, m, dim, seed, samples):
     rng = np.random.default_rng(seed)

@@ -11,11 +11,14 @@ parameters mean the same thing whatever the loss. Equation numbers are those of 
 
 import dataclasses
 import functools
+import math
+import re
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.nn import log_sigmoid, sigmoid
 
 Scalar = Callable[[jax.Array], jax.Array]
@@ -108,6 +111,11 @@ class Loss:
         return self.fake if self.generator is None else self.generator
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether fake(v) is real(-v) by construction."""
+        return self.fake == _Mirrored(self.real)
+
+    @property
     def is_zero_sum(self) -> bool:
         """Whether the generator minimises what the discriminator maximises."""
         return self.generator is None
@@ -115,7 +123,7 @@ class Loss:
     @property
     def is_named(self) -> bool:
         """Whether ``get(name)`` gives it back."""
-        return _CATALOGUE.get(self.name) == self
+        return _named(self.name) == self
 
     @property
     def value_at_equality(self) -> float:
@@ -198,7 +206,10 @@ def _grows_not(loss: Loss, order: int) -> bool:
 
 
 def check(loss: Loss) -> None:
-    """Raise ``ValueError`` unless v = 0 is where the discriminator settles when p = p_theta."""
+    """Raise ``ValueError`` unless v = 0 is where the discriminator settles when p = p_theta.
+
+    A generator objective of the loss's own must decrease there: simulated observations are drawn to where v is large.
+    """
     real, fake = _near(loss)[:, :, _ZERO]
     if not (np.all(np.isfinite(real)) and np.all(np.isfinite(fake))):
         raise ValueError(f"loss: {loss.name} is not finite with two derivatives at v = 0; give a smooth loss.")
@@ -208,6 +219,14 @@ def check(loss: Loss) -> None:
             f"{real[2] + fake[2]:.4g}; a loss must have real'(0) = -fake'(0) > 0 and negative curvature at 0, so "
             "that v = 0 is the discriminator's optimum when the two laws are equal."
         )
+    if loss.generator is not None:
+        _, slope, curvature = _tabulate((loss.generator,), np.zeros(1))[0, :, 0]
+        if not (slope < 0 and np.isfinite(slope) and np.isfinite(curvature)):
+            raise ValueError(
+                f"loss: {loss.name} has a generator objective of slope {slope:.4g} and curvature {curvature:.4g} at "
+                "v = 0; the generator minimises it and must gain from a larger v: give one whose slope there is "
+                "negative, with a finite curvature."
+            )
 
 
 def _log_real(v):
@@ -222,8 +241,18 @@ def _hellinger_real(v):
     return -jnp.exp(-v / 2)
 
 
+@jax.custom_jvp
 def _root_real(v):
-    return jnp.exp(0.5 * log_sigmoid(2 * v))
+    """sqrt(expit(2v)), by one exponential: this and its derivatives are what a fit evaluates most often."""
+    small = jnp.exp(-jnp.abs(v))
+    return jnp.where(v >= 0, 1.0, small) * lax.rsqrt(1 + small**2)
+
+
+@_root_real.defjvp
+def _root_slope(primals, tangents):
+    (v,), (along,) = primals, tangents
+    value = _root_real(v)
+    return value, value * sigmoid(-2 * v) * along
 
 
 def _root_ns_generator(v):
@@ -238,6 +267,17 @@ def _kl_generator(v):
     return -v
 
 
+@dataclasses.dataclass(frozen=True)
+class _AlphaReal:
+    """a/(a-1) (expit(a v)^((a-1)/a) - 1), and log expit(v) at a = 1; a dataclass, so that equal a are equal."""
+
+    a: float
+
+    def __call__(self, v):
+        log_prob, power = log_sigmoid(self.a * v), (self.a - 1) / self.a
+        return jnp.expm1(power * log_prob) / power if power else log_prob
+
+
 log = Loss(_log_real, name="log", concave=True)
 log_ns = Loss(_log_real, generator=_log_ns_generator, name="log_ns", concave=True)
 hellinger = Loss(_hellinger_real, name="hellinger", concave=True)
@@ -249,8 +289,67 @@ kl = Loss(_log_real, generator=_kl_generator, name="kl", concave=True)
 _CATALOGUE = {loss.name: loss for loss in (log, log_ns, hellinger, root, root_ns, least_squares, kl)}
 
 
+# Below it c = a 2^(1/a - 2) is beyond 1e16: nothing could be told from rounding.
+_LEAST_A = 1 / 64
+
+
+def alpha(a: float) -> Loss:
+    """Give the loss of the alpha family, also known by its name: ``"alpha(1.5)"``.
+
+        real(v) = a/(a-1) (expit(a v)^((a-1)/a) - 1),    fake(v) = real(-v)
+
+    ``alpha(1/2)`` is ``hellinger`` and ``alpha(1)`` is ``log``, as functions; ``alpha(2)`` is 2 ``root`` - 2. It
+    induces a/(a-1) times the integral of (p^a + q^a)^(1/a) - 2^(1/a-1) (p + q), between 0 and -V0 (an f-divergence
+    of Arimoto's; see Sypherd et al. 2022 for the loss and Kurri et al. 2021 for its GAN). The loss is bounded, with
+    redescending weights, for a > 1; its weights are bounded for a >= 1; and it is concave in v for a <= 1.
+
+    Parameters
+    ----------
+    a : float
+        At least 1/64. Larger ones discriminate more sharply: expit(a v) is the probability that x is real.
+
+    Returns
+    -------
+    Loss
+        Losses of equal ``a`` are equal and share their compiled programs.
+
+    Notes
+    -----
+    The flags of a ``Loss`` say what happens for |v| <= 700, which for a within some hundredths of 1 is not yet what
+    happens in the limit.
+
+    Raises
+    ------
+    ValueError
+        For a number below 1/64, or an infinite one.
+    TypeError
+        For anything that is not a number.
+    """
+    if isinstance(a, bool) or not isinstance(a, (int, float, np.integer, np.floating)):
+        raise TypeError(f"a: got {a!r}; give a number of at least 1/64, such as 1.5.")
+    if not _LEAST_A <= a < math.inf:
+        raise ValueError(f"a: got {a!r}; give a finite number of at least 1/64.")
+    return _alpha(float(a))
+
+
+@functools.lru_cache(maxsize=256)
+def _alpha(a: float) -> Loss:
+    return Loss(_AlphaReal(a), name=f"alpha({repr(a).removesuffix('.0')})", concave=a <= 1)
+
+
+def _named(name: str) -> Loss | None:
+    """The loss of a name; None for a name that stands for none."""
+    number = re.fullmatch(r"alpha\((.*)\)", name)
+    if number is None:
+        return _CATALOGUE.get(name)
+    try:
+        return alpha(float(number[1]))
+    except ValueError:
+        return None
+
+
 def names() -> tuple[str, ...]:
-    """List the names that ``get`` knows."""
+    """List the names that ``get`` knows, besides those of the alpha family."""
     return tuple(_CATALOGUE)
 
 
@@ -267,6 +366,7 @@ def get(loss) -> Loss:
     ``log_ns``          as ``log``                     generator minimises -log expit(v) (non-saturating)
     ``root_ns``         as ``root``                    generator minimises -sqrt(expit(2v))
     ``kl``              as ``log``                     generator minimises -v: KL(P_theta || P)
+    ``alpha(1.5)``      as in ``losses.alpha``         Arimoto's divergences; any number of at least 1/64
     ==================  =============================  ====================================================
 
     Raises
@@ -280,6 +380,10 @@ def get(loss) -> Loss:
         return loss
     if not isinstance(loss, str):
         raise TypeError(f"loss: got {type(loss).__name__}; give a name or an hg.Loss.")
-    if loss not in _CATALOGUE:
-        raise ValueError(f"loss: {loss!r} is not known; give one of {', '.join(_CATALOGUE)}, or an hg.Loss.")
-    return _CATALOGUE[loss]
+    named = _named(loss)
+    if named is None:
+        raise ValueError(
+            f"loss: {loss!r} is not known; give one of {', '.join(_CATALOGUE)}, alpha(a) with a number a of at least "
+            "1/64, or an hg.Loss."
+        )
+    return named

@@ -6,14 +6,18 @@ with weights w and u that sum to 1. The estimating function stacks the generator
 u = (theta, alpha): both vanish at the estimate. Models are written for one observation; here they are mapped.
 """
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Float
 
+from hellgan import losses
 from hellgan.discriminators import Basis, Network
 from hellgan.generators import Generator
 from hellgan.losses import Loss, derivatives
@@ -23,8 +27,14 @@ if TYPE_CHECKING:
 else:
     Array = jax.Array | np.ndarray  # the host's arrays come as NumPy
 
+# A sample of at most STORED rows keeps its features in memory; a larger one is gone through in blocks of BLOCK rows
+# and evaluates them anew at each step, so that memory does not grow with rows times features.
+STORED, BLOCK = 32_768, 4_096
 
-class Game(eqx.Module):
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Game:
     """Everything that the objective depends on but theta and alpha.
 
     Attributes
@@ -41,6 +51,9 @@ class Game(eqx.Module):
         Latent sample.
     z_weights : (m,) array
         Sum to 1.
+    tied : int
+        Simulated rows of each observation, on its own covariates: rows ``i * tied`` to ``(i + 1) * tied - 1`` of
+        ``z`` belong to row i of ``x``. 0 where the two samples are independent.
     """
 
     loss: Loss
@@ -50,6 +63,7 @@ class Game(eqx.Module):
     x_weights: Array
     z: Array
     z_weights: Array
+    tied: int = dataclasses.field(default=0, metadata={"static": True})
 
     @property
     def basis(self) -> Basis:
@@ -124,24 +138,6 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
     return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
 
 
-class SimulatedMeans(NamedTuple):
-    """What one latent sample contributes to the mean score, and to the mean of the features."""
-
-    score: Float[Array, " pq"]
-    features: Float[Array, " q"]
-
-
-def simulated_means(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: Array) -> SimulatedMeans:
-    """Average the simulated scores and the features over other latent draws, for a basis."""
-    x, x_theta = jax.vmap(lambda draw: _value_and_tangents(game.generator, theta, draw))(z)
-    phi = features(game, x)
-    v_x = jax.vmap(jax.grad(game.discriminator.log_ratio, argnums=1), (None, 0))(alpha, x).reshape(x_theta.shape[:2])
-    slope = game.z_weights * derivatives(game.loss.adversary, phi @ alpha)[1]
-    slope_d = game.z_weights * derivatives(game.loss.fake, phi @ alpha)[1]
-    d_theta = jnp.einsum("md,mdp->p", slope[:, None] * v_x, x_theta)
-    return SimulatedMeans(jnp.concatenate([d_theta, slope_d @ phi]), game.z_weights @ phi)
-
-
 def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:
     """The stacked estimating function whose root the estimate is, ridge included; by automatic differentiation."""
     d_theta = jax.grad(generator_objective, argnums=1)(game, theta, alpha)
@@ -153,89 +149,222 @@ def jacobian(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -
     u = jnp.concatenate([theta, alpha])
     if not game.discriminator.is_linear:
         return jax.jacfwd(lambda u: mean_score(game, u[: game.p], u[game.p :]))(u)
-    real = features(game, game.x)
     local = expand(game, theta, alpha)
-    _, _, h_aa = discriminator_problem(game.loss, game, real, local.features, alpha)
+    _, _, h_aa = discriminator_problem(game, discriminator_rows(game, theta), alpha)
     h_at = local.d_alpha_theta
     h_ta = h_at.T if game.loss.is_zero_sum else local.d_theta_alpha
     return jnp.block([[local.d_theta_theta, h_ta], [h_at, h_aa]])
 
 
-# The path for a basis linear in alpha: matrix products with analytic weights.
+# The path for a basis linear in alpha: matrix products with analytic weights, summed over blocks of rows.
 
 
-def discriminator_problem(loss, game: Game, real, simulated, alpha):
-    """Value, gradient and Hessian in alpha of V_n, given the (n, q+1) and (m, q+1) feature matrices."""
-    value_x, slope_x, curvature_x = derivatives(loss.real, real @ alpha)
-    value_z, slope_z, curvature_z = derivatives(loss.fake, simulated @ alpha)
+def row_sums(function, *rows):
+    """Sum ``function(*rows)`` over blocks of rows; it must return sums over the rows that it is given."""
+    n = rows[0].shape[0]
+    if n <= STORED:
+        return function(*rows)
+    count = n // BLOCK
+    blocks = tuple(r[: count * BLOCK].reshape(count, BLOCK, *r.shape[1:]) for r in rows)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(function, *(b[0] for b in blocks)))
+
+    def add(total, block):
+        return jax.tree.map(jnp.add, total, function(*block)), None
+
+    total, _ = lax.scan(add, zeros, blocks)
+    if n % BLOCK:
+        total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))
+    return total
+
+
+class Rows(NamedTuple):
+    """A sample as the discriminator meets it: features, stored or evaluated when asked for."""
+
+    weights: Array
+    signs: Array | None  # 1 for real and -1 for simulated rows, of a loss with fake(v) = real(-v)
+    rows: Array
+    features: Callable[[Array], Array]
+    part: str  # real or fake
+
+
+def discriminator_rows(game: Game, theta) -> list[Rows]:
+    """Give the samples' features at theta: in one piece where they are small and the loss is symmetric."""
+
+    def of_real(x):
+        return features(game, x)
+
+    def of_simulated(z):
+        return features(game, simulate(game, theta, z))
+
+    def stored(phi):
+        return phi
+
+    sides = [
+        Rows(game.x_weights, None, game.x, of_real, "real"),
+        Rows(game.z_weights, None, game.z, of_simulated, "fake"),
+    ]
+    if max(game.x.shape[0], game.z.shape[0]) > STORED:
+        return sides
+    sides = [side._replace(rows=side.features(side.rows), features=stored) for side in sides]
+    if not game.loss.is_symmetric:
+        return sides
+    real, simulated = sides
+    return [
+        Rows(
+            jnp.concatenate([real.weights, simulated.weights]),
+            jnp.asarray(np.repeat([1.0, -1.0], [real.rows.shape[0], simulated.rows.shape[0]])),
+            jnp.concatenate([real.rows, simulated.rows]),
+            stored,
+            "real",
+        )
+    ]
+
+
+def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
+    """Value, gradient and Hessian in alpha of V_n; those of the log loss while ``on_log``."""
     ridge = jnp.asarray(game.discriminator.ridge)
-    wx, wz = game.x_weights, game.z_weights
-    value = wx @ value_x + wz @ value_z - ridge @ alpha**2
-    gradient = (wx * slope_x) @ real + (wz * slope_z) @ simulated - 2 * ridge * alpha
-    hessian = (
-        (real * (wx * curvature_x)[:, None]).T @ real
-        + (simulated * (wz * curvature_z)[:, None]).T @ simulated
-        - jnp.diag(2 * ridge)
-    )
+    value, gradient, hessian = -ridge @ alpha**2, -2 * ridge * alpha, -jnp.diag(2 * ridge)
+    for sample in samples:
+
+        def block(weights, signs, rows, sample=sample):
+            phi = sample.features(rows)
+            value, slope, curvature = _earnings(game.loss, sample.part, (phi @ alpha) * signs, on_log)
+            return weights @ value, (weights * signs * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
+
+        signs = np.ones(sample.weights.shape) if sample.signs is None else sample.signs
+        sums = row_sums(block, sample.weights, signs, sample.rows)
+        value, gradient, hessian = jax.tree.map(jnp.add, (value, gradient, hessian), sums)
     return value, gradient, hessian
+
+
+def _earnings(loss: Loss, part: str, v, on_log=None):
+    """Value, slope and curvature of one part of the loss, or of the log loss while ``on_log``."""
+    if on_log is None:
+        return derivatives(getattr(loss, part), v)
+    # The branch is taken outside of the derivatives: a branch inside them is compiled three times over.
+    own, log = (functools.partial(derivatives, getattr(of, part)) for of in (loss, losses.log))
+    return lax.cond(on_log, log, own, v)
 
 
 class Expansion(NamedTuple):
     """The generator's side of the objective at (theta, alpha), to second order."""
 
-    features: Float[Array, "m q"]
     d_theta: Float[Array, " p"]
     d_theta_theta: Float[Array, "p p"]
     d_alpha_theta: Float[Array, "q p"]  # derivative in theta of the discriminator's score
     d_theta_alpha: Float[Array, "p q"]  # derivative in alpha of the generator's score
 
 
-def expand(game: Game, theta, alpha, adversary=None) -> Expansion:
+def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
     """Differentiate through the chain theta -> x = G_theta(z) -> features(x) -> v = alpha . features.
 
     The generator and the basis are each differentiated in their own few arguments (forward mode, so that a
-    generator may contain loops); the p second derivatives never pass through the q features.
+    generator may contain loops); the p second derivatives never pass through the q features. The generator's
+    objective is its own; but ``fake`` where ``on_generator`` is given and false.
     """
-    loss, wz = game.loss, game.z_weights
-    adversary = loss.adversary if adversary is None else adversary
-    x, x_theta = jax.vmap(lambda draw: _value_and_tangents(game.generator, theta, draw))(game.z)
+    loss = game.loss
 
-    def along(row):
-        """Features, their slopes in x (q+1, d) and the Hessian of v in x (d, d)."""
-        basis = game.basis.features
+    def adversary(v):
+        if loss.generator is None or on_generator is None:
+            return derivatives(loss.adversary, v)
+        own, fake = (functools.partial(derivatives, f) for f in (loss.generator, loss.fake))
+        return lax.cond(on_generator, own, fake, v)
 
-        def slopes(point):
-            return jax.jacfwd(basis)(point).reshape(game.discriminator.size, -1)
+    def block(weights, z):
+        x, x_theta = jax.vmap(lambda draw: _value_and_tangents(game.generator, theta, draw))(z)
+        phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
+        v, v_x = phi @ alpha, phi_x @ alpha
+        v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
+        _, slope, curvature = adversary(v)
+        pull = (weights * slope)[:, None] * v_x
 
-        return basis(row), slopes(row), jax.jacfwd(lambda r: alpha @ slopes(r))(row).reshape(-1, max(row.size, 1))
+        def curved(theta):
+            """sum_j u_j slope_j v_x(x_j) . G(theta, z_j), whose Hessian holds the generator's own curvature."""
+            return jnp.sum(pull * jax.vmap(lambda draw: jnp.ravel(game.generator(theta, draw)))(z))
 
-    phi, phi_x, v_xx = jax.vmap(along)(x)
-    v, v_x = phi @ alpha, jnp.einsum("mqd,q->md", phi_x, alpha)
-    v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
-    _, slope, curvature = derivatives(adversary, v)
-    d_theta = (wz * slope) @ v_theta
+        d_theta_theta = (
+            (v_theta * (weights * curvature)[:, None]).T @ v_theta
+            + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
+            + jax.jacfwd(jax.jacfwd(curved))(theta)
+        )
 
-    def curved(theta):
-        """sum_j u_j slope_j v_x(x_j) . G(theta, z_j), whose Hessian holds the generator's own curvature."""
-        points = jax.vmap(lambda draw: jnp.ravel(game.generator(theta, draw)))(game.z)
-        return jnp.sum((wz * slope)[:, None] * v_x * points)
+        def cross(slope, curvature):
+            """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
+            moving = jnp.einsum("mdq,mdp->qp", phi_x, (weights * slope)[:, None, None] * x_theta)
+            return phi.T @ ((weights * curvature)[:, None] * v_theta) + moving
 
-    d_theta_theta = (
-        jnp.einsum("m,mp,mr->pr", wz * curvature, v_theta, v_theta)
-        + jnp.einsum("m,mdp,mde,mer->pr", wz * slope, x_theta, v_xx, x_theta)
-        + jax.jacfwd(jax.jacfwd(curved))(theta)
-    )
-    _, slope_d, curvature_d = derivatives(loss.fake, v)
-    d_alpha_theta = jnp.einsum("m,mq,mp->qp", wz * curvature_d, phi, v_theta) + jnp.einsum(
-        "m,mqd,mdp->qp", wz * slope_d, phi_x, x_theta
-    )
-    d_theta_alpha = jnp.einsum("m,mp,mq->pq", wz * curvature, v_theta, phi) + jnp.einsum(
-        "m,mdp,mqd->pq", wz * slope, x_theta, phi_x
-    )
-    return Expansion(phi, d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha)
+        d_alpha_theta = cross(*derivatives(loss.fake, v)[1:])
+        d_theta_alpha = d_alpha_theta.T if loss.is_zero_sum else cross(slope, curvature).T
+        return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
+
+    return row_sums(block, game.z_weights, game.z)
+
+
+def _features_and_slopes(basis: Basis, row):
+    """Features (q + 1,) of one observation and their slopes in x (d, q + 1)."""
+
+    def twice(point):
+        phi = basis.features(point.reshape(row.shape))
+        return phi, phi
+
+    phi_x, phi = jax.jacfwd(twice, has_aux=True)(jnp.ravel(row))
+    return phi, phi_x.T
+
+
+def _along(basis: Basis, alpha, row):
+    """Features, their slopes and the Hessian in x (d, d) of v = alpha . features, for one observation."""
+
+    def slope(point):
+        phi, phi_x = _features_and_slopes(basis, point.reshape(row.shape))
+        return phi_x @ alpha, (phi, phi_x)
+
+    v_xx, (phi, phi_x) = jax.jacfwd(slope, has_aux=True)(jnp.ravel(row))
+    return phi, phi_x, v_xx
 
 
 def _value_and_tangents(generator: Generator, theta, draw):
     """G(theta, z), () or (d,), and its derivative in theta, (d, p)."""
-    x = generator(theta, draw)
-    return x, jax.jacfwd(generator)(theta, draw).reshape(-1, theta.shape[0])
+
+    def twice(theta):
+        x = generator(theta, draw)
+        return jnp.ravel(x), x
+
+    x_theta, x = jax.jacfwd(twice, has_aux=True)(theta)
+    return x, x_theta
+
+
+class Simulated(NamedTuple):
+    """One latent sample as both players meet it, one row a draw."""
+
+    scores: Float[Array, "m pq"]
+    features: Float[Array, "m q"]
+    features_slope: Float[Array, "m q p"]  # derivative in theta
+
+
+def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
+    """Evaluate what each latent draw contributes, for a basis; the analytic form of ``scores``."""
+    x, x_theta = jax.vmap(lambda draw: _value_and_tangents(game.generator, theta, draw))(z)
+    phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
+    v = phi @ alpha
+    slope = derivatives(game.loss.fake, v)[1]
+    push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
+    d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
+    moved = jnp.einsum("mdq,mdp->mqp", phi_x, x_theta)
+    return Simulated(jnp.concatenate([d_theta, slope[:, None] * phi], axis=1), phi, moved)
+
+
+class SimulatedMeans(NamedTuple):
+    """What one latent sample contributes to the mean score, and to the mean of the features."""
+
+    score: Float[Array, " pq"]
+    features: Float[Array, " q"]
+
+
+def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
+    """Average the simulated scores and the features over other latent draws, for a basis."""
+
+    def block(weights, z):
+        rows = simulated_rows(game, theta, alpha, z)
+        return SimulatedMeans(weights @ rows.scores, weights @ rows.features)
+
+    return row_sums(block, game.z_weights, z)

@@ -250,19 +250,30 @@ class GANResults(LikelihoodModelResults):
         inference.require_basis(self.model.game())
         with jax.enable_x64(True):
             return inference.overidentification(
-                self.model.game(), self.saddle.theta, self.saddle.alpha, self.model.scrambles(), robust
+                self.model.game(),
+                self.saddle.theta,
+                self.saddle.alpha,
+                self.saddle.value,
+                self.model.scrambles(),
+                robust,
             )
 
     # What the two players make of data.
 
     def sample(self, size, seed=0) -> np.ndarray:
-        """Simulate observations from the fitted generator: (size,) or (size, d)."""
+        """Simulate observations from the fitted generator: (size,) or (size, d).
+
+        A regression's are rows of covariates, drawn from the data's by weight, and responses.
+        """
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"size: got {size!r}; give a positive number of observations.")
         g = self.generator
         z = latents.draw("iid", g.law, int(size), g.latent_dim, checked_seed(seed))[0]
+        if g.covariates:
+            rows = np.random.default_rng([0xC0, seed]).choice(self.nobs, int(size), p=self.model.shares())
+            z = np.concatenate([self.model.x[rows, : g.covariates], z], axis=1)
         with jax.enable_x64(True):
-            return np.asarray(_simulate(g, self.saddle.theta, z[:, 0] if g.latent_dim == 1 else z))
+            return np.asarray(_simulate(g, self.saddle.theta, z[:, 0] if z.shape[1] == 1 else z))
 
     def log_ratio(self, x) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
@@ -325,7 +336,7 @@ class GANResults(LikelihoodModelResults):
             ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
             ("Cov. type:", self.cov_type if self.sandwich else "none"),
             ("Observations n:", f"{self.nobs}" + ("" if model.weights is None else " (weighted)")),
-            ("Simulated m:", f"{self.n_simulated} {kind}"),
+            ("Simulated m:", (f"{self.nobs} x {model.tied}" if model.tied else f"{self.n_simulated}") + f" {kind}"),
             ("Divergence:", f"{excess:.5f}"),
             ("Converged:", saddle.kind if self.converged else "NO"),
             ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
@@ -387,6 +398,8 @@ class GANResults(LikelihoodModelResults):
     def plot_fit(self, ax=None):
         """Draw the data, the fitted law, the discriminator's probability and the flagged points.
 
+        For a regression: responses against their covariate, or against the fitted location where there are several.
+
         Parameters
         ----------
         ax : matplotlib Axes, optional
@@ -398,12 +411,30 @@ class GANResults(LikelihoodModelResults):
         """
         x, flagged = self.model.x, self.outliers()
         simulated = self.sample(4096, seed=self.model.seed + 1)
+        if self.generator.covariates > 1:
+            x, simulated = (np.column_stack([self._abscissa(rows), rows[:, -1]]) for rows in (x, simulated))
+            known, named = self._family is not None, self.model.columns or ["x1", "response"]
+            return plots.scatter_fit(x, simulated, flagged, ["fitted" if known else named[0], named[-1]], ax)
         if self.generator.dim > 1:
             names = self.model.columns or [f"x{k + 1}" for k in range(self.generator.dim)]
             return plots.scatter_fit(x, simulated, flagged, names, ax)
         low, high = plots.view(x)
         grid = np.linspace(low, high, 801)
         return plots.histogram_fit(x, grid, self._density(grid), simulated, self.prob_real(grid), flagged, ax)
+
+    @property
+    def _family(self) -> generators.LinearRegression | None:
+        """The linear model, where it is one."""
+        family = self.generator.generator if isinstance(self.generator, generators.Fixed) else self.generator
+        return family if isinstance(family, generators.LinearRegression) else None
+
+    def _abscissa(self, rows) -> np.ndarray:
+        """What a plot of several covariates shows on its horizontal axis."""
+        return rows[:, 0] if self._family is None else self._location(self._family, rows[:, :-1])
+
+    def _location(self, family: generators.LinearRegression, covariates) -> np.ndarray:
+        values = {**getattr(self.generator, "values", {}), **self.params}
+        return family.design(covariates) @ np.array([values[name] for name in family.coefficients], np.float64)
 
     def _density(self, grid) -> np.ndarray | None:
         if not self.generator.has_density:
@@ -470,8 +501,32 @@ class GANResults(LikelihoodModelResults):
         raise AttributeError("llf: a GAN has no likelihood; saddle.value is the value of its objective.")
 
     def predict(self, exog=None, transform=True, *args, **kwargs):
-        """Refuse: there is nothing to predict from."""
-        raise ValueError("predict: the model has no covariates; use sample(size) for draws from the fitted generator.")
+        """Compute the fitted location of the response at covariates.
+
+        Parameters
+        ----------
+        exog : DataFrame or (r, k) array, optional
+            New data: the variables of the formula, where the model has one; else, and with ``transform=False``, the
+            covariates themselves. The data of the fit unless given.
+        transform : bool
+
+        Returns
+        -------
+        Series for a frame, else (r,) array
+            NaN where a variable is missing.
+
+        Raises
+        ------
+        ValueError
+            For a model that is no linear regression.
+        """
+        if self._family is None:
+            what = "location in closed form" if self.generator.covariates else "covariates"
+            raise ValueError(f"predict: the model has no {what}; use sample(size) for draws from the fitted generator.")
+        if exog is None:
+            return self._location(self._family, self.model.x[:, :-1])
+        fitted = self._location(self._family, self.model.new_covariates(exog, transform))
+        return pd.Series(fitted, exog.index, name="predicted") if isinstance(exog, pd.DataFrame) else fitted
 
     def remove_data(self):
         """Refuse: the data are needed for scores, tests and plots."""
@@ -486,8 +541,10 @@ class GANResults(LikelihoodModelResults):
         raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
 
     def wald_test_terms(self, skip_single=False, extra_constraints=None, combine_terms=None, scalar=True):
-        """Refuse: there is no formula."""
-        raise ValueError("wald_test_terms: the model has no formula; use wald_test with the parameters' names.")
+        """Refuse: the terms of a formula are not kept."""
+        raise ValueError(
+            "wald_test_terms: a fit keeps no terms of a formula; use wald_test with the parameters' names."
+        )
 
 
 _scores = jax.jit(objective.scores)

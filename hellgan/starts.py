@@ -44,15 +44,17 @@ def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int)
     """
     columns = x[:, None] if x.ndim == 1 else x
     center = np.array([quantile(c, 0.5, weights) for c in columns.T])
-    scale = np.array([robust_scale(c, weights) for c in columns.T])
+    k = generator.covariates
+    scale = np.array([robust_scale(c, weights) for c in columns.T[k:]])
+    # Covariates may be dummies; the simulated ones are the data's own, so that any scale will do.
+    scale = np.concatenate([np.array([np.std(c[weights > 0]) or 1.0 for c in columns.T[:k]]), scale])
     standard = (columns - center) / scale
     d = columns.shape[1]
     pairs = [np.eye(d)[i] + sign * np.eye(d)[j] for i, j in itertools.combinations(range(d), 2) for sign in (1, -1)]
     directions = np.array([*np.eye(d), *pairs])
     targets = np.array([quantile(standard @ u, _LEVELS, weights) for u in directions])
-    box = _box(generator, float(np.median(center)), float(np.median(scale)), seed)
-    z = latents.draw("sobol", generator.law, _POINTS, generator.latent_dim, seed)[0]
-    z = z[:, 0] if generator.latent_dim == 1 else z
+    box = _box(generator, float(np.median(center[k:])), float(np.median(scale[k:])), seed)
+    z = _latents(generator, x, weights, seed)
     thetas, distances = jax.device_get(_match(generator, box, z, center, scale, directions, targets))
     kept = np.isfinite(distances) & np.all(np.isfinite(thetas), axis=1)
     if not np.any(kept):
@@ -61,6 +63,17 @@ def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int)
             "as in fit(start={...}), or a start= in its constraints."
         )
     return thetas[kept][np.argsort(distances[kept])]
+
+
+def _latents(generator: Generator, x, weights, seed) -> np.ndarray:
+    """Latent draws; with covariates, each behind those of an observation, drawn by its weight."""
+    if not generator.covariates:
+        z = latents.draw("sobol", generator.law, _POINTS, generator.latent_dim, seed)[0]
+        return z[:, 0] if generator.latent_dim == 1 else z
+    points = latents.draw("sobol", latents.uniform, _POINTS, 1 + generator.latent_dim, seed)[0]
+    counted = np.flatnonzero(weights)
+    rows = counted[np.searchsorted(np.cumsum(weights[counted])[:-1], points[:, 0])]
+    return np.concatenate([x[rows, : generator.covariates], generator.law.quantile(points[:, 1:])], axis=1)
 
 
 def nearby(game: Game, theta: np.ndarray, count: int) -> np.ndarray:
@@ -76,7 +89,8 @@ def reaches(game: Game, theta: jax.Array) -> jax.Array:
     x = simulate(game, theta).reshape(game.z.shape[0], -1)
     tangents = jax.jacfwd(lambda t: simulate(game, t).reshape(game.z.shape[0], -1))(theta)
     spread = jnp.subtract(*jnp.quantile(x, jnp.array([0.75, 0.25], x.dtype), axis=0))
-    moved = jnp.max(jnp.median(jnp.abs(tangents), axis=0) / spread[:, None], axis=0)
+    moved = jnp.median(jnp.abs(tangents), axis=0)
+    moved = jnp.max(jnp.where(moved > 0, moved / spread[:, None], 0.0), axis=0)  # what stays put may have no spread
     return jnp.where(jnp.isfinite(moved) & (moved > 0), jnp.minimum(1 / moved, 1e6 * (1 + jnp.abs(theta))), 1.0)
 
 

@@ -22,6 +22,8 @@ SPACES = {
     "interval": hg.interval(-2, 5),
     "interval vector": hg.interval(0.25, 0.75, shape=(2,)),
     "simplex": hg.simplex(4),
+    "above": constraints.above(-0.5, shape=(2,)),
+    "ordered": constraints.ordered(4),
     "correlation": constraints.correlation(4),
 }
 EACH = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -69,6 +71,8 @@ def test_hand_worked_values():
     check(hg.positive(), [np.log(3)], 3.0)
     check(hg.interval(-2, 5), [0.0], 1.5)
     check(hg.interval(-2, 5), [np.log(3)], -2 + 7 * 0.75)
+    check(constraints.above(-0.5), [np.log(2.0)], 1.5)
+    check(constraints.ordered(3), [-1.0, np.log(2.0), np.log(3.0)], [-1.0, 1.0, 4.0])
     check(hg.simplex(3), np.log([2.0, 3.0]), [2 / 6, 3 / 6, 1 / 6])
     # rows of the Cholesky factor: (1), (3/4, 1) * 4/5 = (.6, .8), (1, 2, 1) / sqrt 6
     check(constraints.correlation(2), [0.75], [0.6])
@@ -114,7 +118,7 @@ def test_link_by_hand():
     assert hg.real().link_slope(-7.5) == 1.0
 
 
-@pytest.mark.parametrize("name", ["positive", "interval", "simplex", "correlation"])
+@pytest.mark.parametrize("name", ["positive", "above", "interval", "simplex", "correlation"])
 def test_unlink_never_leaves_the_space(name):
     space = SPACES[name]
     ends = space.unlink(np.array([-700.0, -30.0, 30.0, 700.0]))
@@ -172,6 +176,17 @@ def test_element_names():
     assert len(set(names)) == 66
 
 
+def test_free_names():
+    assert hg.real().free_names("loc") == ["loc"]
+    assert hg.positive(shape=2).free_names("scale") == ["log scale_1", "log scale_2"]
+    assert hg.interval(0, 1).free_names("rho") == ["logit rho"]
+    assert hg.simplex(3).free_names("w") == ["log ratio w_1", "log ratio w_2"]
+    assert constraints.correlation(2).free_names("corr") == ["free corr_12"]
+    assert constraints.above(-0.5).free_names("k") == ["log(k + 0.5)"]
+    assert constraints.above(2).free_names("df") == ["log(df - 2)"]
+    assert constraints.ordered(3).free_names("loc") == ["loc_1", "log gap loc_2", "log gap loc_3"]
+
+
 PROBLEMS = [
     (hg.real(), "text", "'text' is not numeric"),
     (hg.real(), "1.5", "'1.5' is not numeric"),
@@ -189,6 +204,8 @@ PROBLEMS = [
     (hg.simplex(3), [0.5, 0.5, 0.0], "is outside"),
     (constraints.correlation(3), [0.9, 0.9, -0.9], "is not a positive definite correlation matrix"),
     (constraints.correlation(2), [1.0], "is outside"),
+    (constraints.above(-0.5), -0.5, r"-0.5 is outside \(-0.5, inf\)"),
+    (constraints.ordered(3), [1.0, 2.0, 2.0], r"\[1.0, 2.0, 2.0\] is not increasing"),
 ]
 
 
@@ -208,6 +225,9 @@ BAD = [
     (lambda: hg.interval(0, np.inf), ValueError, "interval"),
     (lambda: hg.interval(np.nan, 1), ValueError, "interval"),
     (lambda: hg.interval("a", 1), ValueError, "interval"),
+    (lambda: constraints.above(np.inf), ValueError, "above: got inf; give a finite lower bound"),
+    (lambda: constraints.ordered(1), ValueError, "ordered: k is 1; give an integer of at least 2"),
+    (lambda: constraints.ordered(2, start=[1, 0]), ValueError, "start: .* is not increasing"),
     (lambda: hg.simplex(1), ValueError, "simplex: k is 1"),
     (lambda: hg.simplex(2.0), ValueError, "simplex: k is 2.0"),
     (lambda: hg.real(shape=(0,)), ValueError, "shape"),

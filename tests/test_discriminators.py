@@ -7,15 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import integrate, interpolate, stats
 from scipy.special import expit
 
-from hellgan import discriminators
-from hellgan.discriminators import MLP, Features, GaussianBumps, Polynomial, RandomFeatures, Sigmoids
+import hellgan as hg
+from hellgan import discriminators, generators, latents
+from hellgan.discriminators import MLP, Features, GaussianBumps, Polynomial, RandomFeatures, Scores, Sigmoids, Splines
 from tests.tolerance import EXACT
 
 SPECS = {
     "Polynomial": Polynomial(3),
     "Sigmoids": Sigmoids(4),
+    "Splines": Splines(4),
     "GaussianBumps": GaussianBumps(5),
     "RandomFeatures": RandomFeatures(6),
 }
@@ -113,14 +116,17 @@ def test_zero_weight_rows_do_not_move_a_placement(spec, d):
             np.testing.assert_allclose(a, b, rtol=EXACT, atol=0)
 
 
-@pytest.mark.parametrize("spec", [Sigmoids(4), GaussianBumps(5)], ids=["Sigmoids", "GaussianBumps"])
+@pytest.mark.parametrize(
+    "spec", [Sigmoids(4), Splines(4), GaussianBumps(5)], ids=["Sigmoids", "Splines", "GaussianBumps"]
+)
 def test_integer_weights_place_knots_like_repeated_rows(spec):
     x, counts = X[1][:29], 1 + np.arange(29) % 4
     assert counts.sum() % 2 == 1  # no level is a multiple of 1 / sum, where rounding could decide
     basis = spec.place(x, counts / counts.sum(), 0)
     t = (np.repeat(x, counts) - basis.center) / basis.scale
     levels = np.sin(np.pi * (np.arange(spec.k) + 0.5) / (2 * spec.k)) ** 2
-    knots = np.ravel(basis.knots if isinstance(spec, Sigmoids) else basis.centers)
+    knots = np.ravel(basis.centers if isinstance(spec, GaussianBumps) else basis.knots)
+    knots = knots[2:-2] if isinstance(spec, Splines) else knots  # without those further out
     np.testing.assert_allclose(knots, np.quantile(t, levels, method="inverted_cdf"), rtol=EXACT)
     assert basis.center == np.quantile(np.repeat(x, counts), 0.5, method="inverted_cdf")
 
@@ -136,7 +142,7 @@ def test_features_are_bounded_where_claimed(spec, d):
         assert np.all(np.abs(phi[:2, 1:]) > 10)
         return
     low, high = (0.0, 1.0) if isinstance(spec, GaussianBumps) else (-0.5, 0.5)
-    assert np.all((phi[:, 1:] >= low) & (phi[:, 1:] <= high))
+    assert np.all((phi[:, 1:] >= low - EXACT) & (phi[:, 1:] <= high + EXACT))
     # and they redescend: no NaN from 0 times infinity
     assert np.all(np.isfinite(slopes))
     np.testing.assert_allclose(slopes[2:], 0, atol=1e-100)
@@ -219,6 +225,333 @@ def test_sigmoids_lie_along_axes_and_diagonals(d):
         np.testing.assert_allclose(basis.knots[mine], np.quantile(t @ u, levels), rtol=0, atol=1e-11)
     values = 0.5 * np.tanh(0.5 * (t @ basis.directions.T - basis.knots) / basis.widths)
     np.testing.assert_allclose(features(basis, x)[:, 1:], values, rtol=0, atol=1e-11)
+
+
+# Splines.
+
+
+def rising_splines(t, knots, degree):
+    """Normalised B-splines of degree - 1, integrated by scipy, less 1/2."""
+    columns = []
+    for j in range(len(knots) - degree):
+        rise = interpolate.BSpline.basis_element(knots[j : j + degree + 1]).antiderivative()
+        low, high = rise(knots[j]), rise(knots[j + degree])
+        columns.append((rise(np.clip(t, knots[j], knots[j + degree])) - low) / (high - low) - 0.5)
+    return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize(("k", "degree"), [(2, 3), (4, 3), (9, 3), (4, 5)])
+def test_splines_are_integrated_b_splines(k, degree):
+    basis = Splines(k, degree).place(X[1], equal(N), 0)
+    assert basis.size == 1 + k + degree - 2
+    knots = basis.knots[0]
+    x = basis.center + basis.scale * np.concatenate([knots, np.linspace(knots[0] - 1, knots[-1] + 1, 97)])
+    phi = features(basis, x)
+    np.testing.assert_allclose(phi[:, 1:], rising_splines((x - basis.center) / basis.scale, knots, degree), atol=EXACT)
+    # their differences are B-splines: together with what is left on either side they are a partition of unity
+    ends = np.stack([np.full(len(x), 0.5), np.full(len(x), -0.5)])
+    shares = -np.diff(np.column_stack([ends[0], phi[:, 1:], ends[1]]), axis=1)
+    assert shares.min() > -EXACT
+    for j in range(k + degree - 3):
+        inside = interpolate.BSpline.basis_element(knots[j : j + degree + 2], extrapolate=False)
+        t = np.clip((x - basis.center) / basis.scale, knots[j], knots[j + degree + 1])
+        np.testing.assert_allclose(shares[:, j + 1], inside(t), atol=EXACT)
+
+
+def test_knots_of_splines():
+    k, degree = 6, 4
+    knots = Splines(k, degree).place(X[1], equal(N), 0).knots[0]
+    basis = Sigmoids(k).place(X[1], equal(N), 0)
+    np.testing.assert_array_equal(knots[3:-3], basis.knots)
+    np.testing.assert_allclose(np.diff(knots[:5]), basis.knots[1] - basis.knots[0], rtol=1e-13)
+    np.testing.assert_allclose(np.diff(knots[-5:]), basis.knots[-1] - basis.knots[-2], rtol=1e-13)
+
+
+@pytest.mark.parametrize("degree", [3, 4])
+def test_splines_have_two_derivatives_everywhere(degree):
+    basis = Splines(5, degree).place(X[1], equal(N), 0)
+    coefficients, widths = basis.coefficients[0], np.diff(basis.knots[0])
+    powers = np.arange(degree + 1)
+    for order in range(degree):
+        # derivatives in t of each interval's polynomial at its two ends; a flat one on either side
+        falling = np.prod([powers - i for i in range(order)], axis=0) * np.ones(degree + 1)
+        at_right = np.einsum("ipr,p->ir", coefficients, falling) / widths[:, None] ** order
+        at_left = coefficients[:, order] * falling[order] / widths[:, None] ** order
+        outside = np.zeros((1, at_left.shape[1])) if order else np.full((1, at_left.shape[1]), 0.5)
+        before, after = np.concatenate([-outside, at_right]), np.concatenate([at_left, outside])
+        np.testing.assert_allclose(before, after, rtol=0, atol=1e-13 * max(1, np.abs(after).max()))
+
+
+def test_second_derivatives_of_splines():
+    # the solver's, against scipy's
+    basis = Splines(5).place(X[1], equal(N), 0)
+    knots = basis.knots[0]
+    x = basis.center + basis.scale * np.linspace(knots[0] - 1, knots[-1] + 1, 37)
+    t = (x - basis.center) / basis.scale
+    got = in_double(jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(basis.features)))), x)[:, 1:]
+    for j in range(len(knots) - 3):
+        b = interpolate.BSpline.basis_element(knots[j : j + 4])
+        slope = b.derivative()(t) * 3 / (knots[j + 3] - knots[j]) / basis.scale**2
+        expected = np.where((knots[j] < t) & (t < knots[j + 3]), slope, 0.0)
+        np.testing.assert_allclose(got[:, j], expected, rtol=0, atol=1e-11 * np.abs(slope).max())
+
+
+def test_splines_hold_all_cubics_between_the_inner_knots():
+    basis = Splines(5).place(X[1], equal(N), 0)
+    low, high = basis.knots[0, 2], basis.knots[0, -3]
+    t = np.linspace(low, high, 50)
+    phi = features(basis, basis.center + basis.scale * t)
+    for power in (1, 2, 3):
+        target = (t / max(-low, high)) ** power
+        alpha = np.linalg.lstsq(phi, target, rcond=None)[0]
+        np.testing.assert_allclose(phi @ alpha, target, rtol=0, atol=1e-11)
+
+
+def test_splines_of_reflected_data_are_reflected():
+    here = features(Splines(5).place(X[1], equal(N), 0), X[1])
+    there = features(Splines(5).place(-X[1], equal(N), 0), -X[1])
+    np.testing.assert_allclose(there[:, 1:], -here[:, :0:-1], rtol=EXACT, atol=EXACT)
+
+
+@pytest.mark.parametrize("k", [8, 16])
+def test_knots_of_splines_on_tied_data_are_apart(k):
+    x = np.concatenate([np.full(50, 1.0), np.linspace(0, 5, 40), np.full(30, 4.0)])
+    weights = equal(len(x))
+    basis = Splines(k).place(x, weights, 0)
+    knots = basis.knots[0]
+    gap = 1 / k * (1.482602218505602 * np.median(np.abs(x - np.median(x)))) / basis.scale[0]
+    assert np.diff(knots).min() >= gap * (1 - 1e-12)
+    levels = np.sin(np.pi * (np.arange(k) + 0.5) / (2 * k)) ** 2
+    quantiles = (np.quantile(x, levels) - basis.center) / basis.scale
+    # each moves by no more than what its tie needs, half of it to either side
+    most = max(np.sum(np.abs(quantiles - q) < 1e-9) for q in quantiles)
+    assert most > 1
+    assert np.max(np.abs(knots[2:-2] - quantiles)) <= gap * (most - 1) / 2 + EXACT
+    # both sides alike
+    np.testing.assert_allclose(Splines(k).place(-x, weights, 0).knots[0], -knots[::-1], rtol=0, atol=1e-12)
+    assert np.all(np.isfinite(features(basis, x)))
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_splines_lie_along_axes_and_diagonals(d):
+    k = 3
+    basis, sigmoids = (kind(k).place(X[d], equal(N), 0) for kind in (Splines, Sigmoids))
+    assert basis.size == 1 + (k + 1) * d**2
+    np.testing.assert_array_equal(basis.directions, sigmoids.directions[::k])
+    t = (X[d] - basis.center) / basis.scale
+    columns = [rising_splines(t @ u, knots, 3) for u, knots in zip(basis.directions, basis.knots, strict=True)]
+    np.testing.assert_allclose(features(basis, X[d])[:, 1:], np.concatenate(columns, axis=1), rtol=0, atol=1e-11)
+
+
+# Scores.
+
+NORMAL = generators.Normal()
+POSITIVE = np.random.default_rng(4).lognormal(1, 0.7, N)
+# each with its log density by scipy, as a function of an observation and the unconstrained parameters
+FAMILIES = {
+    "logistic": (generators.Logistic(), X[1], lambda x, t: stats.logistic.logpdf(x, t[0], np.exp(t[1]))),
+    "t, fixed scale": (
+        generators.StudentT(5.0).fix(scale=2.0),
+        X[1],
+        lambda x, t: stats.t.logpdf(x, 5, t[0], 2.0),
+    ),
+    "exponential": (generators.Exponential(), POSITIVE, lambda x, t: stats.expon.logpdf(x, 0, np.exp(t[0]))),
+    "lognormal": (
+        generators.LogNormal(),
+        POSITIVE,
+        lambda x, t: stats.lognorm.logpdf(x, np.exp(t[0]), 0, np.exp(t[1])),
+    ),
+    "bivariate normal": (
+        generators.MultivariateNormal(2),
+        X[2],
+        lambda x, t: stats.multivariate_normal.logpdf(x, t[:2], bivariate(t)),
+    ),
+}
+
+
+def bivariate(t):
+    # the correlation is behind rows (y, 1) of unit length
+    cross = np.exp(t[2] + t[3]) * t[4] / np.sqrt(1 + t[4] ** 2)
+    return np.array([[np.exp(2 * t[2]), cross], [cross, np.exp(2 * t[3])]])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_scores_are_derivatives_of_the_log_density(name):
+    family, x, log_density = FAMILIES[name]
+    basis = Scores(family, bounded=False).place(x, equal(N), 0)
+    p = family.size
+    assert basis.size == 1 + p
+    theta = family.theta(**family.start(x, equal(N)))
+    h = 1e-5
+    expected = np.stack([(log_density(x, theta + e) - log_density(x, theta - e)) / (2 * h) for e in h * np.eye(p)], 1)
+    phi = features(basis, x)
+    np.testing.assert_array_equal(phi[:, 0], 1.0)
+    scores = np.linalg.solve(basis.whitening, phi[:, 1:].T).T
+    # errs by h^2 times third derivatives, which are of the scores' size, and by rounding / h
+    np.testing.assert_allclose(scores, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
+    # nothing is left to the seed
+    np.testing.assert_array_equal(features(Scores(family, bounded=False).place(x, equal(N), 5), x), phi)
+
+
+def test_scores_are_standardised_by_the_information_matrix():
+    basis = Scores(NORMAL, bounded=False).place(X[1], equal(N), 0)
+    scale = np.exp(basis.theta[1])
+    # of (loc, log scale): diag(1 / scale^2, 2), from quasi-random points; random ones err by .06
+    information = np.linalg.inv(basis.whitening.T @ basis.whitening)
+    np.testing.assert_allclose(information, np.diag([scale**-2, 2]), rtol=1e-2, atol=1e-2 / scale)
+    t = (X[1] - np.median(X[1])) / (1.482602218505602 * np.median(np.abs(X[1] - np.median(X[1]))))
+    by_hand = np.stack([t / scale, t**2 - 1], axis=1) @ basis.whitening.T
+    np.testing.assert_allclose(features(basis, X[1])[:, 1:], by_hand, rtol=1e-11, atol=1e-11)
+    # simulated scores have exactly the identity for their second moments
+    z = latents.draw("sobol", latents.normal, 16384, 1, 0)[0, :, 0]
+    phi = features(basis, basis.theta[0] + scale * z)[:, 1:]
+    np.testing.assert_allclose(phi.T @ phi / 16384, np.eye(2), rtol=0, atol=1e-11)
+
+
+def test_bounded_scores_are_shrunk_into_a_ball():
+    raw = Scores(NORMAL, bounded=False).place(X[1], equal(N), 0)
+    basis = Scores(NORMAL, c=2.5).place(X[1], equal(N), 0)
+    s = features(raw, X[1])[:, 1:]
+    expected = s / np.sqrt(1 + np.sum(s**2, axis=1, keepdims=True) / 2.5**2)
+    np.testing.assert_allclose(features(basis, X[1])[:, 1:], expected, rtol=EXACT, atol=EXACT)
+    far = np.array([1e3, -1e3, 1e100, -1e100, 1e149])
+    phi, slopes = features(basis, far)[:, 1:], in_double(_slopes, basis, far)[:, 1:]
+    norms = np.linalg.norm(phi, axis=1)
+    assert np.all(norms <= 2.5 * (1 + EXACT))
+    np.testing.assert_allclose(norms[2:], 2.5, rtol=1e-12)
+    assert np.all(np.isfinite(slopes))
+    np.testing.assert_allclose(slopes[2:], 0, atol=1e-90)
+
+
+@pytest.mark.parametrize(("fixed", "claimed"), [({"scale": 1.0}, 1.29), ({}, 3.25)], ids=["loc", "loc and scale"])
+def test_the_default_radius_keeps_95_percent_efficiency(fixed, claimed):
+    family = NORMAL.fix(**fixed) if fixed else NORMAL
+    basis = Scores(family).place(X[1], equal(N), 0)
+    c = float(basis.radius)
+    assert c == pytest.approx(claimed, abs=0.01)
+    parts = [lambda t: t, lambda t: (t**2 - 1) / np.sqrt(2)][: family.size]
+
+    def mean(f):
+        return integrate.quad(lambda t: f(t) * stats.norm.pdf(t), -12, 12, points=[0], epsabs=1e-11, limit=200)[0]
+
+    def shrunk(i):
+        return lambda t: parts[i](t) / np.sqrt(1 + sum(f(t) ** 2 for f in parts) / c**2)
+
+    p = range(family.size)
+    jacobian = np.array([[mean(lambda t, i=i, j=j: shrunk(i)(t) * parts[j](t)) for j in p] for i in p])
+    means = np.array([mean(shrunk(i)) for i in p])
+    second = np.array([[mean(lambda t, i=i, j=j: shrunk(i)(t) * shrunk(j)(t)) for j in p] for i in p])
+    information = jacobian.T @ np.linalg.solve(second - np.outer(means, means), jacobian)
+    # the radius is found with 16,384 quasi-random points
+    assert family.size / np.trace(np.linalg.inv(information)) == pytest.approx(0.95, abs=1e-3)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_scores_are_location_scale_equivariant(bounded):
+    spec = Scores(generators.Logistic(), bounded)
+    here = features(spec.place(X[1], equal(N), 0), X[1])
+    for a, b in ((0.0, 2.0), (3.7, 0.9), (-41.0, 12.5)):
+        there = features(spec.place(a + b * X[1], equal(N), 0), a + b * X[1])
+        # rounding of observations near a, and the root that the radius is
+        np.testing.assert_allclose(there, here, rtol=1e-11, atol=1e-11)
+    spec = Scores(generators.MultivariateNormal(2), bounded)
+    a, b = np.array([3.7, -11.0]), np.array([0.9, 12.5])
+    here = features(spec.place(X[2], equal(N), 0), X[2])
+    there = features(spec.place(a + b * X[2], equal(N), 0), a + b * X[2])
+    np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-10)
+
+
+def test_scores_of_rows_of_weight_zero_do_not_count():
+    spec, more = Scores(NORMAL), np.concatenate([X[1], np.full(3, 1e6), [0.0]])
+    one, other = spec.place(X[1], equal(N), 0), spec.place(more, np.concatenate([equal(N), np.zeros(4)]), 0)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=EXACT)
+
+
+def fit(x, discriminator):
+    return hg.GAN(x, NORMAL, discriminator, n_simulated=256).fit()
+
+
+@pytest.fixture(scope="module")
+def contaminated():
+    rng = np.random.default_rng(11)
+    x = np.concatenate([rng.normal(1, 1, 180), rng.normal(9, 0.3, 20)])
+    return x, {bounded: fit(x, Scores(NORMAL, bounded)) for bounded in (True, False)}
+
+
+def test_raw_scores_are_maximum_likelihood(contaminated):
+    # x and x^2: means and variances of data and simulations agree, whatever the data; z is not quite standardised
+    x, fits = contaminated
+    assert fits[False].converged
+    z = latents.draw("sobol", latents.normal, 256, 1, 0)[0, :, 0]
+    scale = x.std() / z.std()
+    expected = [x.mean() - scale * z.mean(), scale]
+    np.testing.assert_allclose(fits[False].params.to_numpy(), expected, rtol=1e-8)
+    # 256 Sobol points come that close to the normal law's own mean and deviation
+    np.testing.assert_allclose(fits[False].params.to_numpy(), [x.mean(), x.std()], rtol=0, atol=0.02 * x.std())
+    assert fits[False].params["scale"] > 2
+
+
+def test_bounded_scores_survive_outliers(contaminated):
+    x, fits = contaminated
+    result = fits[True]
+    assert result.converged
+    assert result.saddle.is_saddle
+    # a tenth at the edge of the ball, c = 3.25, moves a mean of standardised scores by up to .1 c / .9 = .36, and the
+    # parameter by that over the mean slope of a shrunk score, about .8; maximum likelihood is off by .8 and by 1.6
+    c = float(result.model.basis.radius)
+    phi = features(result.model.basis, x[:180])[:, 1:]
+    assert np.all(np.linalg.norm(phi, axis=1) < c)
+    clean = fit(x[:180], Scores(NORMAL))
+    shift = np.abs(result.params.to_numpy() - clean.params.to_numpy())
+    assert np.all(shift < 0.5)
+    assert np.all(shift < np.abs(fits[False].params.to_numpy() - clean.params.to_numpy()) / 2)
+    with pytest.raises(ValueError, match="2 features for 2 parameters leave nothing to test; give more features"):
+        result.overidentification_test()
+
+
+def test_a_fit_with_scores_is_read_back(contaminated, tmp_path):
+    result = contaminated[1][True]
+    result.save(tmp_path / "fit.npz")
+    again = hg.load(tmp_path / "fit.npz")
+    assert again.model.discriminator == result.model.discriminator
+    np.testing.assert_array_equal(again.params, result.params)
+    np.testing.assert_array_equal(again.log_ratio([0.0, 3.0]), result.log_ratio([0.0, 3.0]))
+
+
+def test_a_fit_with_splines_is_certified():
+    x = np.random.default_rng(12).normal(1, 1, 200)
+    result = fit(x, Splines(4))
+    assert result.saddle.is_saddle
+    # within two standard errors of the sample's own, which are nearly efficient
+    assert np.all(np.abs(result.params.to_numpy() - [x.mean(), x.std()]) < 2 * result.bse.to_numpy())
+    assert result.overidentification_test().df == 3
+
+
+def test_scores_of_fixed_families_and_their_recipes():
+    spec = Scores(generators.StudentT(5.0).fix(loc=1.0), c=2.0)
+    recipe = json.loads(json.dumps(discriminators.recipe(spec)))
+    assert recipe["generator"] == {"family": "StudentT", "arguments": {"df": 5.0}, "fixed": {"loc": 1.0}}
+    one, other = (s.place(X[1], equal(N), 0) for s in (spec, discriminators.make(**recipe)))
+    np.testing.assert_array_equal(features(one, X[1]), features(other, X[1]))
+    assert one.size == 2
+
+
+class Bare(generators.Generator):
+    """A user's own family, with a density and no start."""
+
+    parameters = property(lambda self: {"loc": hg.real()})
+    law = property(lambda self: latents.normal)
+
+    def draw(self, z, loc):
+        return loc + z
+
+    def log_density(self, x, loc):
+        return latents.normal.log_density(x - loc)
+
+
+def test_scores_of_a_users_own_family_have_no_recipe():
+    assert discriminators.recipe(Scores(Bare())) is None
 
 
 # Bumps, monomials, random features, the user's own.
@@ -377,6 +710,11 @@ RECIPES = [
     Polynomial(3, ridge=0.5),
     Sigmoids(4),
     Sigmoids(4, ridge=1e-5),
+    Splines(6),
+    Splines(6, 4, ridge=1e-5),
+    Scores(generators.Normal()),
+    Scores(generators.StudentT(3.0), bounded=False, ridge=0),
+    Scores(generators.MultivariateNormal(3), c=2),
     GaussianBumps(5, ridge=0.0),
     RandomFeatures(6, ridge=1e-2, seed=4),
     MLP((3, 2), ridge=0.1),
@@ -423,6 +761,11 @@ def silent(x):
     raise AssertionError
 
 
+@hg.generator(loc=hg.real(), scale=hg.positive())
+def shifted(z, loc, scale):
+    return loc + scale * z
+
+
 BAD = [
     (lambda: Sigmoids(1), ValueError, "k: got 1; give an integer of at least 2"),
     (lambda: Sigmoids(4.0), ValueError, "k: got 4.0"),
@@ -432,6 +775,33 @@ BAD = [
     (lambda: Sigmoids(4, ridge=np.nan), ValueError, "ridge: got nan"),
     (lambda: Sigmoids(4, ridge=np.inf), ValueError, "ridge: got inf"),
     (lambda: Sigmoids(4, ridge="small"), ValueError, "ridge: got 'small'"),
+    (lambda: Splines(1), ValueError, "k: got 1; give an integer of at least 2"),
+    (lambda: Splines(4, 2), ValueError, "degree: got 2; give an integer of at least 3"),
+    (lambda: Splines(4, ridge=-1), ValueError, "ridge: got -1"),
+    (lambda: Scores("Normal"), TypeError, "generator: got str; give a family with a density"),
+    (lambda: Scores(generators.Normal), TypeError, "generator: got function; give a family"),
+    (lambda: Scores(shifted), ValueError, "generator: shifted has no density in closed form and so no scores"),
+    (lambda: Scores(shifted.fix(loc=1.0)), ValueError, "generator: shifted has no density"),
+    (lambda: Scores(NORMAL, 1), TypeError, "bounded: got 1; give True or False"),
+    (lambda: Scores(NORMAL, c=0), ValueError, "c: got 0; give a positive number"),
+    (lambda: Scores(NORMAL, c=np.inf), ValueError, "c: got inf"),
+    (lambda: Scores(NORMAL, c="3"), ValueError, "c: got '3'"),
+    (lambda: Scores(NORMAL, bounded=False, c=3), ValueError, "c: got 3 with bounded=False"),
+    (lambda: Scores(NORMAL, ridge=-1), ValueError, "ridge: got -1"),
+    (
+        lambda: Scores(NORMAL).place(X[2], equal(N), 0),
+        ValueError,
+        "scores of Normal are for 1 dimensions, the data have 2",
+    ),
+    (lambda: Scores(Bare()).place(X[1], equal(N), 0), ValueError, "Bare has no robust start"),
+    (lambda: Scores(generators.Laplace()).place(X[1], equal(N), 0), ValueError, "scores of Laplace .* kinks or edges"),
+    (lambda: Scores(generators.Uniform()).place(X[1], equal(N), 0), ValueError, "scores of Uniform .* kinks or edges"),
+    (
+        lambda: Scores(generators.LogNormal()).place(np.append(POSITIVE[:-2], [0, 0]), equal(N), 0),
+        ValueError,
+        "2 observations have density 0 under LogNormal",
+    ),
+    (lambda: Scores(generators.Exponential()).place(X[1], equal(N), 0), ValueError, "data: the smallest value is"),
     (lambda: GaussianBumps(1), ValueError, "k: got 1"),
     (lambda: GaussianBumps(4, ridge=-1), ValueError, "ridge"),
     (lambda: Polynomial(0), ValueError, "degree: got 0"),

@@ -397,7 +397,7 @@ STARTS = {
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_start_is_understood(newcomb, start):
-    np.testing.assert_array_equal(newcomb._starts(start), NORMAL.theta(loc=27.0, scale=4.0)[None])
+    np.testing.assert_array_equal(newcomb.starts(start), NORMAL.theta(loc=27.0, scale=4.0)[None])
 
 
 def test_start_by_names_of_elements_is_reordered():
@@ -406,7 +406,7 @@ def test_start_by_names_of_elements_is_reordered():
     shuffled = pd.Series(natural).iloc[[4, 0, 3, 2, 1]]
     wanted = BIVARIATE.theta(loc=[4.4, 4.9], scale=[0.1, 0.5], corr=[0.6])[None]
     for start in (natural, shuffled, list(natural.values()), {"loc": [4.4, 4.9], "corr": [0.6], "scale": [0.1, 0.5]}):
-        np.testing.assert_array_equal(made._starts(start), wanted)
+        np.testing.assert_array_equal(made.starts(start), wanted)
 
 
 def test_repr_names_the_parts():

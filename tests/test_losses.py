@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special
 
-from hellgan import losses
+from hellgan import divergences, losses
 from tests.tolerance import EXACT
 
 NAMES = ["log", "log_ns", "hellinger", "root", "root_ns", "least_squares", "kl"]
@@ -61,6 +62,20 @@ BY_HAND = {
 }
 
 
+def alpha_by_hand(a):
+    a = Decimal(str(a))
+    k = (a - 1) / a
+
+    def by_hand(v):
+        # with D = expit(a v), D' = a D (1 - D)
+        d, rest = 1 / (1 + (-a * v).exp()), 1 / (1 + (a * v).exp())
+        power = (k * d.ln()).exp()
+        value = (power - 1) / k if k else d.ln()
+        return value, a * power * rest, a**2 * power * rest * (k * rest - d)
+
+    return by_hand
+
+
 @functools.cache
 def tabulate_by_hand(function):
     with localcontext() as context:
@@ -90,6 +105,148 @@ def test_value_and_two_derivatives_up_to_700(name):
     assert (loss.generator is None) == (generator is None)
     if generator is not None:
         assert_as_by_hand(loss.generator, generator)
+
+
+# The alpha family.
+
+ALPHAS = [0.3, 0.5, 1, 1.5, 2, 4]
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("a", [*ALPHAS, 0.05, 30])
+def test_alpha_value_and_two_derivatives_up_to_700(a):
+    loss, expected = losses.alpha(a), tabulate_by_hand(alpha_by_hand(a))
+    for function, sign in ((loss.real, 1), (loss.fake, -1)):
+        got = tabulate(function, sign * V)
+        # power loses |power log expit(a v)| < |1 - a| 700 roundings to its exponent; slopes and curvatures that are
+        # nearly 0 are differences of numbers of size a and a^2
+        rtol = 2.3e-16 * (10 + 2 * abs(1 - a) * 700)
+        assert np.all(np.isfinite(got))
+        for row, truth, size in zip(got * [[1], [sign], [1]], expected, (1, a, a**2), strict=True):
+            np.testing.assert_allclose(row, truth, rtol=rtol, atol=2e-15 * max(1, size) * 2 ** (1 / a))
+
+
+@pytest.mark.usefixtures("x64")
+def test_alpha_holds_the_named_losses():
+    root = 2 * tabulate(losses.root.real, V) - [[2], [0], [0]]
+    for a, expected in (
+        (0.5, tabulate(losses.hellinger.real, V)),
+        (1, tabulate(losses.log.real, V)),
+        (2, root),
+    ):
+        # hellinger(700) is -exp(-350), the rest of a difference from 1
+        np.testing.assert_allclose(tabulate(losses.alpha(a).real, V), expected, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.usefixtures("x64")
+def test_alpha_is_smooth_across_one():
+    # d/da of real at a = 1: with s = log expit(a v), real = s + (a - 1) s^2 / 2 + ..., s' = v (1 - expit(v))
+    v = V[np.abs(V) <= 3]
+    s = np.log(1 / (1 + np.exp(-v)))
+    slope = v / (1 + np.exp(v)) + s**2 / 2
+    for h in (1e-12, 1e-8, 1e-4):
+        for a in (1 + h, 1 - h):
+            change = tabulate(losses.alpha(a).real, v)[0] - tabulate(losses.log.real, v)[0]
+            # second derivatives in a are below 20 for |v| <= 3
+            np.testing.assert_allclose(change, (a - 1) * slope, rtol=0, atol=10 * h**2 + 1e-14)
+
+
+@pytest.mark.parametrize("a", ALPHAS)
+def test_alpha_constants(a):
+    loss = losses.alpha(a)
+    value = -np.log(4) if a == 1 else 2 * a / (a - 1) * (2 ** ((1 - a) / a) - 1)
+    c = a * 2 ** (1 / a - 2)
+    got = loss.value_at_equality, loss.c, loss.A, loss.chi2_factor
+    np.testing.assert_allclose(got, (value, c, c / 2, 2 ** (3 - 1 / a) / a), rtol=EXACT)
+    assert loss.is_calibrated
+    losses.check(loss)
+
+
+@pytest.mark.parametrize("a", ALPHAS)
+def test_alpha_flags(a):
+    loss = losses.alpha(a)
+    assert loss.is_zero_sum
+    assert loss.is_concave == (a <= 1)
+    assert loss.has_bounded_weights == (a >= 1)
+    assert loss.is_bounded == loss.is_redescending == (a > 1)
+    # what is declared is what a look at the curvature finds
+    assert losses.Loss(loss.real).is_concave == loss.is_concave
+
+
+@pytest.mark.parametrize("a", [1 - 1e-7, 1, 1 + 1e-7])
+def test_alpha_is_concave_up_to_one_exactly(a):
+    # beyond any grid: real'' = a^2 D^k (1 - D) (k (1 - D) - D) is positive as v -> -inf if k > 0
+    assert losses.alpha(a).is_concave == (a <= 1)
+
+
+@pytest.mark.parametrize("a", [*ALPHAS, 0.02, 30])
+def test_alpha_induces_arimotos_divergences(a):
+    # ratios and the limit r = 0, apart from r = 1 where the closed form is a difference
+    r = np.array([0, 1e-9, 0.01, 0.3, 2.5, 40, 1e6])
+    f = divergences.divergence_function(losses.alpha(a))
+    if a == 1:
+        expected = special.xlogy(r, 2 * r / (1 + r)) + np.log(2 / (1 + r))
+    else:
+        # (1 + r^a)^(1/a) as the larger one of 1 and r times a number between 1 and 2^(1/a)
+        big, small = np.maximum(r, 1), np.minimum(r, 1) / np.maximum(r, 1)
+        norm = big * np.exp(np.log1p(small**a) / a)
+        expected = a / (a - 1) * (norm - 2 ** (1 / a - 1) * (1 + r))
+    np.testing.assert_allclose(f(r), expected, rtol=1e-11, atol=1e-13 * 2 ** (1 / a))
+    # laws that do not meet are -V0 apart: f(0) + lim f(r)/r
+    assert 2 * f(0.0) == pytest.approx(-losses.alpha(a).value_at_equality, rel=1e-13)
+
+
+def test_alpha_is_a_value():
+    for one, other in ((losses.alpha(2), losses.alpha(2.0)), (losses.alpha(np.float32(1.5)), losses.alpha(1.5))):
+        assert one == other
+        assert hash(one) == hash(other)
+    assert losses.alpha(2) != losses.alpha(np.nextafter(2, 3))
+    assert pickle.loads(pickle.dumps(losses.alpha(1.5))) == losses.alpha(1.5)
+    traces = []
+
+    @jax.jit
+    def payoff(loss, v):
+        traces.append(loss)
+        return loss.real(v) + loss.fake(v)
+
+    for a in (2, 2.0, np.float64(2)):
+        payoff(losses.alpha(a), jnp.zeros(3))
+        payoff(pickle.loads(pickle.dumps(losses.alpha(a))), jnp.zeros(3))
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("a", [2, 1.5, 1 / 3, 0.1 + 0.2, 1e-1, 1e17, 1 + 1e-15])
+def test_alpha_is_known_by_its_name(a):
+    loss = losses.alpha(a)
+    assert loss.is_named
+    assert losses.get(loss.name) == loss
+    # the same name on other functions is not it
+    assert not losses.Loss(my_real, name=loss.name).is_named
+    assert losses.alpha(2).name == "alpha(2)"
+    assert losses.get("alpha(2.0)") == losses.get("alpha( 2 )") == losses.alpha(2)
+
+
+@pytest.mark.parametrize(
+    "name", ["alpha", "alpha()", "alpha(x)", "alpha(-1)", "alpha(0)", "alpha(nan)", "alpha(2", "alpha(inf)"]
+)
+def test_names_that_no_alpha_loss_has(name):
+    with pytest.raises(ValueError, match=r"loss: 'alpha.* is not known; give one of log, .*alpha\(a\)") as caught:
+        losses.get(name)
+    assert "\n" not in str(caught.value)
+    assert not losses.Loss(my_real, name=name).is_named
+
+
+@pytest.mark.parametrize("a", [0, -1.5, 1 / 65, np.nan, np.inf, -np.inf])
+def test_alpha_refuses_numbers_outside(a):
+    with pytest.raises(ValueError, match=r"^a: got .*; give a finite number of at least 1/64\.$"):
+        losses.alpha(a)
+
+
+@pytest.mark.parametrize("a", ["2", None, True, 1j, [2.0]])
+@pytest.mark.usefixtures("unchecked")
+def test_alpha_refuses_what_is_no_number(a):
+    with pytest.raises(TypeError, match=r"^a: got .*; give a number of at least 1/64, such as 1\.5\.$"):
+        losses.alpha(a)
 
 
 # v, real(v), fake(v): D = expit(v) is 3/4 at log 3, expit(2v) is 4/5 at log 2.
@@ -289,6 +446,34 @@ def test_a_loss_may_be_usable_without_being_calibrated():
 def test_check_refuses_a_loss_whose_discriminator_does_not_settle_at_zero(loss):
     with pytest.raises(ValueError, match=rf"loss: {loss.name} .*0.*"):
         losses.check(loss)
+
+
+def negated(v):
+    return -v
+
+
+def flat(v):
+    return -(v**3)
+
+
+def no_curvature(v):
+    return -v - jnp.abs(v) ** 1.5
+
+
+@pytest.mark.parametrize(
+    ("generator", "slope"),
+    [(identity, "1 and"), (my_real, "0.5 and"), (flat, "-?0 and"), (no_curvature, ".*(inf|nan)")],
+)
+def test_check_refuses_a_generator_that_does_not_want_larger_log_ratios(generator, slope):
+    loss = losses.Loss(my_real, generator=generator, name="wrong-way")
+    with pytest.raises(ValueError, match=rf"loss: wrong-way has a generator objective of slope {slope}") as caught:
+        losses.check(loss)
+    assert "\n" not in str(caught.value)
+
+
+def test_check_lets_pass_a_generator_that_does():
+    for generator in (negated, my_fake):
+        losses.check(losses.Loss(my_real, generator=generator))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tolerance import EXACT
 from worlds import LOSSES, game, point
 
 import hellgan as hg
-from hellgan import objective
+from hellgan import inference, objective
 from hellgan.objective import Game
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -140,19 +140,72 @@ def test_jacobian_is_symmetric_only_for_a_zero_sum_loss(case):
     assert np.allclose(h, h.T, atol=EXACT) == g.loss.is_zero_sum
 
 
-def test_discriminator_problem_is_the_objective_in_alpha():
-    g = weighted(game("root", "normal", ridge=0.01))
+def discriminator_problem(g, theta, alpha, on_log=None):
+    return objective.discriminator_problem(g, objective.discriminator_rows(g, theta), alpha, on_log)
+
+
+# Equal losses to the eye; the second is not symmetric by construction, so that its two parts are gone through apart.
+SYMMETRIC, APART = hg.losses.root, hg.Loss(lambda v: hg.losses.root.real(v), lambda v: hg.losses.root.real(-v))
+
+
+@pytest.mark.parametrize("loss", [SYMMETRIC, APART], ids=["symmetric", "apart"])
+def test_discriminator_problem_is_the_objective_in_alpha(loss):
+    g = weighted(game(loss, "normal", ridge=0.01))
     theta, alpha = point(g.p, g.discriminator.size)
-    real, simulated = (objective.features(g, x) for x in (g.x, objective.simulate(g, theta)))
-    value, gradient, hessian = objective.discriminator_problem(g.loss, g, real, simulated, alpha)
+    value, gradient, hessian = discriminator_problem(g, theta, alpha)
     np.testing.assert_allclose(value, objective.objective(g, theta, alpha), rtol=EXACT)
     np.testing.assert_allclose(gradient, mean_score(g, theta, alpha)[g.p :], atol=EXACT)
     np.testing.assert_allclose(hessian, jacobian(g, theta, alpha)[g.p :, g.p :], atol=EXACT)
 
 
+def test_continuation_climbs_the_log_loss_first():
+    g, as_log = (weighted(game(loss, "normal", ridge=0.01)) for loss in ("root", "log"))
+    theta, alpha = point(g.p, g.discriminator.size)
+    for on_log, expected in ((True, as_log), (False, g)):
+        got = discriminator_problem(g, theta, alpha, jnp.asarray(on_log))
+        for mine, others in zip(got, discriminator_problem(expected, theta, alpha), strict=True):
+            np.testing.assert_allclose(mine, others, atol=EXACT)
+
+
+# Samples too large to keep their features.
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    """Run a function with blocks of 16 rows: 40 rows are two blocks and a rest, 64 are four blocks."""
+
+    def run(function, *arguments):
+        whole = jax.jit(lambda *a: function(*a))(*arguments)
+        monkeypatch.setattr(objective, "STORED", 16)
+        monkeypatch.setattr(objective, "BLOCK", 16)
+        return whole, jax.jit(lambda *a: function(*a))(*arguments)
+
+    return run
+
+
+@pytest.mark.parametrize("loss", ["root", "log_ns"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        discriminator_problem,
+        objective.expand,
+        lambda g, theta, alpha: objective.simulated_means(g, theta, alpha, g.z),
+        lambda g, theta, alpha: inference._parts(g, theta, alpha, None),
+    ],
+    ids=["problem", "expansion", "means", "parts"],
+)
+def test_blocks_of_rows_sum_to_the_whole(streamed, function, loss):
+    g = weighted(game(loss, "curved"))
+    whole, blocks = streamed(function, g, *point(g.p, g.discriminator.size))
+    for mine, others in zip(jax.tree.leaves(blocks), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(mine, others, rtol=1e-9, atol=EXACT)
+
+
 def test_ridge_is_visible_in_the_jacobian_and_not_on_the_intercept():
     g = game("log", "normal", ridge=0.01)
-    bare = eqx.tree_at(lambda g: g.discriminator.ridge, g, np.zeros_like(g.discriminator.ridge))
+    bare = dataclasses.replace(
+        g, discriminator=eqx.tree_at(lambda d: d.ridge, g.discriminator, np.zeros_like(g.discriminator.ridge))
+    )
     theta, alpha = point(g.p, g.discriminator.size)
     difference = np.diag(jacobian(bare, theta, alpha) - jacobian(g, theta, alpha))
     np.testing.assert_allclose(difference, [0] * (g.p + 1) + [0.02] * (g.discriminator.size - 1), atol=EXACT)

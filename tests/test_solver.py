@@ -28,7 +28,7 @@ def solved(request):
         x = np.concatenate([rng.normal(1, 2, 56), rng.normal(15, 0.5, 8)])
         model = hg.GAN(x, hg.generators.Normal(), hg.discriminators.Sigmoids(8), request.param, n_simulated=256)
         g = model.game()
-        return g, solve_saddle(g, model._starts(None))
+        return g, solve_saddle(g, model.starts(None))
 
 
 @pytest.mark.usefixtures("x64")

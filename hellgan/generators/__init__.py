@@ -7,25 +7,35 @@ A generator is written for one latent draw and one observation. It has no parame
 import dataclasses
 
 from hellgan.generators.family import Fixed, Generator
+from hellgan.generators.heavy_tailed import AlphaStable, GAndK, StudentTWithDf
 from hellgan.generators.location_scale import Cauchy, Laplace, LocationScale, Logistic, Normal, StudentT, Uniform
-from hellgan.generators.multivariate import MultivariateNormal
-from hellgan.generators.positive import Exponential, LogNormal
+from hellgan.generators.mixture import NormalMixture
+from hellgan.generators.multivariate import MultivariateNormal, MultivariateStudentT
+from hellgan.generators.positive import Exponential, Gamma, LogNormal, Weibull
+from hellgan.generators.regression import LinearRegression
 from hellgan.generators.simulator import Simulator, first_line, generator
 
 __all__ = [
+    "AlphaStable",
     "Cauchy",
     "Exponential",
     "Fixed",
+    "GAndK",
+    "Gamma",
     "Generator",
     "Laplace",
+    "LinearRegression",
     "LocationScale",
     "LogNormal",
     "Logistic",
     "MultivariateNormal",
+    "MultivariateStudentT",
     "Normal",
+    "NormalMixture",
     "Simulator",
     "StudentT",
     "Uniform",
+    "Weibull",
     "first_line",
     "generator",
     "make",
@@ -41,7 +51,24 @@ def names() -> tuple[str, ...]:
 
 _FAMILIES = {
     f.__name__: f
-    for f in (Normal, Laplace, Logistic, StudentT, Cauchy, Exponential, LogNormal, Uniform, MultivariateNormal)
+    for f in (
+        Normal,
+        Laplace,
+        Logistic,
+        StudentT,
+        Cauchy,
+        Exponential,
+        LogNormal,
+        Gamma,
+        Weibull,
+        Uniform,
+        GAndK,
+        AlphaStable,
+        NormalMixture,
+        MultivariateNormal,
+        MultivariateStudentT,
+        LinearRegression,
+    )
 }
 
 
@@ -61,6 +88,8 @@ def recipe(generator: Generator) -> dict | None:
         return None if family is None else {**family, "fixed": fixed}
     if isinstance(generator, LocationScale):
         return {"family": generator.family, "arguments": dict(generator.arguments), "fixed": {}}
+    if isinstance(generator, StudentTWithDf):
+        return {"family": "StudentT", "arguments": {}, "fixed": {}}
     if _FAMILIES.get(type(generator).__name__) is type(generator):
         arguments = {f.name: getattr(generator, f.name) for f in dataclasses.fields(generator)}
         return {"family": type(generator).__name__, "arguments": arguments, "fixed": {}}

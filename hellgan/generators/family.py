@@ -27,6 +27,10 @@ class Generator(eqx.Module):
         Coordinates of one latent draw; 1 means that ``draw`` gets a number.
     dim : int
         Coordinates of one observation; 1 means that ``draw`` returns a number.
+    covariates : int
+        How many of them, the first, are given rather than simulated. Where there are any, ``draw`` gets a vector,
+        the covariates of one observation and then the latent coordinates, and returns the covariates unchanged
+        and then the response.
     """
 
     @property
@@ -44,6 +48,10 @@ class Generator(eqx.Module):
     @property
     def dim(self) -> int:
         return 1
+
+    @property
+    def covariates(self) -> int:
+        return 0
 
     @property
     def name(self) -> str:
@@ -100,7 +108,7 @@ class Generator(eqx.Module):
         for name, space in self.parameters.items():
             trouble = space.problem(natural[name])
             if trouble:
-                raise ValueError(f"{name}: {trouble}; {self.name} needs it {_describe(space)}.")
+                raise ValueError(f"{name}: {trouble}; {self.name} needs it {space.description}.")
         return np.concatenate([space.to_free(natural[name]) for name, space in self.parameters.items()])
 
     @property
@@ -111,12 +119,7 @@ class Generator(eqx.Module):
     @property
     def free_names(self) -> list[str]:
         """Name every element of ``theta``: the natural name behind the map to the real line."""
-        words = {"positive": "log ", "interval": "logit ", "simplex": "log ratio ", "correlation": "free "}
-        return [
-            words.get(space.kind, "") + e
-            for name, space in self.parameters.items()
-            for e in space.element_names(name)[: space.size]
-        ]
+        return [e for name, space in self.parameters.items() for e in space.free_names(name)]
 
     @property
     def element_spaces(self) -> list[Constraint]:
@@ -141,7 +144,7 @@ class Fixed(Generator):
             trouble = generator.parameters[name].problem(value)
             if trouble:
                 raise ValueError(
-                    f"fix: {name} {trouble}; {generator.name} needs it {_describe(generator.parameters[name])}."
+                    f"fix: {name} {trouble}; {generator.name} needs it {generator.parameters[name].description}."
                 )
         if len(values) == len(generator.parameters):
             raise ValueError("fix: every parameter is fixed; leave at least one to estimate.")
@@ -167,6 +170,10 @@ class Fixed(Generator):
         return self.generator.dim
 
     @property
+    def covariates(self):
+        return self.generator.covariates
+
+    @property
     def name(self):
         return self.generator.name
 
@@ -187,14 +194,3 @@ def _check_names(generator, values, missing):
     if unknown or absent:
         said = f"{unknown[0]} is not a parameter" if unknown else f"{absent[0]} is missing"
         raise ValueError(f"{generator.name}: {said}; its parameters are {', '.join(generator.parameters)}.")
-
-
-def _describe(space):
-    words = {
-        "real": "to be a finite number",
-        "positive": "to be positive",
-        "interval": f"inside ({space.lower:g}, {space.upper:g})",
-        "simplex": "to be positive numbers that sum to 1",
-        "correlation": "to make a positive definite correlation matrix",
-    }
-    return words[space.kind]

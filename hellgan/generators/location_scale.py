@@ -7,6 +7,7 @@ import numpy as np
 from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
+from hellgan.generators.heavy_tailed import StudentTWithDf
 from hellgan.latents import Law
 from hellgan.robust import MAD, quantile, robust_scale
 
@@ -63,10 +64,18 @@ def Uniform() -> LocationScale:
     return LocationScale("Uniform", latents.uniform)
 
 
-def StudentT(df: float) -> LocationScale:
-    """Student's t law of given degrees of freedom."""
+def StudentT(df: float | None = None) -> LocationScale | StudentTWithDf:
+    """Student's t law of given degrees of freedom; unless given, they are estimated: ``df``, ``loc``, ``scale``."""
+    if df is None:
+        return StudentTWithDf()
+    df = checked_df(df)
+    return LocationScale("StudentT", latents.student_t(df), (("df", df),))
+
+
+def checked_df(df: float) -> float:
+    """Check degrees of freedom that a caller gives."""
     if isinstance(df, bool) or not isinstance(df, (int, float, np.number)):
         raise TypeError(f"df: got {df!r}; give a positive number of degrees of freedom.")
     if not 0 < df < np.inf:
         raise ValueError(f"df: got {df!r}; give a positive, finite number of degrees of freedom.")
-    return LocationScale("StudentT", latents.student_t(float(df)), (("df", float(df)),))
+    return float(df)

@@ -6,6 +6,8 @@ import numpy as np
 from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
+from hellgan.generators.inversion import log_gamma_quantile
+from hellgan.generators.special import log_gamma
 from hellgan.robust import quantile, robust_scale
 
 
@@ -36,14 +38,72 @@ class LogNormal(Generator):
         return scale * jnp.exp(s * z)
 
     def start(self, x, weights):
-        _need_nonnegative(self, x)
-        logs = np.log(np.maximum(x, np.min(x[x > 0], initial=np.inf) / 2)) if np.any(x > 0) else x
+        logs = _logs(self, x)
         return {"s": robust_scale(logs, weights), "scale": np.exp(quantile(logs, 0.5, weights))}
 
     def log_density(self, x, s, scale):
         positive = jnp.where(x > 0, x, 1.0)
         log_x = jnp.log(positive)
         return jnp.where(x > 0, latents.normal.log_density((log_x - jnp.log(scale)) / s) - jnp.log(s) - log_x, -jnp.inf)
+
+
+class Gamma(Generator):
+    """Gamma law of shape ``a`` and scale ``scale``, scipy's names: the mean is a x scale.
+
+    A draw is the quantile function, the inverse of the regularised incomplete gamma function, with implicit
+    derivatives in the shape; its log is computed first, so that small shapes lose nothing.
+    """
+
+    parameters = property(lambda self: {"a": spaces.positive(), "scale": spaces.positive()})
+    law = property(lambda self: latents.normal)
+
+    def draw(self, z, a, scale):
+        return scale * jnp.exp(log_gamma_quantile(a, z))
+
+    def start(self, x, weights):
+        from scipy.special import gammaincinv
+
+        logs = _logs(self, x)
+        middle, spread = _center_and_spread(logs, weights)
+        grid = np.geomspace(0.05, 1e4, 200)
+        spreads = np.log(gammaincinv(grid, 0.75) / gammaincinv(grid, 0.25))
+        a = float(np.exp(np.interp(-np.log(spread), -np.log(spreads), np.log(grid))))
+        return {"a": a, "scale": np.exp(middle) / gammaincinv(a, 0.5)}
+
+    def log_density(self, x, a, scale):
+        t = jnp.where(x > 0, x, 1.0) / scale
+        return jnp.where(x > 0, (a - 1) * jnp.log(t) - t - log_gamma(a) - jnp.log(scale), -jnp.inf)
+
+
+class Weibull(Generator):
+    """Weibull law of shape ``c`` and scale ``scale``, scipy's ``weibull_min``: (x / scale)^c is exponential."""
+
+    parameters = property(lambda self: {"c": spaces.positive(), "scale": spaces.positive()})
+    law = property(lambda self: latents.exponential)
+
+    def draw(self, z, c, scale):
+        return scale * z ** (1 / c)
+
+    def start(self, x, weights):
+        middle, spread = _center_and_spread(_logs(self, x), weights)
+        c = np.log(np.log(4) / np.log(4 / 3)) / spread
+        return {"c": c, "scale": np.exp(middle) * np.log(2) ** (-1 / c)}
+
+    def log_density(self, x, c, scale):
+        t = jnp.where(x > 0, x, 1.0) / scale
+        return jnp.where(x > 0, jnp.log(c / scale) + (c - 1) * jnp.log(t) - t**c, -jnp.inf)
+
+
+def _logs(generator, x):
+    """Logs of a sample; of zeros, that of half the smallest positive value."""
+    _need_nonnegative(generator, x)
+    return np.log(np.maximum(x, np.min(x[x > 0], initial=np.inf) / 2)) if np.any(x > 0) else x
+
+
+def _center_and_spread(logs, weights):
+    """Median and interquartile range; where that is 0, what the spread would be of a normal law."""
+    lower, middle, upper = quantile(logs, [0.25, 0.5, 0.75], weights)
+    return middle, upper - lower if upper > lower else 1.349 * robust_scale(logs, weights)
 
 
 def _positive(value, x, weights):

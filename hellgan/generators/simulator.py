@@ -21,18 +21,23 @@ class Simulator(Generator):
     latent_law: Law = eqx.field(static=True)
     latent_size: int = eqx.field(static=True)
     observation_size: int = eqx.field(static=True)
+    covariate_count: int = eqx.field(static=True, default=0)
 
     parameters = property(lambda self: dict(self.spaces))
     law = property(lambda self: self.latent_law)
     latent_dim = property(lambda self: self.latent_size)
     dim = property(lambda self: self.observation_size)
+    covariates = property(lambda self: self.covariate_count)
     name = property(lambda self: getattr(self.function, "__name__", "simulator"))
 
     def draw(self, z, /, **natural):  # a parameter of the user's may be called z
-        return jnp.asarray(self.function(z, **natural))
+        if not self.covariates:
+            return jnp.asarray(self.function(z, **natural))
+        x, z = (part[0] if part.size == 1 else part for part in (z[: self.covariates], z[self.covariates :]))
+        return jnp.append(x, jnp.asarray(self.function(z, x, **natural)))
 
 
-def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: Constraint):
+def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: int = 0, **parameters: Constraint):
     """Turn a function of one latent draw and named parameters into a generator.
 
     Parameters
@@ -41,6 +46,10 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: 
         Law of the latent draw; uniform draws lie strictly inside (0, 1).
     latent_dim : int
         1 gives the function a number, k > 1 a vector of length k.
+    covariates : int
+        How many covariates the response has. The function is then ``f(z, x, **parameters)``, x a number for one
+        covariate and a vector for more, and returns a number, the response; the data are rows of covariates and,
+        last, the response.
     **parameters : Constraint
         ``hg.real()``, ``hg.positive()``, ``hg.interval(lo, hi)`` or ``hg.simplex(k)`` for each parameter.
 
@@ -65,6 +74,8 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: 
     law = latents.get(latent)
     if isinstance(latent_dim, bool) or not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f"latent_dim: got {latent_dim!r}; give a positive integer.")
+    if isinstance(covariates, bool) or not isinstance(covariates, int) or covariates < 0:
+        raise ValueError(f"covariates: got {covariates!r}; give the number of covariates, 0 for none.")
     if not parameters:
         raise ValueError("generator: no parameters; name at least one, as in loc=hg.real().")
     for name, space in parameters.items():
@@ -74,14 +85,14 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, **parameters: 
             )
 
     def wrap(function: Callable) -> Simulator:
-        _check_signature(function, parameters)
-        dim = _observation_size(function, parameters, latent_dim)
-        return Simulator(function, tuple(parameters.items()), law, latent_dim, dim)
+        _check_signature(function, parameters, covariates)
+        dim = _observation_size(function, parameters, latent_dim, covariates)
+        return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates)
 
     return wrap
 
 
-def _check_signature(function, parameters):
+def _check_signature(function, parameters, covariates):
     if not callable(function):
         raise TypeError(f"generator: got {function!r}; decorate a function of one latent draw and named parameters.")
     try:
@@ -90,19 +101,22 @@ def _check_signature(function, parameters):
         return
     if any(a.kind in (a.VAR_KEYWORD, a.VAR_POSITIONAL) for a in arguments):
         return
-    taken = [a.name for a in arguments[1:]]
+    given = "latent draw and covariates" if covariates else "latent draw"
+    taken = [a.name for a in arguments[2 if covariates else 1 :]]
     if set(taken) != set(parameters):
         raise ValueError(
-            f"generator: the function takes {taken} after its latent draw, the decorator names {list(parameters)}; "
+            f"generator: the function takes {taken} after its {given}, the decorator names {list(parameters)}; "
             "the two must agree."
         )
 
 
-def _observation_size(function, parameters, latent_dim):
-    z = jax.ShapeDtypeStruct(() if latent_dim == 1 else (latent_dim,), jnp.float32)
+def _observation_size(function, parameters, latent_dim, covariates):
+    given = [
+        jax.ShapeDtypeStruct(() if size == 1 else (size,), jnp.float32) for size in (latent_dim, covariates) if size
+    ]
     natural = {name: jax.ShapeDtypeStruct(space.shape, jnp.float32) for name, space in parameters.items()}
     try:
-        out = jax.eval_shape(lambda z, natural: jnp.asarray(function(z, **natural)), z, natural)
+        out = jax.eval_shape(lambda given, natural: jnp.asarray(function(*given, **natural)), given, natural)
     except Exception as error:
         raise ValueError(
             f"generator: the function fails on one latent draw ({first_line(error)}); write it with jax.numpy, for a "
@@ -112,6 +126,10 @@ def _observation_size(function, parameters, latent_dim):
     if len(shape) > 1 or shape == (0,):
         raise ValueError(
             f"generator: the function returns shape {shape}; return a number or a vector, one observation."
+        )
+    if covariates and shape:
+        raise ValueError(
+            f"generator: the function returns shape {shape}; with covariates return a number, the response."
         )
     if not jnp.issubdtype(out.dtype, jnp.floating):
         raise ValueError(

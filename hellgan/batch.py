@@ -1,0 +1,200 @@
+"""One model on many samples of one shape: compiled programs shared, groups of fits a call, threads over chunks."""
+
+import concurrent.futures
+import os
+import warnings
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from hellgan import batching, inference
+from hellgan.gan import GAN
+from hellgan.results import GANResults
+from hellgan.solver import SaddlePoint, first_start, solve_saddle, solve_saddles
+
+_CHUNK = 64  # fits a task: enough for full groups, few enough for threads to end together
+
+
+class BatchResults:
+    """The fits of one model to many samples; made by ``fit_batch``.
+
+    ``batch[k]`` is the fit of sample k alone, a ``GANResults`` with all it has; it is computed when asked for.
+
+    Attributes
+    ----------
+    params, bse : DataFrame (R, parameters)
+        Estimates and their standard errors, natural scale; NaN errors where a fit did not converge.
+    cov_params : array (R, parameters, parameters)
+    converged : bool array (R,)
+        Whether each solution is a certified saddle point of which the joint law could be computed.
+    trouble : list of str
+        Why not; empty where it converged.
+    score_norm : array (R,)
+    iterations, inner_iterations : int arrays (R,)
+        Outer and inner steps of the solver.
+    """
+
+    def __init__(self, model: GAN, samples, seeds, fits: Sequence["_Fit"]):
+        self.model, self._samples, self._seeds = model, samples, seeds
+        names = model.generator.names
+        self.params = pd.DataFrame(np.array([fit.natural for fit in fits]), columns=names)
+        self.cov_params = np.array([fit.cov for fit in fits])
+        with np.errstate(invalid="ignore"):
+            errors = np.sqrt(np.diagonal(self.cov_params, axis1=1, axis2=2))
+        self.bse = pd.DataFrame(errors, columns=names)
+        self.trouble = [fit.trouble for fit in fits]
+        self.converged = np.array([fit.saddle.is_saddle and not fit.trouble for fit in fits])
+        self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
+        self.iterations = np.array([fit.saddle.iterations for fit in fits])
+        self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
+
+    def __len__(self):
+        return len(self.params)
+
+    def __repr__(self):
+        return f"<BatchResults of {self.model!r}: {len(self)} fits, {np.sum(~self.converged)} not converged>"
+
+    def __getitem__(self, k: int) -> GANResults:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(self) <= k < len(self):
+            raise IndexError(f"fit {k!r} of {len(self)}: give a whole number from 0 to {len(self) - 1}.")
+        return self.model.on(self._samples[k], None if self._seeds is None else self._seeds[k]).fit()
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), one row a fit."""
+        if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
+            raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
+        half = -float(special.ndtri(alpha / 2))
+        rows = [
+            inference.intervals(self.model.generator, natural, errors, half).ravel()
+            for natural, errors in zip(self.params.to_numpy(), self.bse.to_numpy(), strict=True)
+        ]
+        return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))
+
+
+class _Fit:
+    """What is kept of one fit."""
+
+    def __init__(self, saddle: SaddlePoint, natural, cov, trouble: str):
+        self.saddle, self.natural, self.cov, self.trouble = saddle, natural, cov, trouble
+
+
+def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:
+    """Fit a model to many samples of one shape; each fit is what ``GAN(sample, ...).fit()`` gives, up to rounding.
+
+    Parameters
+    ----------
+    model : GAN
+        Its generator, discriminator, loss, latent points, weights and seed are those of every fit; its own sample is
+        not used.
+    datasets : (R, n) or (R, n, d) array, or sequence of R samples
+        Each is checked as ``GAN`` checks its data.
+    seeds : sequence of R int, optional
+        Seeds of the latent draws; the model's own for all unless given.
+    threads : int, optional
+        As many as there are processors unless given; one on an accelerator, where fits run side by side.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    BatchResults
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a sample that ``GAN`` would refuse, with its position; or samples of different sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hellgan as hg
+    >>> samples = np.random.default_rng(0).normal(1.0, 1.0, size=(16, 200))
+    >>> batch = hg.fit_batch(hg.GAN(samples[0], hg.generators.Normal()), samples)
+    >>> int(batch.converged.sum()), batch.params.shape
+    (16, (16, 2))
+    """
+    if not isinstance(model, GAN):
+        raise TypeError(f"model: got {type(model).__name__}; give an hg.GAN, on any sample of the same shape.")
+    samples = _checked_samples(datasets, model)
+    seeds = None if seeds is None else list(seeds)
+    if seeds is not None and len(seeds) != len(samples):
+        raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
+    threads = _checked_threads(threads)
+    size = _CHUNK if batching.on_cpu() else len(samples)
+    starts = range(0, len(samples), size)
+
+    def task(begin):
+        chunk = range(begin, min(begin + size, len(samples)))
+        models = [_on(model, samples, seeds, k) for k in chunk]
+        with jax.enable_x64(True):
+            return _fit_all(models)
+
+    fits: list[_Fit] = []
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(len(samples), progress) as bar:
+        futures = [pool.submit(task, begin) for begin in starts]
+        try:
+            for future in futures:
+                fits += future.result()
+                bar.update(len(fits) - bar.n)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    failed = sum(bool(fit.trouble) for fit in fits)
+    if failed:
+        from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+        warnings.warn(
+            f"{failed} of {len(fits)} fits did not converge; BatchResults.trouble says why.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return BatchResults(model, samples, seeds, fits)
+
+
+def _on(model: GAN, samples, seeds, k: int) -> GAN:
+    try:
+        return model.on(samples[k], None if seeds is None else seeds[k])
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"datasets[{k}]: {error}") from None
+
+
+def _fit_all(models: list[GAN]) -> list[_Fit]:
+    """Fit models of one structure together; the caller holds the ``jax.enable_x64`` context."""
+    games = [model.game() for model in models]
+    starts = [model.starts() for model in models]
+    first = np.stack([first_start(game, s) for game, s in zip(games, starts, strict=True)])
+    if models[0].basis.is_linear:
+        saddles = solve_saddles(games, first)
+    else:
+        saddles = [solve_saddle(game, start) for game, start in zip(games, first, strict=True)]
+    # A fit that is not certified from its first start is taken up alone, from more.
+    saddles = [s if s.is_saddle else solve_saddle(g, t) for s, g, t in zip(saddles, games, starts, strict=True)]
+    laws = inference.laws(games, saddles, [model.scrambles() for model in models])
+    return [_Fit(saddle, law.natural, law.natural_cov, law.trouble) for saddle, law in zip(saddles, laws, strict=True)]
+
+
+def _checked_samples(datasets, model):
+    samples = list(datasets) if not hasattr(datasets, "columns") else None
+    if samples is None or not samples or np.ndim(samples[0]) == 0:
+        raise ValueError("datasets: give an array (R, n) or (R, n, d), or a sequence of R samples.")
+    sizes = sorted({len(sample) for sample in samples})
+    if sizes != [model.nobs]:
+        raise ValueError(f"datasets: samples of {sizes[0]} to {sizes[-1]} observations; the model has {model.nobs}.")
+    return samples
+
+
+def _checked_threads(threads):
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
+    return int(threads)
+
+
+def _bar(total, shown):
+    from tqdm import tqdm
+
+    return tqdm(total=total, disable=not shown, unit="fit")

@@ -1,0 +1,81 @@
+"""What a specification is, and what placements share: robust standardisation, directions, knots, the ridge."""
+
+import abc
+import itertools
+from typing import Literal, overload
+
+import equinox as eqx
+import numpy as np
+
+from hellgan.discriminators.bases import Basis, Network
+from hellgan.robust import quantile, robust_scale
+
+
+class Discriminator(eqx.Module):
+    """A specification of a discriminator, before it has seen data; abstract."""
+
+    @abc.abstractmethod
+    def place(self, x: np.ndarray, weights: np.ndarray, seed: int) -> Basis | Network:
+        """Place it on a sample (n,) or (n, d) with weights (n,) that sum to 1."""
+
+
+def checked_count(name, value, least=1) -> int:
+    """Return an integer of at least ``least``, or refuse it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}: got {value!r}; give an integer of at least {least}.")
+    return int(value)
+
+
+@overload
+def checked_penalty(value, optional: Literal[False] = False) -> float: ...
+@overload
+def checked_penalty(value, optional: Literal[True]) -> float | None: ...
+def checked_penalty(value, optional=False):
+    """Return a ridge as a float, or refuse it; None passes through where it stands for a default."""
+    if optional and value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
+        raise ValueError(f"ridge: got {value!r}; give a non-negative number.")
+    return float(value)
+
+
+def ridge_vector(penalty, q, weights, least=0.0) -> np.ndarray:
+    """Penalties of q + 1 coefficients; None stands for 1/(2 n^2), at least ``least``.
+
+    So small a ridge is o(1/n), nothing beside the statistical error; but in a small sample it keeps the maximum in
+    alpha of a loss that is not concave from running off to where data and simulations are separated.
+    """
+    if penalty is None:
+        penalty = max(least, 0.5 * float(np.sum(weights**2)) ** 2)
+    return np.concatenate([[0.0], np.full(q, penalty)])
+
+
+def as_columns(x):
+    """Return a sample as (n, d)."""
+    return x[:, None] if x.ndim == 1 else x
+
+
+def center_and_scale(x, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Median and robust scale of each coordinate, (d,) each: what makes fits location-scale equivariant."""
+    columns = as_columns(x).T
+    center = np.array([quantile(column, 0.5, weights) for column in columns])
+    return center, np.array([robust_scale(column, weights) for column in columns])
+
+
+def axes_and_diagonals(d) -> np.ndarray:
+    """Unit vectors along the axes and the diagonals e_i + e_j and e_i - e_j: (d^2, d)."""
+    axes = list(np.eye(d))
+    for i, j in itertools.combinations(range(d), 2):
+        axes += [(axes[i] + axes[j]) / np.sqrt(2), (axes[i] - axes[j]) / np.sqrt(2)]
+    return np.array(axes)
+
+
+def arcsine_levels(k) -> np.ndarray:
+    """Levels sin^2(pi (j - 1/2) / (2 k)), j = 1..k, denser in the tails."""
+    return np.sin(np.pi * (np.arange(k) + 0.5) / (2 * k)) ** 2
+
+
+def knots_and_widths(t, k, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Knots at the quantiles of arcsine levels; their local spacing, at least a tenth of the robust scale."""
+    knots = quantile(t, arcsine_levels(k), weights)
+    return knots, np.maximum(np.gradient(knots), 0.1 * robust_scale(t, weights))

@@ -1,0 +1,111 @@
+"""The saddle point of the empirical objective, by nested Newton, with its certificate.
+
+The outer iteration is Newton's on theta, through the Schur complement T = H_tt - H_ta H_aa^-1 H_at: the derivative
+of the profile score. Its steps are measured in the metric M = -H_at' H_aa^-1 H_at, which at the truth is the
+information about theta that the discriminator has, so that they do not depend on the units of the parameters.
+The inner iteration is a damped Newton ascent in alpha, warm-started by d alpha/d theta = -H_aa^-1 H_at. The
+generator's own objective (a non-zero-sum loss) takes over once the zero-sum saddle is near: then the same step is
+Newton's on the stacked equations with alpha eliminated.
+
+`newton` iterates, `certificate` judges, `network` is for discriminators that are not linear in alpha.
+"""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from hellgan import batching
+from hellgan.objective import Game
+from hellgan.solver import network, newton
+from hellgan.solver.certificate import TOLERANCE, SaddlePoint, certify, curvatures_of
+from hellgan.starts import nearby
+
+__all__ = ["TOLERANCE", "SaddlePoint", "certify", "first_start", "ranked", "solve_saddle", "solve_saddles"]
+
+
+def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
+    """Find a saddle point from starting values; try others near them where none is certified.
+
+    Parameters
+    ----------
+    game : Game
+        Double precision; the caller holds the ``jax.enable_x64`` context.
+    starts : (p,) or (k, p) array
+        Starting values, unconstrained scale. Several are ranked by the objective's inner maximum.
+    more : int
+        How many further starting values to try, where none of the given is certified.
+
+    Returns
+    -------
+    SaddlePoint
+        The first that is certified; else the best of all, ``reason`` saying what is wrong with it.
+    """
+    starts = np.atleast_2d(np.asarray(starts, np.float64))
+    more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
+    found: list[SaddlePoint] = []
+    for start in _from_both(game, starts, more):
+        found.append(_solve_from(game, start))
+        if found[-1].is_saddle:
+            break
+    best = min(found, key=lambda s: (not s.is_saddle, not s.converged, np.nan_to_num(s.score_norm, nan=np.inf)))
+    return eqx.tree_at(lambda s: s.starts, best, len(found))
+
+
+def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
+    """Give the start (p,) from which ``solve_saddle`` would begin."""
+    return next(_from_both(game, starts, 0))
+
+
+def solve_saddles(games: Sequence[Game], starts: np.ndarray) -> list[SaddlePoint]:
+    """Solve many games of one structure, each from one start (k, p); what is not certified says why."""
+    found = newton.descend(games, np.asarray(starts, np.float64))
+    ridges = np.stack([game.discriminator.ridge for game in games])
+    values = found.value + np.sum(ridges * found.alpha**2, axis=1)
+    tops, leasts = curvatures_of(found.jacobian, games[0].p, games[0].loss.is_zero_sum)
+    return [
+        certify(
+            game,
+            found.theta[k],
+            found.alpha[k],
+            found.jacobian[k],
+            values[k],
+            found.score_norm[k],
+            found.iterations[k],
+            found.inner_iterations[k],
+            curvatures=(float(tops[k]), float(leasts[k])),
+        )
+        for k, game in enumerate(games)
+    ]
+
+
+def _solve_from(game, start):
+    if game.discriminator.is_linear:
+        return solve_saddles([game], start[None])[0]
+    return network.solve_network(game, start)
+
+
+def _from_both(game, starts, more):
+    """Yield the given starts, best first, then the best of those scattered around the first."""
+    ordered = ranked(game, starts) if len(starts) > 1 else starts
+    ordered = ordered if len(ordered) else starts
+    yield from ordered[:4]
+    if more == 0:
+        return
+    yield from ranked(game, nearby(game, ordered[0], 8 * more))[:more]
+
+
+def ranked(game: Game, starts: np.ndarray) -> np.ndarray:
+    """Order starting values (k, p) by the inner maximum of the objective, least first; drop those without one."""
+    values = np.array([_inner_value(game, start) for start in starts])
+    order = np.argsort(np.where(np.isfinite(values), values, np.inf))
+    return starts[order][: np.sum(np.isfinite(values))]
+
+
+def _inner_value(game: Game, start) -> float:
+    if not game.discriminator.is_linear:
+        return network.inner_value(game, start)
+    alpha = np.zeros((1, game.discriminator.size))
+    local = newton.locate(batching.stack([game]), start[None], alpha, np.ones(1, bool), np.zeros(1, bool))
+    return float(jax.device_get(local.value)[0])

@@ -1,0 +1,152 @@
+"""The certificate of a solution: what is known of it, and the reason in words where it is no saddle point."""
+
+import equinox as eqx
+import numpy as np
+
+from hellgan.objective import Game
+
+TOLERANCE = 1e-9
+
+
+class SaddlePoint(eqx.Module):
+    """A solution of the adversarial game, with what is known of it.
+
+    Attributes
+    ----------
+    theta : (p,) array
+        Generator parameters, unconstrained scale.
+    alpha : (q + 1,) array
+        Discriminator parameters.
+    value : float
+        V_n without the ridge.
+    score_norm : float
+        Largest element of the mean score; the generator's part is measured in the metric M, so that it does
+        not depend on units.
+    iterations, inner_iterations : int
+        Outer steps tried, and Newton steps in alpha over all of them.
+    starts : int
+        Starting values tried.
+    jacobian : (p + q + 1, p + q + 1) array
+        H of (2), ridge included.
+    discriminator_curvature : float
+        Largest eigenvalue of H_aa; a maximum in alpha needs it negative.
+    generator_curvature : float
+        Least eigenvalue (zero-sum: of T; else least real part of T's eigenvalues) in the metric M.
+    converged : bool
+        Whether ``score_norm`` is below the tolerance.
+    is_saddle : bool
+        Whether it is a certified strict local minimax point; for a non-zero-sum loss, locally stable.
+    kind : str
+        ``local minimax``, ``locally stable`` or ``not certified``.
+    reason : str
+        Why it is not certified; empty where it is.
+    """
+
+    theta: np.ndarray
+    alpha: np.ndarray
+    value: float
+    score_norm: float
+    iterations: int
+    inner_iterations: int
+    starts: int
+    jacobian: np.ndarray
+    discriminator_curvature: float
+    generator_curvature: float
+    converged: bool
+    is_saddle: bool
+    kind: str
+    reason: str
+
+
+def certify(
+    game: Game,
+    theta,
+    alpha,
+    jacobian,
+    value,
+    score_norm,
+    iterations,
+    inner_iterations,
+    collapsed=False,
+    curvatures=None,
+) -> SaddlePoint:
+    """Judge a root of the score by its Jacobian: the certificate of ``docs/theory.md``, section 2.
+
+    ``curvatures`` are those of ``curvatures_of`` where they are known already.
+    """
+    if curvatures is None:
+        curvatures = [float(c[0]) for c in curvatures_of(np.asarray(jacobian)[None], game.p, game.loss.is_zero_sum)]
+    top, least = curvatures
+    finite = bool(np.all(np.isfinite(jacobian))) and bool(np.isfinite(score_norm))
+    converged = finite and bool(score_norm <= 10 * TOLERANCE)
+    reason = _reason(finite, converged, score_norm, top, least)
+    if collapsed and not reason:
+        reason = (
+            "the discriminator has collapsed to a constant and tells the generator nothing; give it a smaller ridge"
+        )
+    kind = "not certified" if reason else "local minimax" if game.loss.is_zero_sum else "locally stable"
+    return SaddlePoint(
+        np.asarray(theta),
+        np.asarray(alpha),
+        float(value),
+        float(score_norm),
+        int(iterations),
+        int(inner_iterations),
+        1,
+        np.asarray(jacobian),
+        top,
+        least,
+        converged,
+        not reason,
+        kind,
+        reason,
+    )
+
+
+def curvatures_of(jacobians: np.ndarray, p: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The two curvatures of a certificate for a stack of Jacobians (k, p + q + 1, p + q + 1): (k,) and (k,).
+
+    The first is the largest eigenvalue of H_aa, the second, where that is negative, the least eigenvalue of T in the
+    metric M (the least real part of T's eigenvalues unless ``symmetric``); NaN where there is none.
+    """
+    top, least = np.full(len(jacobians), np.nan), np.full(len(jacobians), np.nan)
+    finite = np.flatnonzero(np.all(np.isfinite(jacobians), axis=(1, 2)))
+    h_aa = jacobians[finite, p:, p:]
+    top[finite] = np.linalg.eigvalsh((h_aa + _transposed(h_aa)) / 2)[:, -1]
+    maxima = finite[top[finite] < 0]
+    if len(maxima):
+        h = jacobians[maxima]
+        slope = np.linalg.solve(-h[:, p:, p:], h[:, p:, :p])
+        schur = h[:, :p, :p] + h[:, :p, p:] @ slope
+        least[maxima] = _least_eigenvalues(schur, _transposed(h[:, p:, :p]) @ slope, symmetric)
+    return top, least
+
+
+def _transposed(stack):
+    return np.swapaxes(stack, -1, -2)
+
+
+def _least_eigenvalues(schur, metric, symmetric):
+    size = np.sqrt(np.maximum(np.diagonal(metric, axis1=-2, axis2=-1), np.finfo(float).tiny))
+    outer = size[:, :, None] * size[:, None, :]
+    values, vectors = np.linalg.eigh(metric / outer)
+    root = vectors / np.sqrt(np.maximum(values, 1e-12))[:, None, :]
+    whitened = _transposed(root) @ (schur / outer) @ root
+    if symmetric:
+        return np.linalg.eigvalsh((whitened + _transposed(whitened)) / 2)[:, 0]
+    return np.min(np.linalg.eigvals(whitened).real, axis=-1)
+
+
+def _reason(finite, converged, score_norm, top, least):
+    if not finite:
+        return "the iteration left the numbers that double precision holds; give other starting values"
+    if not converged:
+        return (
+            f"the score norm is {score_norm:.2g} after the last step; the parameters may not be identified by these "
+            "features, or the start may be too far off"
+        )
+    if not top < 0:
+        return "the discriminator is not at a strict maximum; a larger ridge or another discriminator makes it one"
+    if not least > 0:
+        return "the generator is at a stationary point that is not a minimum; give other starting values"
+    return ""

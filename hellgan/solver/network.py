@@ -1,0 +1,90 @@
+"""A discriminator that is not linear in alpha: quasi-Newton on both levels, then Newton on the stacked equations."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hellgan import objective
+from hellgan.objective import Game
+from hellgan.solver.certificate import TOLERANCE, SaddlePoint, certify
+from hellgan.starts import reaches
+
+
+def solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
+    """Search from one start, unconstrained scale."""
+    from scipy import optimize
+
+    reach = np.asarray(reaches(game, jnp.asarray(theta)))
+    state = {"alpha": np.asarray(game.discriminator.start), "inner": 0}
+
+    def profile(step):
+        # The envelope theorem: the profile's slope is the partial one at the inner maximum.
+        value, slope, alpha, steps = jax.device_get(_profile_network(game, theta + reach * step, state["alpha"]))
+        if not np.isfinite(value):
+            return 1e10, np.zeros_like(step)
+        state.update(alpha=alpha, inner=state["inner"] + int(steps))
+        return float(value), np.asarray(slope) * reach
+
+    outer = optimize.minimize(
+        profile, np.zeros_like(theta), jac=True, method="BFGS", options={"gtol": 1e-5, "maxiter": 100}
+    )
+    theta, alpha, jacobian, score, value = jax.device_get(
+        _polish(game, jnp.asarray(theta + reach * outer.x), jnp.asarray(state["alpha"]))
+    )
+    norm = max(np.max(np.abs(score[: game.p] * reach)), np.max(np.abs(score[game.p :])))
+    # Where the discriminator's score does not react to theta at all, any theta would do.
+    collapsed = bool(np.max(np.abs(jacobian[game.p :, : game.p] * reach)) < 1e-6)
+    return certify(game, theta, alpha, jacobian, value, norm, outer.nit, state["inner"], collapsed)
+
+
+def inner_value(game: Game, theta: np.ndarray) -> float:
+    """Give the objective's inner maximum at theta."""
+    return float(_profile_network(game, jnp.asarray(theta), jnp.asarray(game.discriminator.start))[0])
+
+
+@jax.jit
+def _profile_network(game: Game, theta, alpha):
+    found = _lbfgs(game).run(alpha, theta=theta, game=game)
+    value = objective.objective(game, theta, found.params)
+    slope = jax.grad(objective.objective, argnums=1)(game, theta, found.params)
+    return value, slope, found.params, found.state.iter_num
+
+
+def _lbfgs(game: Game):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="JAXopt is no longer maintained", category=DeprecationWarning)
+        import jaxopt
+
+    return jaxopt.LBFGS(_negative_objective, tol=1e-7, maxiter=500, implicit_diff=False)
+
+
+def _negative_objective(alpha, theta, game):
+    return -objective.objective(game, theta, alpha)
+
+
+@jax.jit
+def _polish(game: Game, theta, alpha):
+    """Newton's iteration on the stacked equations, as long as it lowers their norm."""
+    p = game.p
+
+    def score(u):
+        return objective.mean_score(game, u[:p], u[p:])
+
+    def body(state):
+        u, value, hessian, steps, _ = state
+        trial = u - jnp.linalg.solve(hessian, value)
+        new = score(trial)
+        better = jnp.linalg.norm(new) < jnp.linalg.norm(value)
+        u, value = jnp.where(better, trial, u), jnp.where(better, new, value)
+        return u, value, jax.jacfwd(score)(u), steps + 1, better
+
+    def unfinished(state):
+        return state[4] & (state[3] < 20) & (jnp.max(jnp.abs(state[1])) > TOLERANCE / 10)
+
+    u = jnp.concatenate([theta, alpha])
+    start = (u, score(u), jax.jacfwd(score)(u), jnp.asarray(0), jnp.asarray(True))
+    u, value, hessian, _, _ = lax.while_loop(unfinished, body, start)
+    return u[:p], u[p:], hessian, value, objective.objective(game, u[:p], u[p:], penalised=False)

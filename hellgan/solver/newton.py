@@ -1,0 +1,323 @@
+"""Nested Newton for a basis linear in alpha, for one game or many at once.
+
+What costs is compiled: the climb to the inner maximum and the expansion there (``locate``). What is left, a Newton
+step in the p generator parameters, is linear algebra of p by p matrices in NumPy, done for a group of games together;
+so the program is small and compiles fast, and no game waits for another's inner iterations.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.linalg import cho_factor, cho_solve
+
+from hellgan import batching, objective
+from hellgan.objective import Game
+from hellgan.solver.certificate import TOLERANCE
+
+MAX_OUTER = 60
+MAX_INNER = 60
+MAX_TOTAL = 1000  # inner steps over all outer ones
+_SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
+
+
+class Local(NamedTuple):
+    """An inner maximum with the expansion of the objective there."""
+
+    alpha: jax.Array
+    value: jax.Array  # penalised
+    gradient: jax.Array
+    hessian: jax.Array
+    expansion: objective.Expansion
+    steps: jax.Array
+    reach: jax.Array  # sqrt of real'(0): the longest outer step, in the metric M
+
+
+@batching.program
+def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
+    """Climb to the inner maximum and expand there, for each of a stack of games.
+
+    Parameters
+    ----------
+    games : Game
+        Arrays with a leading axis, (k, ...).
+    theta, alpha : (k, p) and (k, q + 1) arrays
+        Where to stand, and where to begin the climb.
+    on_log : (k,) bool array
+        Whether the climb begins on the concave ``log`` loss, for a loss that is not concave.
+    on_generator : (k,) bool array
+        Whether the generator of a non-zero-sum loss pursues its own objective.
+    """
+
+    def one(game, theta, alpha, on_log, on_generator):
+        climbed = _climb(game, theta, alpha, None if game.loss.is_concave else on_log)
+        expansion = objective.expand(game, theta, climbed.alpha, on_generator)
+        reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), theta.dtype)))
+        return Local(climbed.alpha, climbed.value, climbed.gradient, climbed.hessian, expansion, climbed.steps, reach)
+
+    return batching.each(one, games, theta, alpha, on_log, on_generator)
+
+
+class _Ascent(NamedTuple):
+    """The inner iteration: the best alpha with its derivatives, and the next to try."""
+
+    alpha: jax.Array
+    value: jax.Array
+    gradient: jax.Array
+    hessian: jax.Array
+    trial: jax.Array
+    damping: jax.Array
+    steps: jax.Array
+    on_log: jax.Array | None  # while the continuation still climbs the log loss
+
+
+def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
+    """Maximise over alpha by damped Newton; from the log loss where ``on_log`` says so."""
+    dtype, size = alpha.dtype, alpha.shape[0]
+    samples = objective.discriminator_rows(game, theta)
+
+    def body(s: _Ascent) -> _Ascent:
+        value, gradient, hessian = objective.discriminator_problem(game, samples, s.trial, s.on_log)
+        slack = _SLACK * (1 + jnp.abs(value))
+        accept = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient)) & (value >= s.value - slack)
+        new = (s.trial, value, gradient, hessian)
+        alpha, value, gradient, hessian = (
+            jnp.where(accept, a, b) for a, b in zip(new, (s.alpha, s.value, s.gradient, s.hessian), strict=True)
+        )
+        damping = jnp.where(accept, jnp.where(s.damping < 1e-3, 0.0, s.damping / 10), 10 * s.damping + 1e-2)
+        bound = jnp.max(jnp.abs(jnp.diag(hessian)))
+        shifted = -hessian + damping * bound * jnp.eye(size, dtype=dtype)
+        trial = alpha + cho_solve(cho_factor(shifted, lower=True), gradient)
+        if s.on_log is None:
+            return _Ascent(alpha, value, gradient, hessian, trial, damping, s.steps + 1, None)
+        # Near the maximum of the log loss the loss itself takes over, from the same point.
+        change = s.on_log & (jnp.max(jnp.abs(gradient)) < 1e-4)
+        return _Ascent(
+            alpha,
+            jnp.where(change, -jnp.inf, value),
+            jnp.where(change, jnp.inf, gradient),
+            hessian,
+            jnp.where(change, alpha, trial),
+            jnp.where(change, 0.0, damping),
+            s.steps + 1,
+            s.on_log & ~change,
+        )
+
+    def unfinished(s: _Ascent):
+        return (jnp.max(jnp.abs(s.gradient)) > TOLERANCE / 10) & (s.steps < MAX_INNER) & (s.damping < 1e10)
+
+    start = _Ascent(
+        alpha,
+        jnp.asarray(-jnp.inf, dtype),
+        jnp.full(size, jnp.inf, dtype),
+        jnp.zeros((size, size), dtype),
+        alpha,
+        jnp.zeros((), dtype),
+        jnp.asarray(0),
+        on_log,
+    )
+    return lax.while_loop(unfinished, body, start)
+
+
+class Solution(NamedTuple):
+    """Where the descent of each game ended, (k, ...) arrays."""
+
+    theta: np.ndarray
+    alpha: np.ndarray
+    value: np.ndarray  # penalised
+    jacobian: np.ndarray
+    score_norm: np.ndarray
+    iterations: np.ndarray
+    inner_iterations: np.ndarray
+
+
+def descend(games: Sequence[Game], starts: np.ndarray) -> Solution:
+    """Search the saddle point of each game by Newton's outer iteration, from its own start.
+
+    Parameters
+    ----------
+    games : sequence of k Games of one structure
+    starts : (k, p) array
+    """
+    group = batching.group_size(len(games))
+    outcome: list = [None] * len(games)
+    waiting = list(range(len(games)))[::-1]
+    slots = [waiting.pop() for _ in range(group)]
+    state = _State.begin(games[0], starts[slots])
+    stacked = batching.stack([games[k] for k in slots])
+    running = np.ones(group, bool)
+    while np.any(running):
+        local = locate(stacked, state.trial, state.trial_alpha, state.outer == 0, state.on_generator)
+        state.update(jax.device_get(local))
+        for slot in np.flatnonzero(running & state.finished()).tolist():
+            outcome[slots[slot]] = state.solution(slot)
+            running[slot] = bool(waiting)
+            if waiting:
+                slots[slot] = waiting.pop()
+                state.restart(slot, starts[slots[slot]])
+                for whole, part in zip(jax.tree.leaves(stacked), jax.tree.leaves(games[slots[slot]]), strict=True):
+                    whole[slot] = part
+    return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
+
+
+class _Point(NamedTuple):
+    """Points of the outer iteration with their local models; theta's model in coordinates in which M is 1."""
+
+    theta: np.ndarray
+    alpha: np.ndarray
+    value: np.ndarray
+    jacobian: np.ndarray
+    score: np.ndarray  # (k, p) generator's score
+    schur: np.ndarray  # (k, p, p)
+    whitening: np.ndarray  # (k, p, p): W M W' = 1
+    slope: np.ndarray  # (k, q + 1, p) d alpha / d theta, theta in its own units
+    merit: np.ndarray
+    score_norm: np.ndarray
+
+
+@dataclasses.dataclass
+class _State:
+    """The outer iterations of a group of games: the best point of each, and the next to try."""
+
+    is_zero_sum: bool
+    best: _Point
+    trial: np.ndarray
+    trial_alpha: np.ndarray
+    damping: np.ndarray
+    outer: np.ndarray
+    inner: np.ndarray
+    on_generator: np.ndarray  # a non-zero-sum loss now works on the generator's own objective
+
+    @staticmethod
+    def begin(game: Game, starts: np.ndarray) -> "_State":
+        (k, p), q = starts.shape, game.discriminator.size
+        shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
+        best = _Point(*(np.empty((k, *shape)) for shape in shapes))
+        counts = np.zeros(k, int), np.zeros(k, int)
+        state = _State(
+            game.loss.is_zero_sum, best, np.empty((k, p)), np.empty((k, q)), np.zeros(k), *counts, np.zeros(k, bool)
+        )
+        for slot in range(k):
+            state.restart(slot, starts[slot])
+        return state
+
+    def restart(self, slot: int, start: np.ndarray) -> None:
+        for array in self.best:
+            array[slot] = np.nan
+        self.best.theta[slot] = self.trial[slot] = start
+        self.best.alpha[slot] = self.trial_alpha[slot] = 0.0
+        self.best.merit[slot] = self.best.score_norm[slot] = np.inf
+        self.damping[slot] = self.outer[slot] = self.inner[slot] = 0
+        self.on_generator[slot] = False
+
+    def update(self, local: Local) -> None:
+        """Judge the points that were tried, keep the better ones, and choose the next to try."""
+        here = self._model(local)
+        with np.errstate(invalid="ignore"):
+            slack = _SLACK * (1 + np.abs(here.merit))
+            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE)
+        accept = np.isfinite(here.score_norm) & better
+        for old, new in zip(self.best, here, strict=True):
+            old[accept] = new[accept]
+        self.damping = np.where(accept, np.where(self.damping < 1e-2, 0.0, self.damping / 10), 10 * self.damping + 0.3)
+        self.outer = self.outer + 1
+        self.inner = self.inner + local.steps
+        enter = np.zeros(len(accept), bool)
+        if not self.is_zero_sum:
+            enter = ~self.on_generator & (self.best.score_norm < 1e-3)
+            # Entering, the same point is evaluated anew: its merit is now the norm of another score.
+            self.best.merit[enter], self.best.score_norm[enter] = np.inf, 1.0
+            self.on_generator = self.on_generator | enter
+        step = np.where(enter[:, None], 0.0, self._step(np.asarray(local.reach)))
+        self.trial = self.best.theta + step
+        self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
+
+    def finished(self) -> np.ndarray:
+        settled = (self.best.score_norm <= TOLERANCE) & (self.on_generator | self.is_zero_sum)
+        lost = ~np.isfinite(self.best.score_norm)  # not even the start has a local model
+        return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= MAX_TOTAL) | (self.damping >= 1e6)
+
+    def solution(self, slot: int) -> tuple:
+        best = self.best
+        found = (best.theta, best.alpha, best.value, best.jacobian, best.score_norm, self.outer, self.inner)
+        return tuple(np.array(array[slot]) for array in found)
+
+    def _model(self, local: Local) -> _Point:
+        """Build the local models of the outer problem at inner maxima."""
+        h_tt, h_at, h_ta = (
+            np.asarray(h)
+            for h in (local.expansion.d_theta_theta, local.expansion.d_alpha_theta, local.expansion.d_theta_alpha)
+        )
+        d_theta, h_aa = np.asarray(local.expansion.d_theta), np.asarray(local.hessian)
+        jacobian = np.concatenate([np.concatenate([h_tt, h_ta], axis=2), np.concatenate([h_at, h_aa], axis=2)], axis=1)
+        usable = np.all(np.isfinite(jacobian), axis=(1, 2)) & np.all(np.isfinite(d_theta), axis=1)
+        unit = -np.eye(h_aa.shape[-1])
+        slope = _solve(-np.where(usable[:, None, None], h_aa, unit), np.where(usable[:, None, None], h_at, 0.0))
+        usable &= np.all(np.isfinite(slope), axis=(1, 2))
+        slope = np.where(usable[:, None, None], slope, 0.0)
+        metric = np.swapaxes(np.where(usable[:, None, None], h_at, 0.0), 1, 2) @ slope
+        size = np.sqrt(np.abs(np.diagonal(metric, axis1=1, axis2=2)))
+        size = np.where(size > 0, size, 1.0)
+        scaled = (metric + np.swapaxes(metric, 1, 2)) / (2 * size[:, :, None] * size[:, None, :])
+        values, vectors = np.linalg.eigh(scaled)
+        usable &= values[:, 0] > -1e-10
+        root = np.sqrt(np.maximum(values, 0.0) + 1e-12)
+        whitening = np.swapaxes(vectors / root[:, None, :], 1, 2) / size[:, None, :]
+        score = _apply(whitening, d_theta)
+        schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
+        norm = np.maximum(np.max(np.abs(score), axis=1), np.max(np.abs(local.gradient), axis=1))
+        value = np.asarray(local.value)
+        merit = value if self.is_zero_sum else np.where(self.on_generator, np.sum(score**2, axis=1), value)
+        return _Point(
+            self.trial,
+            np.asarray(local.alpha),
+            value,
+            jacobian,
+            score,
+            schur,
+            whitening,
+            slope,
+            merit,
+            np.where(usable, norm, np.inf),
+        )
+
+    def _step(self, reach: np.ndarray) -> np.ndarray:
+        """Newton's step: damped, of bounded length in the metric M, and downhill where T is not positive."""
+        known = np.isfinite(self.best.score_norm)
+        schur = np.where(known[:, None, None], self.best.schur, 0.0)
+        score = np.where(known[:, None], self.best.score, 0.0)
+        if self.is_zero_sum or not np.all(self.on_generator):
+            values, vectors = np.linalg.eigh((schur + np.swapaxes(schur, 1, 2)) / 2)
+            pulls = _apply(np.swapaxes(vectors, 1, 2), score)
+            step = -_apply(vectors, pulls / (np.maximum(np.abs(values), 0.05) + self.damping[:, None]))
+        else:
+            step = np.zeros_like(score)
+        if np.any(self.on_generator):
+            normal = np.swapaxes(schur, 1, 2) @ schur + self.damping[:, None, None] * np.eye(schur.shape[-1])
+            rootward = -_solve(normal, (np.swapaxes(schur, 1, 2) @ score[:, :, None]))[:, :, 0]
+            step = np.where(self.on_generator[:, None], rootward, step)
+        length = np.maximum(np.linalg.norm(step, axis=1), 1e-300)
+        step = step * np.minimum(1.0, reach / length)[:, None]
+        return _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)
+
+
+def _apply(matrices, vectors):
+    return np.einsum("kij,kj->ki", matrices, vectors)
+
+
+def _solve(matrices, columns):
+    """Solve a stack of systems; NaN for the singular ones."""
+    try:
+        return np.linalg.solve(matrices, columns)
+    except np.linalg.LinAlgError:
+        solved = np.full(columns.shape, np.nan)
+        for k in range(len(matrices)):
+            try:
+                solved[k] = np.linalg.solve(matrices[k], columns[k])
+            except np.linalg.LinAlgError:
+                continue
+        return solved

@@ -1,0 +1,145 @@
+"""Many fits at once are the same fits, whatever the groups and threads; and they fail alone."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+import hellgan as hg
+from hellgan import batch as batches
+from hellgan import batching, inference
+from hellgan.solver import newton
+
+# A multiple of the group's size and a rest, in two chunks.
+SAMPLES = np.random.default_rng(5).normal(1.0, 2.0, size=(69, 60))
+DISCRIMINATOR = hg.discriminators.Sigmoids(6)
+
+
+def model(**options):
+    options = {"n_simulated": 64, "loss": "root", **options}
+    return hg.GAN(SAMPLES[0], hg.generators.Normal(), DISCRIMINATOR, **options)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return hg.fit_batch(model(), SAMPLES, threads=2)
+
+
+@pytest.mark.parametrize("k", [0, 1, 40, 68])
+def test_each_fit_is_the_fit_alone(batch, k):
+    alone = hg.GAN(SAMPLES[k], hg.generators.Normal(), DISCRIMINATOR, n_simulated=64).fit()
+    np.testing.assert_allclose(batch.params.iloc[k], alone.params, rtol=1e-10)
+    np.testing.assert_allclose(batch.bse.iloc[k], alone.bse, rtol=1e-8)
+    np.testing.assert_allclose(batch.cov_params[k], alone.cov_params(), rtol=1e-8, atol=1e-12)
+    assert batch.converged[k]
+    assert batch.trouble[k] == ""
+    assert batch.iterations[k] == alone.saddle.iterations
+    assert batch.inner_iterations[k] == alone.saddle.inner_iterations
+
+
+def test_one_fit_of_a_batch_in_full(batch):
+    result = batch[-1]
+    np.testing.assert_array_equal(result.model.x, SAMPLES[-1])
+    np.testing.assert_allclose(result.params, batch.params.iloc[-1], rtol=1e-10)
+    np.testing.assert_allclose(result.conf_int(0.1).to_numpy().ravel(), batch.conf_int(0.1).iloc[-1], rtol=1e-8)
+
+
+def test_threads_and_repetition_change_no_bit(batch):
+    again = hg.fit_batch(model(), SAMPLES, threads=1)
+    np.testing.assert_array_equal(again.params, batch.params)
+    np.testing.assert_array_equal(again.cov_params, batch.cov_params)
+
+
+def test_a_second_batch_compiles_nothing(batch):
+    before = newton.locate._cache_size(), inference.parts._cache_size()
+    hg.fit_batch(model(), SAMPLES[::-1][:16] + 1.0)
+    assert (newton.locate._cache_size(), inference.parts._cache_size()) == before
+
+
+def test_seeds_are_those_of_the_latent_draws():
+    seeds = list(range(9))
+    batch = hg.fit_batch(model(), SAMPLES[:9], seeds=seeds)
+    alone = hg.GAN(SAMPLES[4], hg.generators.Normal(), DISCRIMINATOR, n_simulated=64, seed=4).fit()
+    np.testing.assert_allclose(batch.params.iloc[4], alone.params, rtol=1e-10)
+    np.testing.assert_allclose(batch[4].params, alone.params, rtol=1e-10)
+
+
+def test_side_by_side_as_on_an_accelerator(monkeypatch, batch):
+    """The other way through a group, ``vmap``, gives the same fits (here on the CPU)."""
+    monkeypatch.setattr(batching, "on_cpu", lambda: False)
+    monkeypatch.setattr(batching, "_GROUP_ON_ACCELERATOR", 4)
+    jax.clear_caches()
+    side_by_side = hg.fit_batch(model(), SAMPLES[:6], threads=1)
+    jax.clear_caches()
+    np.testing.assert_allclose(side_by_side.params, batch.params[:6], rtol=1e-9)
+    np.testing.assert_allclose(side_by_side.cov_params, batch.cov_params[:6], rtol=1e-7, atol=1e-10)
+
+
+def test_a_loss_that_is_not_zero_sum():
+    samples = SAMPLES[:10]
+    batch = hg.fit_batch(model(loss="log_ns"), samples)
+    alone = hg.GAN(samples[3], hg.generators.Normal(), DISCRIMINATOR, "log_ns", n_simulated=64).fit()
+    np.testing.assert_allclose(batch.params.iloc[3], alone.params, rtol=1e-9)
+    assert alone.saddle.kind == "locally stable"
+    assert np.all(batch.converged)
+
+
+def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
+    def uncertified(saddle):
+        names = ("is_saddle", "kind", "reason")
+        return eqx.tree_at(
+            lambda s: [getattr(s, name) for name in names], saddle, [False, "not certified", "it would not"]
+        )
+
+    solve = batches.solve_saddles
+    monkeypatch.setattr(
+        batches,
+        "solve_saddles",
+        lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
+    )
+    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve([game], starts)[0]))
+    with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
+        failed = hg.fit_batch(model(), SAMPLES[:9])
+    assert list(np.flatnonzero(~failed.converged)) == [5]
+    assert failed.trouble[5] == "it would not"
+    assert np.all(np.isnan(failed.bse.iloc[5]))
+    assert np.all(np.isnan(failed.conf_int().iloc[5]))
+    others = np.delete(np.arange(9), 5)
+    np.testing.assert_allclose(failed.params.iloc[others], batch.params.iloc[others], rtol=1e-12)
+    np.testing.assert_allclose(failed.bse.iloc[others], batch.bse.iloc[others], rtol=1e-12)
+
+
+def broken(k, value):
+    samples = SAMPLES[:9].copy()
+    samples[k, 7] = value
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((None, SAMPLES), TypeError, "model: got NoneType"),
+        (("model", broken(3, np.nan)), ValueError, r"datasets\[3\]: data: 1 of 60"),
+        (("model", SAMPLES[:3, :50]), ValueError, "samples of 50 to 50 observations; the model has 60"),
+        (("model", SAMPLES[0]), ValueError, r"give an array \(R, n\)"),
+        (("model", []), ValueError, r"give an array \(R, n\)"),
+    ],
+    ids=["no model", "NaN", "other size", "one sample", "none"],
+)
+def test_bad_samples_are_named(arguments, error, message):
+    given, datasets = arguments
+    with pytest.raises(error, match=message):
+        hg.fit_batch(model() if given == "model" else given, datasets)
+
+
+@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 1.5}, {"seeds": [1, 2]}], ids=str)
+def test_bad_options_are_named(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        hg.fit_batch(model(), SAMPLES[:9], **options)
+
+
+@pytest.mark.parametrize("k", [69, -70, 1.0, "a"])
+def test_a_fit_that_is_not_there(batch, k):
+    with pytest.raises(IndexError, match="of 69"):
+        batch[k]
