@@ -34,8 +34,8 @@ _LAZY = {
 }
 
 __all__ = [
-    "BatchResults",
     "GAN",
+    "BatchResults",
     "GANResults",
     "Loss",
     "compare",

@@ -173,7 +173,16 @@ def _fit_all(models: list[GAN]) -> list[_Fit]:
     # A fit that is not certified from its first start is taken up alone, from more.
     saddles = [s if s.is_saddle else solve_saddle(g, t) for s, g, t in zip(saddles, games, starts, strict=True)]
     laws = inference.laws(games, saddles, [model.scrambles() for model in models])
-    return [_Fit(saddle, law.natural, law.natural_cov, law.trouble) for saddle, law in zip(saddles, laws, strict=True)]
+    generator, m = models[0].generator, models[0].n_simulated
+    return [
+        _Fit(
+            saddle,
+            law.natural,
+            inference.natural_cov(generator, law.sandwich, law.natural, law.natural_slope, m),
+            law.trouble,
+        )
+        for saddle, law in zip(saddles, laws, strict=True)
+    ]
 
 
 def _checked_samples(datasets, model):

@@ -8,6 +8,7 @@ where each score covariance is centred by its own sample's mean. For scrambled S
 n R, R the covariance of the mean simulated score over independent scrambles at the solution.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ from hellgan.generators import Generator
 from hellgan.objective import Array, Game
 from hellgan.solver import SaddlePoint
 
-# Sobol samples behind R: a few show whether R matters at all beside the real sample's noise, by more than half a hundredth;
-# where it does, all are used, and its entries have 31 degrees of freedom.
+# Sobol samples behind R: a few show whether R matters at all beside the real sample's noise, by more than half a
+# hundredth; where it does, all are used, and its entries have 31 degrees of freedom.
 SCRAMBLES, FIRST = 32, 8
 _MATTERS = 0.005
 
@@ -212,13 +213,19 @@ class JointLaw(NamedTuple):
     natural_slope: np.ndarray  # their derivative in theta: the delta method
     trouble: str  # why there is no sandwich
 
-    @property
-    def natural_cov(self) -> np.ndarray:
-        """Covariance of the natural parameters, by the delta method; NaN where there is no sandwich."""
-        p = self.natural_slope.shape[1]
-        cov = np.full((p, p), np.nan) if self.sandwich is None else self.sandwich.cov[:p, :p]
-        cov = self.natural_slope @ cov @ self.natural_slope.T
-        return (cov + cov.T) / 2
+
+def natural_cov(generator: Generator, sandwich: Sandwich | None, natural, slope, m: int) -> np.ndarray:
+    """Covariance of the natural parameters, by the delta method.
+
+    NaN where there is no sandwich, and for parameters that ``m`` simulated observations say nothing of.
+    """
+    p = slope.shape[1]
+    cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
+    cov = slope @ cov @ slope.T
+    cov = (cov + cov.T) / 2
+    unseen = [name in generator.unseen(natural, m) for name in generator.names]
+    cov[unseen, :] = cov[:, unseen] = np.nan
+    return cov
 
 
 def laws(games: Sequence[Game], saddles: Sequence[SaddlePoint], scrambles: Sequence) -> list[JointLaw]:
@@ -270,6 +277,7 @@ def _parts_of_all(games, roots, scrambles) -> list[Parts]:
         theta, alpha = (np.stack([np.asarray(roots[k][side]) for k in padded]) for side in (0, 1))
         plain = scrambles[begin] is None
 
+        @functools.cache  # the group's other samples are evaluated once, whichever of its fits need them
         def over(at, padded=padded, stacked=stacked, theta=theta, alpha=alpha, plain=plain):
             samples = None if plain else np.stack([scrambles[k][at : at + FIRST] for k in padded])
             return jax.device_get(parts(stacked, theta, alpha, samples))
@@ -335,6 +343,9 @@ def intervals(generator: Generator, natural, std_errors, quantile: float) -> np.
     """Wald intervals of natural parameters, each on the real line of its own link and mapped back: (k, 2)."""
     rows = []
     for space, value, error in zip(generator.element_spaces, natural, std_errors, strict=True):
+        if not np.isfinite(error):  # an estimate without a standard error may lie on its space's edge
+            rows.append([np.nan, np.nan])
+            continue
         half = quantile * error * space.link_slope(value)
         rows.append([space.unlink(space.link(value) - half), space.unlink(space.link(value) + half)])
     return np.array(rows, np.float64)

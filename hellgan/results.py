@@ -60,10 +60,7 @@ class GANResults(LikelihoodModelResults):
         self._slope = np.asarray(slope)
         names = self.generator.names
         self.params = pd.Series(np.array(natural), index=names, name="coef")
-        p = self.generator.size
-        cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
-        cov = self._slope @ cov @ self._slope.T  # the delta method
-        self._cov = (cov + cov.T) / 2
+        self._cov = inference.natural_cov(self.generator, sandwich, natural, self._slope, self.n_simulated)
         self.normalized_cov_params = self._cov  # pyright: ignore[reportAttributeAccessIssue]
         self.scale = 1.0
         self._use_t = False
@@ -386,6 +383,12 @@ class GANResults(LikelihoodModelResults):
             notes.append(
                 f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
                 "extreme first)."
+            )
+        unseen = self.generator.unseen(self.params.to_numpy(), self.n_simulated)
+        if unseen:
+            notes.append(
+                f"The simulated sample says next to nothing of {', '.join(unseen)}: components hardly overlap. Their "
+                "values are those of the start, without standard errors."
             )
         features = self.model.basis.size - 1
         if self.sandwich is not None and self.nobs < 3 * features:

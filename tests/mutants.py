@@ -43,7 +43,7 @@ MUTANTS = tuple(
         ("test statistic scaled by n for iid", "inference.py", "scale = n * m / (n + m)", "scale = n", "tests/test_inference.py -k statistic_by_hand"),
         ("ridge in the test's value", "objective.py", "penalised * (game", "1.0 * (game", "tests/test_objective.py -k ridge"),
         ("no ridge correction of the limit law", "inference.py", "np.diag(2 * ridge / size**2)", "np.diag(0 * ridge)", "tests/test_inference.py -k limit_law"),
-        ("delta method forgotten", "results.py", "self._slope @ cov @ self._slope.T", "cov", "tests/test_inference.py -k delta"),
+        ("delta method forgotten", "inference.py", "cov = slope @ cov @ slope.T", "cov = cov + 0", "tests/test_inference.py -k delta"),
         ("interval on the natural scale", "constraints.py", "return np.log(natural - self.lower)", "return natural - self.lower", "tests/test_constraints.py"),
         ("knots not standardised", "discriminators/bases.py", "t = (jnp.atleast_1d(x) - self.center) / self.scale\n        values", "t = jnp.atleast_1d(x) - self.center\n        values", "tests/test_discriminators.py"),
         ("Sobol shift forgotten", "latents.py", "shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))", "shifts = np.zeros((samples, 1, dim), int)", "tests/test_inference.py -k simulation_noise"),

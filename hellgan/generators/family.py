@@ -69,6 +69,10 @@ class Generator(eqx.Module):
         """
         return None
 
+    def unseen(self, natural: np.ndarray, m: int) -> list[str]:
+        """Name the natural numbers that m simulated observations say nothing of, at a flat vector of natural values."""
+        return []
+
     def log_density(self, x: jax.Array, **natural: jax.Array) -> jax.Array:
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
@@ -183,6 +187,17 @@ class Fixed(Generator):
     def start(self, x, weights):
         start = self.generator.start(x, weights)
         return None if start is None else {name: v for name, v in start.items() if name not in self.values}
+
+    def unseen(self, natural, m):
+        free = dict(zip(self.names, natural, strict=True))
+        held = {
+            element: number
+            for name, space in self.generator.parameters.items()
+            if name in self.values
+            for element, number in zip(space.element_names(name), np.ravel(self.values[name]), strict=True)
+        }
+        whole = np.array([{**free, **held}[name] for name in self.generator.names])
+        return [name for name in self.generator.unseen(whole, m) if name in free]
 
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)

@@ -1,5 +1,7 @@
 """Families with tails and skewness of their own: Student's t with estimated degrees of freedom, g-and-k, stable."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -140,13 +142,13 @@ class AlphaStable(Generator):
         # McCulloch's (1986) idea, quantile ratios looked up in a table, but each quantile with a bounded say.
         spread = robust_scale(x, weights)
         sample = quantile(x, _LEVELS, weights) / spread
-        with jax.enable_x64(True):
-            table = np.asarray(_stable_quantiles(latents.draw("sobol", self.law, 2048, 2, 0)[0]))
+        table = _stable_table()
         width = np.subtract(*quantile(x, [0.75, 0.25], weights)) / spread or 2 * _QUARTILE
         scales = width / np.subtract(table[:, _UPPER], table[:, _LOWER])
         locs = sample[_MIDDLE] - scales * table[:, _MIDDLE]
         gaps = (sample - locs[:, None]) / scales[:, None] - table
-        best = int(np.argmin(np.sum(gaps**2 / (1 + gaps**2), axis=1)))
+        # Near alpha = 2 the quantiles hardly depend on beta: a start far from 0 must earn it.
+        best = int(np.argmin(np.sum(gaps**2 / (1 + gaps**2), axis=1) + 0.05 * _SHAPES[:, 1] ** 2))
         (alpha, beta), scale, loc = _SHAPES[best], spread * scales[best], spread * locs[best]
         if self.parameterization == "S1":
             loc -= beta * np.tan(np.pi * alpha / 2) * scale
@@ -157,6 +159,12 @@ _LEVELS = np.arange(1, 20) / 20
 _LOWER, _MIDDLE, _UPPER = 4, 9, 14  # quartiles and median among them
 _ALPHAS = (0.6, 0.75, 0.9, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9)  # not 1, where S1 has no loc
 _SHAPES = np.array([(alpha, beta) for alpha in _ALPHAS for beta in (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75)])
+
+
+@functools.cache
+def _stable_table() -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(_stable_quantiles(latents.draw("sobol", latents.uniform, 2048, 2, 0)[0]))
 
 
 @jax.jit

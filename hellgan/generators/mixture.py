@@ -25,7 +25,7 @@ class NormalMixture(Generator):
     -----
     Where two components hardly overlap, next to no simulated point lies between them, and the draws tell nothing of
     how mass would pass from one to the other: their weights are then those of the start, to within a few times 1/m,
-    and the standard errors of those weights are far too small. Take them from the counts instead.
+    and are reported without standard errors (``unseen``). Take them from the counts instead.
 
     The start ignores points more than ten robust scales from the median; give ``fit`` one of your own where a
     component lies there.
@@ -66,6 +66,16 @@ class NormalMixture(Generator):
             "loc": quantile(x, 0.5, weights) + spread * loc,
             "scale": spread * scale,
         }
+
+    def unseen(self, natural, m):
+        """Weights of neighbours that share less than five of m points: between them no mass is seen to pass."""
+        weight, loc, scale = np.split(np.asarray(natural), 3)
+        x = np.concatenate([mean + sd * np.linspace(-8, 8, 801) for mean, sd in zip(loc, scale, strict=True)])
+        x = np.sort(x)[:, None]
+        parts = weight / scale * np.exp(-0.5 * ((x - loc) / scale) ** 2) / np.sqrt(2 * np.pi)
+        shared = [m * np.trapezoid(np.minimum(parts[:, j], parts[:, j + 1]), x[:, 0]) for j in range(self.k - 1)]
+        alone = {i for j, count in enumerate(shared) if count < 5 for i in (j, j + 1)}
+        return [f"weight_{i + 1}" for i in sorted(alone)]
 
     def log_density(self, x, weight, loc, scale):
         parts = jnp.log(weight) + jax.scipy.stats.norm.logpdf(x, loc, scale)
