@@ -1,9 +1,10 @@
 """One model on many samples of one shape: compiled programs shared, groups of fits a call, threads over chunks."""
 
 import concurrent.futures
+import itertools
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
@@ -12,10 +13,11 @@ from scipy import special
 
 from hellgan import batching, inference
 from hellgan.gan import GAN
+from hellgan.objective import Game
 from hellgan.results import GANResults
 from hellgan.solver import SaddlePoint, first_start, solve_saddle, solve_saddles
 
-_CHUNK = 64  # fits a task: enough for full groups, few enough for threads to end together
+_CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
 
 class BatchResults:
@@ -123,14 +125,13 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     if seeds is not None and len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
     threads = _checked_threads(threads)
-    size = _CHUNK if batching.on_cpu() else len(samples)
+    size = _chunk(len(samples), threads)
     starts = range(0, len(samples), size)
 
     def task(begin):
         chunk = range(begin, min(begin + size, len(samples)))
-        models = [_on(model, samples, seeds, k) for k in chunk]
         with jax.enable_x64(True):
-            return _fit_all(models)
+            return _fit_all((_on(model, samples, seeds, k) for k in chunk), len(chunk))
 
     fits: list[_Fit] = []
     with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(len(samples), progress) as bar:
@@ -161,19 +162,37 @@ def _on(model: GAN, samples, seeds, k: int) -> GAN:
         raise type(error)(f"datasets[{k}]: {error}") from None
 
 
-def _fit_all(models: list[GAN]) -> list[_Fit]:
-    """Fit models of one structure together; the caller holds the ``jax.enable_x64`` context."""
-    games = [model.game() for model in models]
-    starts = [model.starts() for model in models]
-    first = np.stack([first_start(game, s) for game, s in zip(games, starts, strict=True)])
-    if models[0].basis.is_linear:
-        saddles = solve_saddles(games, first)
+def _fit_all(models: Iterable[GAN], count: int) -> list[_Fit]:
+    """Fit models of one structure together; the caller holds the ``jax.enable_x64`` context.
+
+    Models are made when the solver asks for the next, and laws inferred group by group: between two compiled calls a
+    thread computes in Python for a few milliseconds only, so that threads do not wait for one another.
+    """
+    made: list[tuple[GAN, Game, np.ndarray]] = []
+
+    def problems():
+        for model in models:
+            game, starts = model.game(), model.starts()
+            made.append((model, game, starts))
+            yield game, first_start(game, starts)
+
+    asked = problems()
+    head = next(asked)
+    if head[0].discriminator.is_linear:
+        saddles = solve_saddles(itertools.chain([head], asked), count)
     else:
-        saddles = [solve_saddle(game, start) for game, start in zip(games, first, strict=True)]
+        saddles = [solve_saddle(game, start) for game, start in itertools.chain([head], asked)]
+    fits, size = [], batching.group_size(count)
+    for begin in range(0, count, size):
+        fits += _inferred(made[begin : begin + size], saddles[begin : begin + size])
+    return fits
+
+
+def _inferred(made, saddles) -> list[_Fit]:
     # A fit that is not certified from its first start is taken up alone, from more.
-    saddles = [s if s.is_saddle else solve_saddle(g, t) for s, g, t in zip(saddles, games, starts, strict=True)]
-    laws = inference.laws(games, saddles, [model.scrambles() for model in models])
-    generator, m = models[0].generator, models[0].n_simulated
+    saddles = [s if s.is_saddle else solve_saddle(g, t) for s, (_, g, t) in zip(saddles, made, strict=True)]
+    laws = inference.laws([game for _, game, _ in made], saddles, [model.scrambles() for model, _, _ in made])
+    generator, m = made[0][0].generator, made[0][0].n_simulated
     return [
         _Fit(
             saddle,
@@ -201,6 +220,14 @@ def _checked_threads(threads):
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
     return int(threads)
+
+
+def _chunk(fits, threads):
+    """Give the fits of a task, such that all threads have equally many tasks of one size."""
+    if not batching.on_cpu():
+        return fits
+    rounds = -(-fits // (threads * _CHUNK))
+    return -(-fits // (threads * rounds))
 
 
 def _bar(total, shown):

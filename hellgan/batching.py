@@ -16,7 +16,7 @@ program = functools.partial(jax.jit, compiler_options=_OPTIONS)
 
 # On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
 # waits for the slowest; a group only spares the calls' own cost. An accelerator wants many lanes (not tested there).
-_GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 8, 256
+_GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 16, 256
 
 
 def on_cpu() -> bool:

@@ -154,13 +154,21 @@ class Constraint:
         }[self.kind]
 
 
+# Families ask for these at every turn.
+_REAL, _POSITIVE = Constraint("real"), Constraint("positive", lower=0.0)
+
+
 def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
     """Any real number."""
+    if shape == () and start is None:
+        return _REAL
     return _checked(Constraint("real", _shape(shape), start=_frozen(start)))
 
 
 def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
     """A positive number, estimated on the log scale."""
+    if shape == () and start is None:
+        return _POSITIVE
     return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
 
 

@@ -8,11 +8,11 @@ where each score covariance is centred by its own sample's mean. For scrambled S
 n R, R the covariance of the mean simulated score over independent scrambles at the solution.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +33,8 @@ _MATTERS = 0.005
 _SINGULAR = 1e-9
 
 
-class Sandwich(eqx.Module):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sandwich:
     """The joint law of (theta, alpha) at a root of the scores.
 
     Attributes
@@ -60,7 +61,8 @@ class Sandwich(eqx.Module):
         return self.meat_real + self.meat_simulated
 
 
-class OveridentificationTest(eqx.Module):
+@dataclasses.dataclass(frozen=True, eq=False)
+class OveridentificationTest:
     """Whether the generator fits: the value of the game against its law under a correct model.
 
     Attributes
@@ -223,8 +225,10 @@ def natural_cov(generator: Generator, sandwich: Sandwich | None, natural, slope,
     cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
     cov = slope @ cov @ slope.T
     cov = (cov + cov.T) / 2
-    unseen = [name in generator.unseen(natural, m) for name in generator.names]
-    cov[unseen, :] = cov[:, unseen] = np.nan
+    unseen = generator.unseen(natural, m)
+    if unseen:
+        rows = [name in unseen for name in generator.names]
+        cov[rows, :] = cov[:, rows] = np.nan
     return cov
 
 

@@ -1,6 +1,7 @@
 """Many fits at once are the same fits, whatever the groups and threads; and they fail alone."""
 
-import equinox as eqx
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -87,18 +88,15 @@ def test_a_loss_that_is_not_zero_sum():
 
 def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
     def uncertified(saddle):
-        names = ("is_saddle", "kind", "reason")
-        return eqx.tree_at(
-            lambda s: [getattr(s, name) for name in names], saddle, [False, "not certified", "it would not"]
-        )
+        return dataclasses.replace(saddle, is_saddle=False, kind="not certified", reason="it would not")
 
     solve = batches.solve_saddles
     monkeypatch.setattr(
         batches,
         "solve_saddles",
-        lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
+        lambda problems, count: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(problems, count))],
     )
-    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve([game], starts)[0]))
+    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve([(game, starts[0])], 1)[0]))
     with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
         failed = hg.fit_batch(model(), SAMPLES[:9])
     assert list(np.flatnonzero(~failed.converged)) == [5]

@@ -189,6 +189,8 @@ class Fixed(Generator):
         return None if start is None else {name: v for name, v in start.items() if name not in self.values}
 
     def unseen(self, natural, m):
+        if type(self.generator).unseen is Generator.unseen:
+            return []
         free = dict(zip(self.names, natural, strict=True))
         held = {
             element: number

@@ -10,9 +10,9 @@ Newton's on the stacked equations with alpha eliminated.
 `newton` iterates, `certificate` judges, `network` is for discriminators that are not linear in alpha.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -50,7 +50,7 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
         if found[-1].is_saddle:
             break
     best = min(found, key=lambda s: (not s.is_saddle, not s.converged, np.nan_to_num(s.score_norm, nan=np.inf)))
-    return eqx.tree_at(lambda s: s.starts, best, len(found))
+    return dataclasses.replace(best, starts=len(found))
 
 
 def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
@@ -58,9 +58,19 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
     return next(_from_both(game, starts, 0))
 
 
-def solve_saddles(games: Sequence[Game], starts: np.ndarray) -> list[SaddlePoint]:
-    """Solve many games of one structure, each from one start (k, p); what is not certified says why."""
-    found = newton.descend(games, np.asarray(starts, np.float64))
+def solve_saddles(problems: Iterable[tuple[Game, np.ndarray]], count: int) -> list[SaddlePoint]:
+    """Solve ``count`` games of one structure, each from one start (p,); what is not certified says why.
+
+    The problems are taken one by one as earlier ones end, so that what makes them may be lazy.
+    """
+    games = []
+
+    def noted():
+        for game, start in problems:
+            games.append(game)
+            yield game, np.asarray(start, np.float64)
+
+    found = newton.descend(noted(), count)
     ridges = np.stack([game.discriminator.ridge for game in games])
     values = found.value + np.sum(ridges * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games[0].p, games[0].loss.is_zero_sum)
@@ -82,7 +92,7 @@ def solve_saddles(games: Sequence[Game], starts: np.ndarray) -> list[SaddlePoint
 
 def _solve_from(game, start):
     if game.discriminator.is_linear:
-        return solve_saddles([game], start[None])[0]
+        return solve_saddles([(game, start)], 1)[0]
     return network.solve_network(game, start)
 
 

@@ -1,6 +1,7 @@
 """The certificate of a solution: what is known of it, and the reason in words where it is no saddle point."""
 
-import equinox as eqx
+import dataclasses
+
 import numpy as np
 
 from hellgan.objective import Game
@@ -8,7 +9,8 @@ from hellgan.objective import Game
 TOLERANCE = 1e-9
 
 
-class SaddlePoint(eqx.Module):
+@dataclasses.dataclass(frozen=True, eq=False)
+class SaddlePoint:
     """A solution of the adversarial game, with what is known of it.
 
     Attributes

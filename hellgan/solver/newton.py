@@ -6,7 +6,7 @@ so the program is small and compiles fast, and no game waits for another's inner
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -135,31 +135,34 @@ class Solution(NamedTuple):
     inner_iterations: np.ndarray
 
 
-def descend(games: Sequence[Game], starts: np.ndarray) -> Solution:
+def descend(problems: Iterable[tuple[Game, np.ndarray]], count: int) -> Solution:
     """Search the saddle point of each game by Newton's outer iteration, from its own start.
 
     Parameters
     ----------
-    games : sequence of k Games of one structure
-    starts : (k, p) array
+    problems : iterable of Games of one structure, each with its start (p,)
+        Taken one by one as earlier ones end, so that what makes them may be lazy.
+    count : int
+        How many there are.
     """
-    group = batching.group_size(len(games))
-    outcome: list = [None] * len(games)
-    waiting = list(range(len(games)))[::-1]
-    slots = [waiting.pop() for _ in range(group)]
-    state = _State.begin(games[0], starts[slots])
-    stacked = batching.stack([games[k] for k in slots])
-    running = np.ones(group, bool)
+    waiting = enumerate(problems)
+    first = [next(waiting) for _ in range(batching.group_size(count))]
+    slots = [k for k, _ in first]
+    state = _State.begin(first[0][1][0], np.stack([start for _, (_, start) in first]))
+    stacked = batching.stack([game for _, (game, _) in first])
+    running = np.ones(len(slots), bool)
+    outcome: list = [None] * count
     while np.any(running):
         local = locate(stacked, state.trial, state.trial_alpha, state.outer == 0, state.on_generator)
         state.update(jax.device_get(local))
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
-            running[slot] = bool(waiting)
-            if waiting:
-                slots[slot] = waiting.pop()
-                state.restart(slot, starts[slots[slot]])
-                for whole, part in zip(jax.tree.leaves(stacked), jax.tree.leaves(games[slots[slot]]), strict=True):
+            following = next(waiting, None)
+            running[slot] = following is not None
+            if following is not None:
+                slots[slot], (game, start) = following
+                state.restart(slot, start)
+                for whole, part in zip(jax.tree.leaves(stacked), jax.tree.leaves(game), strict=True):
                     whole[slot] = part
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
 
