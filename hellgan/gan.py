@@ -50,7 +50,8 @@ class GAN:
     latent : {"sobol", "iid"}
         Scrambled Sobol or independent latent draws.
     n_simulated : int, optional
-        Size m of the simulated sample: 1,024 (Sobol; rounded up to a power of two) or 10 n (iid) unless given. For a
+        Size m of the simulated sample: 1,024 (Sobol, rounded up to a power of two; 4,096 for ``AlphaStable``) or
+        10 n (iid) unless given. For a
         regression every observation has its own simulated responses, as many (Sobol: a power of two, at least 8
         unless given) as make up at least m.
     seed : int
@@ -97,7 +98,7 @@ class GAN:
         self.loss = checked_loss(loss)
         self.seed = checked_seed(seed)
         self.latent = latent
-        self.n_simulated = latents.size(latent, self.nobs, n_simulated)
+        self.n_simulated = latents.size(latent, self.nobs, n_simulated, self.generator.sobol_points)
         self.tied = 0
         if self.generator.covariates:
             self.tied = _responses_each(latent, self.nobs, n_simulated)

@@ -110,14 +110,14 @@ def get(law: str | Law) -> Law:
     return _NAMED[law]
 
 
-def size(kind, n: int, n_simulated) -> int:
+def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
     """How many latent points to draw: Sobol sizes are rounded up to a power of two.
 
-    Defaults are 1,024 (``"sobol"``) and 10 n (``"iid"``).
+    Defaults are ``sobol`` (``"sobol"``) and 10 n (``"iid"``).
     """
     _check_kind(kind)
     if n_simulated is None:
-        return 1024 if kind == "sobol" else 10 * n
+        return sobol if kind == "sobol" else 10 * n
     if isinstance(n_simulated, bool) or not isinstance(n_simulated, (int, np.integer)):
         raise TypeError(f"n_simulated: got {n_simulated!r}; give a whole number of simulated observations.")
     if n_simulated < 2:

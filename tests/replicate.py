@@ -38,6 +38,8 @@ def replicate(
     **arguments,
 ) -> Replicates:
     """Fit ``GAN(draw(rng), **arguments)`` with rng and the latent seed of (seed, r) for every replication r."""
+    if not (test or joint):
+        return _in_one_batch(draw, replications, seed, arguments)
 
     def one(r):
         model = hg.GAN(draw(np.random.default_rng([seed, r])), **{"seed": r, **arguments})
@@ -51,3 +53,25 @@ def replicate(
         warnings.filterwarnings("ignore", message=".*GAN", category=UserWarning)
         rows = list(pool.map(one, range(replications)))
     return Replicates(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _in_one_batch(draw, replications, seed, arguments) -> Replicates:
+    """Estimates and intervals only: many times faster."""
+    samples = [draw(np.random.default_rng([seed, r])) for r in range(replications)]
+    seed_of_all = arguments.pop("seed", None)
+    seeds = range(replications) if seed_of_all is None else [seed_of_all] * replications
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*fits did not converge", category=UserWarning)
+        batch = hg.fit_batch(hg.GAN(samples[0], **arguments), samples, seeds=seeds)
+    intervals = batch.conf_int().to_numpy().reshape(replications, -1, 2)
+    none = np.full(replications, np.nan)
+    return Replicates(
+        batch.params.to_numpy(),
+        batch.bse.to_numpy(),
+        intervals[..., 0],
+        intervals[..., 1],
+        batch.converged,
+        none,
+        none,
+        none,
+    )

@@ -54,6 +54,11 @@ class Generator(eqx.Module):
         return 0
 
     @property
+    def sobol_points(self) -> int:
+        """How many Sobol points a fit takes unless told otherwise."""
+        return 1024
+
+    @property
     def name(self) -> str:
         return type(self).__name__
 
@@ -176,6 +181,10 @@ class Fixed(Generator):
     @property
     def covariates(self):
         return self.generator.covariates
+
+    @property
+    def sobol_points(self):
+        return self.generator.sobol_points
 
     @property
     def name(self):

@@ -131,6 +131,8 @@ class AlphaStable(Generator):
 
     law = property(lambda self: latents.uniform)
     latent_dim = property(lambda self: 2)
+    # With 1,024 points the noise in the tails costs the index a tenth of its standard error, with 4,096 little.
+    sobol_points = property(lambda self: 4096)
 
     def draw(self, z, alpha, beta, scale, loc):
         return loc + scale * (_stable(alpha, beta, z) + self._shift(alpha, beta))
