@@ -18,7 +18,6 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.nn import log_sigmoid, sigmoid
 
 Scalar = Callable[[jax.Array], jax.Array]
@@ -242,17 +241,21 @@ def _hellinger_real(v):
 
 
 @jax.custom_jvp
-def _root_real(v):
+def _root(v):
     """sqrt(expit(2v)), by one exponential: this and its derivatives are what a fit evaluates most often."""
     small = jnp.exp(-jnp.abs(v))
-    return jnp.where(v >= 0, 1.0, small) * lax.rsqrt(1 + small**2)
+    return jnp.where(v >= 0, 1.0, small) * jnp.sqrt(1 / (1 + small**2))
 
 
-@_root_real.defjvp
+@_root.defjvp
 def _root_slope(primals, tangents):
     (v,), (along,) = primals, tangents
-    value = _root_real(v)
+    value = _root(v)
     return value, value * sigmoid(-2 * v) * along
+
+
+def _root_real(v):
+    return _root(v)  # a plain function, that can be pickled
 
 
 def _root_ns_generator(v):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from hellgan import divergences, generators, losses
+from hellgan import constraints, divergences, generators, losses
 from hellgan.divergences import density, divergence, gaussian_divergence, mixture, population_fit
 from tests.tolerance import EXACT
 
@@ -493,7 +493,7 @@ def half_log_ratio(v):
     return jax.nn.log_sigmoid(2 * v)
 
 
-@generators.generator(latent="uniform", loc=generators.spaces.real())
+@generators.generator(latent="uniform", loc=constraints.real())
 def simulated(u, loc):
     return loc + u
 
