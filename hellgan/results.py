@@ -14,7 +14,8 @@ from statsmodels.iolib.summary import Summary
 from statsmodels.iolib.table import SimpleTable
 
 from hellgan import discriminators, generators, inference, latents, objective, plots, storage
-from hellgan.inference import OveridentificationTest, Sandwich
+from hellgan.inference import Sandwich
+from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -246,7 +247,7 @@ class GANResults(LikelihoodModelResults):
         """
         inference.require_basis(self.model.game())
         with jax.enable_x64(True):
-            return inference.overidentification(
+            return overidentification(
                 self.model.game(),
                 self.saddle.theta,
                 self.saddle.alpha,

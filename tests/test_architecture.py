@@ -23,6 +23,7 @@ ORDER = (
     "starts",
     "solver",
     "inference",
+    "overidentification",
     "influence",
     "datasets",
     "plots",
