@@ -5,16 +5,16 @@ import itertools
 import os
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from hellgan import batching, inference
 from hellgan.gan import GAN
 from hellgan.objective import Game
-from hellgan.results import GANResults
+from hellgan.results import GANResults, normal_quantile
 from hellgan.solver import SaddlePoint, first_start, solve_saddle, solve_saddles
 
 _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
@@ -66,9 +66,7 @@ class BatchResults:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), one row a fit."""
-        if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
-            raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
-        half = -float(special.ndtri(alpha / 2))
+        half = normal_quantile(alpha)
         rows = [
             inference.intervals(self.model.generator, natural, errors, half).ravel()
             for natural, errors in zip(self.params.to_numpy(), self.bse.to_numpy(), strict=True)
@@ -76,11 +74,13 @@ class BatchResults:
         return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))
 
 
-class _Fit:
+class _Fit(NamedTuple):
     """What is kept of one fit."""
 
-    def __init__(self, saddle: SaddlePoint, natural, cov, trouble: str):
-        self.saddle, self.natural, self.cov, self.trouble = saddle, natural, cov, trouble
+    saddle: SaddlePoint
+    natural: np.ndarray
+    cov: np.ndarray
+    trouble: str
 
 
 def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:

@@ -196,8 +196,8 @@ class GAN:
         return int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
 
     def on(self, data, seed: int | None = None) -> "GAN":
-        """Give the same model on another sample; with another seed, if one is given."""
-        return GAN(
+        """Give the same model on another sample (of a regression: other rows), with another seed if given."""
+        model = GAN(
             data,
             self.generator,
             self.discriminator,
@@ -207,6 +207,8 @@ class GAN:
             n_simulated=self.n_simulated,
             seed=self.seed if seed is None else seed,
         )
+        model.formula, model.design_again = self.formula, self.design_again
+        return model
 
     def game(self) -> Game:
         """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""

@@ -196,7 +196,7 @@ def natural_cov(generator: Generator, sandwich: Sandwich | None, natural, slope,
     cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
     cov = slope @ cov @ slope.T
     cov = (cov + cov.T) / 2
-    unseen = generator.unseen(natural, m)
+    unseen = generator.unseen(m, **generator.named(np.asarray(natural)))
     if unseen:
         rows = [name in unseen for name in generator.names]
         cov[rows, :] = cov[:, rows] = np.nan

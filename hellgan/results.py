@@ -11,9 +11,8 @@ import pandas as pd
 from scipy import special
 from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.iolib.summary import Summary
-from statsmodels.iolib.table import SimpleTable
 
-from hellgan import discriminators, generators, inference, latents, objective, plots, storage
+from hellgan import discriminators, generators, inference, latents, objective, plots, reports, storage
 from hellgan.inference import Sandwich
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
@@ -129,9 +128,7 @@ class GANResults(LikelihoodModelResults):
         DataFrame
             Columns ``lower`` and ``upper``.
         """
-        if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
-            raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
-        half = -float(special.ndtri(alpha / 2))
+        half = normal_quantile(alpha)
         rows = inference.intervals(self.generator, self.params.to_numpy(), self.bse.to_numpy(), half)
         frame = pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"])
         if cols is None:
@@ -323,78 +320,9 @@ class GANResults(LikelihoodModelResults):
             }
         )
 
-    def _facts(self) -> list[tuple[str, str]]:
-        saddle, model = self.saddle, self.model
-        loss = model.loss
-        kind = "scrambled Sobol" if model.latent == "sobol" else "independent"
-        excess = saddle.value - loss.value_at_equality
-        facts = [
-            ("Generator:", self.generator.name),
-            ("Discriminator:", _describe(model.discriminator, model.basis)),
-            ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
-            ("Cov. type:", self.cov_type if self.sandwich else "none"),
-            ("Observations n:", f"{self.nobs}" + ("" if model.weights is None else " (weighted)")),
-            ("Simulated m:", (f"{self.nobs} x {model.tied}" if model.tied else f"{self.n_simulated}") + f" {kind}"),
-            ("Divergence:", f"{excess:.5f}"),
-            ("Converged:", saddle.kind if self.converged else "NO"),
-            ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
-            ("Score norm:", f"{saddle.score_norm:.1e}"),
-        ]
-        if self.sandwich is not None and loss.is_calibrated and model.basis.size - 1 > self.generator.size:
-            test = self.overidentification_test()
-            facts += [
-                ("Overid. test:", f"{test.statistic:.2f}"),
-                ("Prob(overid.):", f"{test.pvalue:.3f}"),
-            ]
-        return facts
-
     def summary(self, alpha: float = 0.05) -> Summary:
         """Lay the fit out as a statsmodels summary."""
-        facts = self._facts()
-        left, right = facts[0::2], facts[1::2] + [("", "")] * (len(facts) % 2)
-        top = [[a, b, c, d] for (a, b), (c, d) in zip(left, right, strict=True)]
-        table = SimpleTable(top, title="Parametric GAN", txt_fmt=_top_format())
-        interval = self.conf_int(alpha)
-        rows = [
-            [
-                _number(self.params.iloc[k]),
-                _number(self.bse.iloc[k]),
-                _fixed(self.tvalues.iloc[k]),
-                _fixed(self.pvalues.iloc[k]),
-            ]
-            + [_number(v) for v in interval.iloc[k]]
-            for k in range(len(self.params))
-        ]
-        header = ["coef", "std err", "z", "P>|z|", f"[{alpha / 2:g}", f"{1 - alpha / 2:g}]"]
-        summary = Summary()
-        summary.tables = [table, SimpleTable(rows, header, list(self.params.index), txt_fmt=_param_format())]
-        summary.add_extra_txt(self._notes())
-        return summary
-
-    def _notes(self) -> list[str]:
-        notes = []
-        if not self.converged:
-            notes.append(f"Not converged: {self.trouble}.")
-        if not self.model.basis.is_linear:
-            notes.append("A discriminator with a hidden layer has no joint normal law: no standard errors are given.")
-        flagged = self.outliers()
-        if len(flagged):
-            shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")
-            what = "observation" if len(flagged) == 1 else "observations"
-            notes.append(
-                f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
-                "extreme first)."
-            )
-        unseen = self.generator.unseen(self.params.to_numpy(), self.n_simulated)
-        if unseen:
-            notes.append(
-                f"The simulated sample says next to nothing of {', '.join(unseen)}: components hardly overlap. Their "
-                "values are those of the start, without standard errors."
-            )
-        features = self.model.basis.size - 1
-        if self.sandwich is not None and self.nobs < 3 * features:
-            notes.append(f"{self.nobs} observations for {features} features: intervals are likely to be too short.")
-        return notes
+        return reports.summary(self, alpha)
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
@@ -582,6 +510,13 @@ def checked_seed(seed) -> int:
     return int(seed)
 
 
+def normal_quantile(alpha) -> float:
+    """Half the width of an interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
+    if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
+        raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
+    return -float(special.ndtri(alpha / 2))
+
+
 def compare(fits) -> pd.DataFrame:
     """Put several fits side by side.
 
@@ -597,57 +532,8 @@ def compare(fits) -> pd.DataFrame:
     """
     if not isinstance(fits, dict) or not all(isinstance(fit, GANResults) for fit in fits.values()) or not fits:
         raise TypeError("compare: give a dict of names and fits, as in compare({'root': result}).")
-    columns = {name: _column(fit) for name, fit in fits.items()}
+    columns = {name: reports.column(fit) for name, fit in fits.items()}
     rows: list[tuple] = list(dict.fromkeys(row for column in columns.values() for row in column.index.to_list()))
     rows.sort(key=lambda row: row[0] == "fit")  # stable: parameters as they come, then the facts
     index = pd.MultiIndex.from_tuples(rows)
     return pd.DataFrame({name: column.reindex(index) for name, column in columns.items()})
-
-
-def _column(fit: GANResults) -> pd.Series:
-    rows = {}
-    for name in fit.params.index:
-        rows[(name, "coef")], rows[(name, "std err")] = fit.params[name], fit.bse[name]
-    tested = fit.sandwich is not None and fit.model.loss.is_calibrated and fit.model.basis.size - 1 > fit.generator.size
-    rows[("fit", "loss")] = fit.model.loss.name
-    rows[("fit", "n")], rows[("fit", "m")] = fit.nobs, fit.n_simulated
-    rows[("fit", "divergence")] = fit.saddle.value - fit.model.loss.value_at_equality
-    rows[("fit", "overid. p-value")] = fit.overidentification_test().pvalue if tested else np.nan
-    rows[("fit", "outliers")] = len(fit.outliers())
-    rows[("fit", "converged")] = fit.converged
-    return pd.Series(rows)
-
-
-def _describe(discriminator, basis) -> str:
-    return f"{type(discriminator).__name__}, {basis.size - 1 if basis.is_linear else basis.size} " + (
-        "features" if basis.is_linear else "weights"
-    )
-
-
-def _number(value: float) -> str:
-    return "nan" if np.isnan(value) else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
-
-
-def _fixed(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.3f}"
-
-
-def _top_format() -> dict:
-    # statsmodels drops the last line of every table but the last: there must be one below the last row.
-    return {
-        "data_fmts": ["%s", "%s", "%s", "%s"],
-        "data_aligns": "lrlr",
-        "colsep": "   ",
-        "table_dec_above": "=",
-        "table_dec_below": "-",
-    }
-
-
-def _param_format() -> dict:
-    return {
-        "data_fmts": ["%s"] * 6,
-        "data_aligns": "r" * 6,
-        "colsep": "   ",
-        "table_dec_above": "=",
-        "table_dec_below": "=",
-    }

@@ -316,8 +316,4 @@ def _named(start, generator):
         values = np.empty(0)
     if values.shape != (len(names),):
         raise ValueError(f"start: got {shown(start)}; give a number for each of {', '.join(names)}.")
-    named, at = {}, 0
-    for name, space in generator.parameters.items():
-        named[name] = values[at : at + space.natural_size].reshape(space.shape)
-        at += space.natural_size
-    return named
+    return generator.named(values)

@@ -28,6 +28,7 @@ ORDER = (
     "datasets",
     "plots",
     "storage",
+    "reports",
     "results",
     "validation",
     "gan",

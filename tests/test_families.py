@@ -572,3 +572,21 @@ def test_no_mixture_start_degenerates():
         start = generators.NormalMixture(k).start(x, equal(60))
         assert np.min(start["scale"]) > 0.02 * np.std(x)
         assert np.min(start["weight"]) > 0
+
+
+def test_weights_of_mixtures_that_do_not_overlap_are_not_seen():
+    # two unit normals 4 apart share 2 Phi(-2) of their mass, which is 31 of 1,024 points and 2 of 64
+    mixture = generators.NormalMixture(3)
+    natural = {"weight": np.full(3, 1 / 3), "loc": np.array([0.0, 4.0, 20.0]), "scale": np.ones(3)}
+    assert mixture.unseen(1024, **natural) == ["weight_2", "weight_3"]
+    assert mixture.unseen(64, **natural) == ["weight_1", "weight_2", "weight_3"]
+    held = mixture.fix(weight=natural.pop("weight"))
+    assert held.unseen(64, **natural) == []
+
+
+def test_named_undoes_the_flat_vector():
+    vector = np.arange(9.0)
+    named = generators.NormalMixture(3).named(vector)
+    assert {name: value.shape for name, value in named.items()} == {"weight": (3,), "loc": (3,), "scale": (3,)}
+    np.testing.assert_array_equal(np.concatenate(list(named.values())), vector)
+    assert generators.Normal().named(np.array([1.0, 2.0])) == {"loc": 1.0, "scale": 2.0}

@@ -74,8 +74,8 @@ class Generator(eqx.Module):
         """
         return None
 
-    def unseen(self, natural: np.ndarray, m: int) -> list[str]:
-        """Name the natural numbers that m simulated observations say nothing of, at a flat vector of natural values."""
+    def unseen(self, m: int, **natural: np.ndarray) -> list[str]:
+        """Name the natural numbers (``names``) that m simulated observations say nothing of."""
         return []
 
     def log_density(self, x: jax.Array, **natural: jax.Array) -> jax.Array:
@@ -119,6 +119,14 @@ class Generator(eqx.Module):
             if trouble:
                 raise ValueError(f"{name}: {trouble}; {self.name} needs it {space.description}.")
         return np.concatenate([space.to_free(natural[name]) for name, space in self.parameters.items()])
+
+    def named(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """Split a flat vector of natural values by parameter: ``natural_vector`` undone."""
+        values, at = {}, 0
+        for name, space in self.parameters.items():
+            values[name] = vector[at : at + space.natural_size].reshape(space.shape)
+            at += space.natural_size
+        return values
 
     @property
     def names(self) -> list[str]:
@@ -197,18 +205,8 @@ class Fixed(Generator):
         start = self.generator.start(x, weights)
         return None if start is None else {name: v for name, v in start.items() if name not in self.values}
 
-    def unseen(self, natural, m):
-        if type(self.generator).unseen is Generator.unseen:
-            return []
-        free = dict(zip(self.names, natural, strict=True))
-        held = {
-            element: number
-            for name, space in self.generator.parameters.items()
-            if name in self.values
-            for element, number in zip(space.element_names(name), np.ravel(self.values[name]), strict=True)
-        }
-        whole = np.array([{**free, **held}[name] for name in self.generator.names])
-        return [name for name in self.generator.unseen(whole, m) if name in free]
+    def unseen(self, m, **natural):
+        return [name for name in self.generator.unseen(m, **natural, **self.values) if name in self.names]
 
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)

@@ -67,9 +67,8 @@ class NormalMixture(Generator):
             "scale": spread * scale,
         }
 
-    def unseen(self, natural, m):
+    def unseen(self, m, weight, loc, scale):
         """Weights of neighbours that share less than five of m points: between them no mass is seen to pass."""
-        weight, loc, scale = np.split(np.asarray(natural), 3)
         x = np.concatenate([mean + sd * np.linspace(-8, 8, 801) for mean, sd in zip(loc, scale, strict=True)])
         x = np.sort(x)[:, None]
         parts = weight / scale * np.exp(-0.5 * ((x - loc) / scale) ** 2) / np.sqrt(2 * np.pi)

@@ -1,0 +1,139 @@
+"""What a fit looks like in print: the summary's tables and notes, and a column of ``compare``.
+
+``fit`` is a ``GANResults`` everywhere.
+"""
+
+import numpy as np
+import pandas as pd
+from statsmodels.iolib.summary import Summary
+from statsmodels.iolib.table import SimpleTable
+
+
+def summary(fit, alpha: float = 0.05) -> Summary:
+    """Lay the fit out as a statsmodels summary."""
+    facts = _facts(fit)
+    left, right = facts[0::2], facts[1::2] + [("", "")] * (len(facts) % 2)
+    top = [[a, b, c, d] for (a, b), (c, d) in zip(left, right, strict=True)]
+    table = SimpleTable(top, title="Parametric GAN", txt_fmt=_top_format())
+    interval = fit.conf_int(alpha)
+    rows = [
+        [
+            _number(fit.params.iloc[k]),
+            _number(fit.bse.iloc[k]),
+            _fixed(fit.tvalues.iloc[k]),
+            _fixed(fit.pvalues.iloc[k]),
+        ]
+        + [_number(v) for v in interval.iloc[k]]
+        for k in range(len(fit.params))
+    ]
+    header = ["coef", "std err", "z", "P>|z|", f"[{alpha / 2:g}", f"{1 - alpha / 2:g}]"]
+    summary = Summary()
+    summary.tables = [table, SimpleTable(rows, header, list(fit.params.index), txt_fmt=_param_format())]
+    summary.add_extra_txt(_notes(fit))
+    return summary
+
+
+def _facts(fit) -> list[tuple[str, str]]:
+    saddle, model = fit.saddle, fit.model
+    loss = model.loss
+    kind = "scrambled Sobol" if model.latent == "sobol" else "independent"
+    excess = saddle.value - loss.value_at_equality
+    facts = [
+        ("Generator:", fit.generator.name),
+        ("Discriminator:", _describe(model.discriminator, model.basis)),
+        ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
+        ("Cov. type:", fit.cov_type if fit.sandwich else "none"),
+        ("Observations n:", f"{fit.nobs}" + ("" if model.weights is None else " (weighted)")),
+        ("Simulated m:", (f"{fit.nobs} x {model.tied}" if model.tied else f"{fit.n_simulated}") + f" {kind}"),
+        ("Divergence:", f"{excess:.5f}"),
+        ("Converged:", saddle.kind if fit.converged else "NO"),
+        ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
+        ("Score norm:", f"{saddle.score_norm:.1e}"),
+    ]
+    if _can_be_tested(fit):
+        test = fit.overidentification_test()
+        facts += [
+            ("Overid. test:", f"{test.statistic:.2f}"),
+            ("Prob(overid.):", f"{test.pvalue:.3f}"),
+        ]
+    return facts
+
+
+def _can_be_tested(fit) -> bool:
+    model = fit.model
+    return fit.sandwich is not None and model.loss.is_calibrated and model.basis.size - 1 > fit.generator.size
+
+
+def _notes(fit) -> list[str]:
+    notes = []
+    if not fit.converged:
+        notes.append(f"Not converged: {fit.trouble}.")
+    if not fit.model.basis.is_linear:
+        notes.append("A discriminator with a hidden layer has no joint normal law: no standard errors are given.")
+    flagged = fit.outliers()
+    if len(flagged):
+        shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")
+        what = "observation" if len(flagged) == 1 else "observations"
+        notes.append(
+            f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
+            "extreme first)."
+        )
+    unseen = fit.generator.unseen(fit.n_simulated, **fit.generator.named(fit.params.to_numpy()))
+    if unseen:
+        notes.append(
+            f"The simulated sample says next to nothing of {', '.join(unseen)}: components hardly overlap. Their "
+            "values are those of the start, without standard errors."
+        )
+    features = fit.model.basis.size - 1
+    if fit.sandwich is not None and fit.nobs < 3 * features:
+        notes.append(f"{fit.nobs} observations for {features} features: intervals are likely to be too short.")
+    return notes
+
+
+def column(fit) -> pd.Series:
+    """List what ``compare`` shows of one fit."""
+    rows = {}
+    for name in fit.params.index:
+        rows[(name, "coef")], rows[(name, "std err")] = fit.params[name], fit.bse[name]
+    rows[("fit", "loss")] = fit.model.loss.name
+    rows[("fit", "n")], rows[("fit", "m")] = fit.nobs, fit.n_simulated
+    rows[("fit", "divergence")] = fit.saddle.value - fit.model.loss.value_at_equality
+    rows[("fit", "overid. p-value")] = fit.overidentification_test().pvalue if _can_be_tested(fit) else np.nan
+    rows[("fit", "outliers")] = len(fit.outliers())
+    rows[("fit", "converged")] = fit.converged
+    return pd.Series(rows)
+
+
+def _describe(discriminator, basis) -> str:
+    return f"{type(discriminator).__name__}, {basis.size - 1 if basis.is_linear else basis.size} " + (
+        "features" if basis.is_linear else "weights"
+    )
+
+
+def _number(value: float) -> str:
+    return "nan" if np.isnan(value) else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
+
+
+def _fixed(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}"
+
+
+def _top_format() -> dict:
+    # statsmodels drops the last line of every table but the last: there must be one below the last row.
+    return {
+        "data_fmts": ["%s", "%s", "%s", "%s"],
+        "data_aligns": "lrlr",
+        "colsep": "   ",
+        "table_dec_above": "=",
+        "table_dec_below": "-",
+    }
+
+
+def _param_format() -> dict:
+    return {
+        "data_fmts": ["%s"] * 6,
+        "data_aligns": "r" * 6,
+        "colsep": "   ",
+        "table_dec_above": "=",
+        "table_dec_below": "=",
+    }
