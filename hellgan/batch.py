@@ -1,10 +1,9 @@
 """One model on many samples of one shape: compiled programs shared, groups of fits a call, threads over chunks."""
 
 import concurrent.futures
-import itertools
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,9 +12,8 @@ import pandas as pd
 
 from hellgan import batching, inference
 from hellgan.gan import GAN
-from hellgan.objective import Game
-from hellgan.results import GANResults, normal_quantile
-from hellgan.solver import SaddlePoint, first_start, solve_saddle, solve_saddles
+from hellgan.results import GANResults, checked_seed, normal_quantile
+from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
 
 _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
@@ -62,7 +60,7 @@ class BatchResults:
     def __getitem__(self, k: int) -> GANResults:
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(self) <= k < len(self):
             raise IndexError(f"fit {k!r} of {len(self)}: give a whole number from 0 to {len(self) - 1}.")
-        return self.model.on(self._samples[k], None if self._seeds is None else self._seeds[k]).fit()
+        return self.model.on(self._samples[k], self._seeds[k]).fit()
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), one row a fit."""
@@ -121,17 +119,17 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     if not isinstance(model, GAN):
         raise TypeError(f"model: got {type(model).__name__}; give an hg.GAN, on any sample of the same shape.")
     samples = _checked_samples(datasets, model)
-    seeds = None if seeds is None else list(seeds)
-    if seeds is not None and len(seeds) != len(samples):
+    seeds = [model.seed] * len(samples) if seeds is None else [checked_seed(seed) for seed in seeds]
+    if len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
     threads = _checked_threads(threads)
     size = _chunk(len(samples), threads)
     starts = range(0, len(samples), size)
 
     def task(begin):
-        chunk = range(begin, min(begin + size, len(samples)))
+        chunk = slice(begin, begin + size)
         with jax.enable_x64(True):
-            return _fit_all((_on(model, samples, seeds, k) for k in chunk), len(chunk))
+            return _fit_all(model, samples[chunk], seeds[chunk], begin)
 
     fits: list[_Fit] = []
     with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(len(samples), progress) as bar:
@@ -155,53 +153,33 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     return BatchResults(model, samples, seeds, fits)
 
 
-def _on(model: GAN, samples, seeds, k: int) -> GAN:
+def _fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int) -> list[_Fit]:
+    """Fit a chunk of samples, the first being number ``begin``; the caller holds ``jax.enable_x64``."""
     try:
-        return model.on(samples[k], None if seeds is None else seeds[k])
+        games, starts = model.pose(samples, seeds)
+    except (ValueError, TypeError):
+        for k in range(len(samples)):
+            _on(model, samples[k], seeds[k], begin + k)  # says whose fault it is
+        raise
+    if games.discriminator.is_linear:
+        saddles = solve_saddles(games, starts)
+    else:
+        saddles = [solve_saddle(batching.take(games, k), start) for k, start in enumerate(starts)]
+    for k in [k for k, saddle in enumerate(saddles) if not saddle.is_saddle]:
+        # A fit that is not certified from its first start is taken up alone, from more.
+        alone = _on(model, samples[k], seeds[k], begin + k)
+        saddles[k] = solve_saddle(alone.game(), alone.starts())
+    scrambles = {seed: model.scrambles(seed) for seed in set(seeds)}
+    laws = inference.laws(games, saddles, [scrambles[seed] for seed in seeds])
+    covs = inference.natural_covs(model.generator, laws, model.n_simulated)
+    return [_Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
+
+
+def _on(model: GAN, sample, seed: int, k: int) -> GAN:
+    try:
+        return model.on(sample, seed)
     except (ValueError, TypeError) as error:
         raise type(error)(f"datasets[{k}]: {error}") from None
-
-
-def _fit_all(models: Iterable[GAN], count: int) -> list[_Fit]:
-    """Fit models of one structure together; the caller holds the ``jax.enable_x64`` context.
-
-    Models are made when the solver asks for the next, and laws inferred group by group: between two compiled calls a
-    thread computes in Python for a few milliseconds only, so that threads do not wait for one another.
-    """
-    made: list[tuple[GAN, Game, np.ndarray]] = []
-
-    def problems():
-        for model in models:
-            game, starts = model.game(), model.starts()
-            made.append((model, game, starts))
-            yield game, first_start(game, starts)
-
-    asked = problems()
-    head = next(asked)
-    if head[0].discriminator.is_linear:
-        saddles = solve_saddles(itertools.chain([head], asked), count)
-    else:
-        saddles = [solve_saddle(game, start) for game, start in itertools.chain([head], asked)]
-    fits, size = [], batching.group_size(count)
-    for begin in range(0, count, size):
-        fits += _inferred(made[begin : begin + size], saddles[begin : begin + size])
-    return fits
-
-
-def _inferred(made, saddles) -> list[_Fit]:
-    # A fit that is not certified from its first start is taken up alone, from more.
-    saddles = [s if s.is_saddle else solve_saddle(g, t) for s, (_, g, t) in zip(saddles, made, strict=True)]
-    laws = inference.laws([game for _, game, _ in made], saddles, [model.scrambles() for model, _, _ in made])
-    generator, m = made[0][0].generator, made[0][0].n_simulated
-    return [
-        _Fit(
-            saddle,
-            law.natural,
-            inference.natural_cov(generator, law.sandwich, law.natural, law.natural_slope, m),
-            law.trouble,
-        )
-        for saddle, law in zip(saddles, laws, strict=True)
-    ]
 
 
 def _checked_samples(datasets, model):

@@ -43,3 +43,8 @@ def each(function: Callable, *stacks):
 def stack(items: Sequence):
     """Stack pytrees of one structure along a new leading axis, as NumPy."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+
+
+def take(stacked, rows):
+    """Give one item of a stack of pytrees, or a stack of some."""
+    return jax.tree.map(lambda leaf: leaf[rows], stacked)

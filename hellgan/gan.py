@@ -3,18 +3,19 @@
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from hellgan import discriminators, generators, inference, latents, losses, storage
-from hellgan.discriminators import Basis, Discriminator
+from hellgan import batching, discriminators, generators, inference, latents, losses, storage
+from hellgan.discriminators import Basis, Discriminator, Network
 from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
 from hellgan.objective import Game, features
 from hellgan.results import GANResults, checked_seed
-from hellgan.solver import solve_saddle
+from hellgan.solver import first_start, solve_saddle
 from hellgan.starts import matched
 from hellgan.validation import (
     check_variation,
@@ -212,37 +213,70 @@ class GAN:
 
     def game(self) -> Game:
         """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
+        x = self.x[None]
+        return batching.take(self.games(x, batching.stack([self.basis]), self._latents(x, [self.seed])), 0)
+
+    def games(self, x: np.ndarray, basis: Basis | Network, z: np.ndarray) -> Game:
+        """Assemble them for samples (R, n) or (R, n, d), with the discriminator placed on each and latents (R, ...)."""
         n, m = _bucket(self.nobs), self.n_simulated if self.latent == "sobol" else _bucket(self.n_simulated)
         if self.tied:
             m = n * self.tied  # padding has its simulated rows, too
-        x = np.concatenate([self.x, np.repeat(self.x[:1], n - self.nobs, axis=0)])
-        z = self._latents(1)[0]
-        z = np.concatenate([z, np.repeat(z[:1], m - self.n_simulated, axis=0)])
         x_weights = np.pad(self.shares(), (0, n - self.nobs))
         shares = np.repeat(self.shares(), self.tied) / self.tied if self.tied else 1 / self.n_simulated
         z_weights = np.pad(np.broadcast_to(shares, self.n_simulated), (0, m - self.n_simulated))
-        samples: list[Any] = [x, x_weights, z, z_weights, self.tied]
-        return Game(self.loss, self.generator, self.basis, *samples)
+        x_weights, z_weights = (np.broadcast_to(w, (len(x), w.size)) for w in (x_weights, z_weights))
+        samples: list[Any] = [_padded(x, n), x_weights, _padded(z, m), z_weights, self.tied]
+        loss, generator = jax.tree.map(lambda leaf: np.stack([leaf] * len(x)), (self.loss, self.generator))
+        return Game(loss, generator, basis, *samples)
 
-    def _latents(self, count: int) -> np.ndarray:
-        """Mutually independent latent samples (count, m) or (count, m, k); the first is the one fits use.
+    def pose(self, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np.ndarray]:
+        """Check R samples of this model's shape and assemble their games (R, ...), with starting values (R, p).
 
-        A regression has one, (1, m, covariates + k): each row begins with an observation's covariates.
+        It is what ``on``, ``game`` and ``starts`` do for one sample, done for all at once.
         """
+        g, shares = self.generator, self.shares()
+        if isinstance(self.basis, Basis) and self.basis.varies:
+            x = np.stack([checked_sample(sample, g)[0] for sample in samples])
+            for row in x:
+                check_variation(row if self.weights is None else row[self.weights > 0], g, self.columns)
+            starts = g.start_each(x, shares)
+            basis = self.discriminator.place_each(x, shares, seeds)
+        else:
+            models = [self.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]
+            x, starts = np.stack([model.x for model in models]), g.start_each(np.stack([m.x for m in models]), shares)
+            basis = batching.stack([model.basis for model in models])
+        games = self.games(x, basis, self._latents(x, seeds))
+        if starts is None:
+            each = [matched(g, row, shares, seed) for row, seed in zip(x, seeds, strict=True)]
+            starts = np.stack([first_start(batching.take(games, k), several) for k, several in enumerate(each)])
+        return games, starts
+
+    def _latents(self, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+        """Latent samples (R, m) or (R, m, k) of samples (R, n, ...); in a regression, behind the covariates."""
         g = self.generator
         if self.tied:
-            z = latents.draw_tied(self.latent, g.law, self.nobs, self.tied, g.latent_dim, self.seed)
-            covariates = np.repeat(self.x[:, : g.covariates], self.tied, axis=0)
-            return np.concatenate([covariates, z.reshape(self.n_simulated, g.latent_dim)], axis=1)[None]
-        z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, self.seed, count)
+            draws = [latents.draw_tied(self.latent, g.law, self.nobs, self.tied, g.latent_dim, seed) for seed in seeds]
+            z = np.stack(draws).reshape(len(x), self.n_simulated, g.latent_dim)
+            return np.concatenate([np.repeat(x[:, :, : g.covariates], self.tied, axis=1), z], axis=2)
+        if len(set(seeds)) == 1:
+            z = self._draw(seeds[0], 1)
+            return np.broadcast_to(z, (len(x), *z.shape[1:]))
+        return np.concatenate([self._draw(seed, 1) for seed in seeds])
+
+    def _draw(self, seed: int, count: int) -> np.ndarray:
+        """Mutually independent latent samples (count, m) or (count, m, k); fits use the first."""
+        g = self.generator
+        z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, seed, count)
         return z[..., 0] if g.latent_dim == 1 else z
 
-    def scrambles(self) -> np.ndarray | None:
+    def scrambles(self, seed: int | None = None) -> np.ndarray | None:
         """Sobol samples independent of the fit's, for the simulation noise.
 
         None for independent latents, and for a regression: there each observation has its own.
         """
-        return self._latents(1 + inference.SCRAMBLES)[1:] if self.latent == "sobol" and not self.tied else None
+        if self.latent != "sobol" or self.tied:
+            return None
+        return self._draw(self.seed if seed is None else seed, 1 + inference.SCRAMBLES)[1:]
 
     def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
@@ -272,10 +306,10 @@ class GAN:
         with jax.enable_x64(True):
             game = self.game()
             saddle = solve_saddle(game, starts)
-            law = inference.laws([game], [saddle], [self.scrambles()])[0]
+            law = inference.laws(batching.stack([game]), [saddle], [self.scrambles()])[0]
         if law.trouble:
             self._report(law.trouble, throw)
-        return GANResults(self, saddle, law.sandwich, law.natural, law.natural_slope, law.trouble)
+        return GANResults(self, saddle, law)
 
     def _report(self, trouble, throw):
         from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -371,6 +405,12 @@ def _responses_each(latent: str, n: int, n_simulated: int | None) -> int:
         return max(8, 2 ** math.ceil(math.log2(1024 / n))) if latent == "sobol" else 10
     each = -(-n_simulated // n)
     return 2 ** math.ceil(math.log2(each)) if latent == "sobol" else each
+
+
+def _padded(samples: np.ndarray, size: int) -> np.ndarray:
+    """Repeat the first row of each sample (R, n, ...) behind it, up to a size."""
+    missing = size - samples.shape[1]
+    return np.concatenate([samples, np.repeat(samples[:, :1], missing, axis=1)], axis=1) if missing else samples
 
 
 def _bucket(n: int) -> int:

@@ -9,8 +9,7 @@ n R, R the covariance of the mean simulated score over independent scrambles at 
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -96,9 +95,6 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
         rows = objective.simulated_rows(game, theta, alpha, z)
         return rows.scores, rows.features[:, 1:]
 
-    def slope(weights, z):
-        return jnp.einsum("m,mqp->qp", weights, objective.simulated_rows(game, theta, alpha, z).features_slope[:, 1:])
-
     def grouped(x, z, shares):
         """Scores of each observation with its simulated rows, and difference of their features."""
         real, simulated = real_rows(x), jax.vmap(simulated_rows)(z)
@@ -127,7 +123,7 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
         real_features,
         simulated_features,
         difference,
-        objective.row_sums(slope, wz, game.z),
+        objective.features_slope(game, theta, alpha)[1:],
         shifted,
         game.generator.natural_vector(theta),
         jax.jacfwd(game.generator.natural_vector)(theta),
@@ -148,17 +144,17 @@ def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
     return [total / (1 - jnp.sum(weights**2)) for total in objective.row_sums(squares, weights, *rows)]
 
 
-def infer(game: Game, jacobian: np.ndarray, found: Parts) -> Sandwich:
-    """Compute the sandwich covariance at a root of the scores.
+def infer(games: Game, jacobians: np.ndarray, found: Parts) -> list[Sandwich]:
+    """Compute the sandwich covariances at roots of the scores.
 
     Parameters
     ----------
-    game : Game
-        With a basis linear in alpha.
-    jacobian : (p + q + 1, p + q + 1) array
-        ``objective.jacobian`` at the root.
+    games : Game
+        A stack (k, ...), with a basis linear in alpha.
+    jacobians : (k, p + q + 1, p + q + 1) array
+        ``objective.jacobian`` at the roots.
     found : Parts
-        Of ``parts`` at the root, one game's.
+        Of ``parts`` at the roots.
 
     Raises
     ------
@@ -166,16 +162,27 @@ def infer(game: Game, jacobian: np.ndarray, found: Parts) -> Sandwich:
         For a discriminator with a hidden layer: its hidden weights are not identified where the two laws are equal,
         so that (2) does not exist.
     """
-    require_basis(game)
-    n = 1 / float(np.sum(np.square(game.x_weights)))
-    meat_real = n * np.asarray(found.real_scores)
+    require_basis(games)
+    n = 1 / np.sum(np.square(games.x_weights), axis=1)
+    each = n[:, None, None]
+    real = each * np.asarray(found.real_scores)
     if found.shifted is None:
-        meat_simulated = n * np.asarray(found.simulated_scores)
+        simulated = each * np.asarray(found.simulated_scores)
     else:
-        meat_simulated = n * np.cov(found.shifted.score, rowvar=False)
-    half = np.linalg.solve(jacobian, meat_real + meat_simulated)
-    cov = np.linalg.solve(jacobian, half.T).T / n  # (2)
-    return Sandwich(-np.asarray(jacobian), meat_real, meat_simulated, n, (cov + cov.T) / 2)
+        simulated = each * _covariances(found.shifted.score)
+    half = np.linalg.solve(jacobians, real + simulated)
+    covs = np.linalg.solve(jacobians, np.swapaxes(half, 1, 2)) / each  # (2); symmetric but for rounding
+    covs = (covs + np.swapaxes(covs, 1, 2)) / 2
+    return [
+        Sandwich(-jacobian, a, b, float(size), cov)
+        for jacobian, a, b, size, cov in zip(jacobians, real, simulated, n, covs, strict=True)
+    ]
+
+
+def _covariances(rows: np.ndarray) -> np.ndarray:
+    """Covariance over the S rows of each of a stack (k, S, q): (k, q, q)."""
+    centred = rows - np.mean(rows, axis=1, keepdims=True)
+    return np.swapaxes(centred, 1, 2) @ centred / (rows.shape[1] - 1)
 
 
 class JointLaw(NamedTuple):
@@ -187,93 +194,98 @@ class JointLaw(NamedTuple):
     trouble: str  # why there is no sandwich
 
 
-def natural_cov(generator: Generator, sandwich: Sandwich | None, natural, slope, m: int) -> np.ndarray:
-    """Covariance of the natural parameters, by the delta method.
+def natural_covs(generator: Generator, laws: Sequence[JointLaw], m: int) -> np.ndarray:
+    """Covariances of the natural parameters (k, r, r), by the delta method.
 
     NaN where there is no sandwich, and for parameters that ``m`` simulated observations say nothing of.
     """
-    p = slope.shape[1]
-    cov = np.full((p, p), np.nan) if sandwich is None else sandwich.cov[:p, :p]
-    cov = slope @ cov @ slope.T
-    cov = (cov + cov.T) / 2
-    unseen = generator.unseen(m, **generator.named(np.asarray(natural)))
-    if unseen:
-        rows = [name in unseen for name in generator.names]
+    p = generator.size
+    missing = np.full((p, p), np.nan)
+    covs = np.stack([missing if law.sandwich is None else law.sandwich.cov[:p, :p] for law in laws])
+    slopes = np.stack([law.natural_slope for law in laws])
+    covs = slopes @ covs @ np.swapaxes(slopes, 1, 2)
+    covs = (covs + np.swapaxes(covs, 1, 2)) / 2
+    named, unseen, names = generator.named, generator.unseen, generator.names
+    for cov, law in zip(covs, laws, strict=True):
+        rows = [names.index(name) for name in unseen(m, **named(np.asarray(law.natural)))]
         cov[rows, :] = cov[:, rows] = np.nan
-    return cov
+    return covs
 
 
-def laws(games: Sequence[Game], saddles: Sequence[SaddlePoint], scrambles: Sequence) -> list[JointLaw]:
-    """Infer the joint law at each solution of games of one structure; the caller holds ``jax.enable_x64``.
+def laws(games: Game, saddles: Sequence[SaddlePoint], scrambles: Sequence) -> list[JointLaw]:
+    """Infer the joint law at the solution of each of a stack of games; the caller holds ``jax.enable_x64``.
 
     ``scrambles`` holds, for each game, Sobol samples independent of its own, (SCRAMBLES, m) or (SCRAMBLES, m, k), or
     None for latents that are independent.
     """
-    troubles, usable = [], []
-    for k, (game, saddle) in enumerate(zip(games, saddles, strict=True)):
-        problem = None
-        if game.discriminator.is_linear and saddle.converged and saddle.discriminator_curvature < 0:
-            # Asked also where there is no saddle: that may well be why.
-            problem = identification_problem(game, saddle.jacobian)
-            if problem:
-                problem += "; hold a parameter with generator.fix, or give a richer discriminator"
-            elif saddle.is_saddle:
-                usable.append(k)
-        troubles.append(problem or saddle.reason)
-    roots = [(saddles[k].theta, saddles[k].alpha) for k in usable]
-    evaluated = _parts_of_all([games[k] for k in usable], roots, [scrambles[k] for k in usable])
-    parts_at = dict(zip(usable, evaluated, strict=True))
-    found = []
-    for k, (game, saddle) in enumerate(zip(games, saddles, strict=True)):
-        if k in parts_at:
-            mine = parts_at[k]
-            sandwich = infer(game, saddle.jacobian, mine)
-            found.append(JointLaw(sandwich, np.asarray(mine.natural), np.asarray(mine.natural_slope), troubles[k]))
-        else:
-            natural, slope = jax.device_get(natural_scale(game.generator, saddle.theta))
-            found.append(JointLaw(None, natural, slope, troubles[k]))
-    return found
+    is_linear = games.discriminator.is_linear
+    # Whether it is identified is asked also where there is no saddle: that may well be why.
+    asked = [k for k, s in enumerate(saddles) if is_linear and s.converged and s.discriminator_curvature < 0]
+    problems = dict(zip(asked, identification_problems(games, [saddles[k].jacobian for k in asked]), strict=True))
+    found: list[JointLaw | None] = []
+    for k, saddle in enumerate(saddles):
+        problem = problems.get(k)
+        if problem:
+            problem += "; hold a parameter with generator.fix, or give a richer discriminator"
+        trouble = problem or saddle.reason
+        found.append(None if is_linear and not trouble else _without_errors(games.generator, saddle, trouble))
+    usable = [k for k, law in enumerate(found) if law is None]
+    size = batching.group_size(len(usable))
+    for begin in range(0, len(usable), size):
+        chosen = usable[begin : begin + size]
+        group = batching.take(games, chosen)
+        theta, alpha, jacobians = (
+            np.stack([getattr(saddles[k], name) for k in chosen]) for name in ("theta", "alpha", "jacobian")
+        )
+        for rows, evaluated in _parts_of_group(group, theta, alpha, [scrambles[k] for k in chosen], size):
+            sandwiches = infer(batching.take(group, rows), jacobians[rows], evaluated)
+            natural, slopes = np.asarray(evaluated.natural), np.asarray(evaluated.natural_slope)
+            for k, row in enumerate(rows):
+                found[chosen[row]] = JointLaw(sandwiches[k], natural[k], slopes[k], "")
+    return found  # pyright: ignore[reportReturnType]
+
+
+def _without_errors(generator: Generator, saddle: SaddlePoint, trouble: str) -> JointLaw:
+    natural, slope = jax.device_get(natural_scale(generator, saddle.theta))
+    return JointLaw(None, natural, slope, trouble)
 
 
 def parts_of(game: Game, theta, alpha, scrambles: np.ndarray | None) -> Parts:
     """Evaluate ``parts`` for one game; the caller holds the ``jax.enable_x64`` context."""
     require_basis(game)
-    return _parts_of_all([game], [(theta, alpha)], [scrambles])[0]
+    theta, alpha = np.asarray(theta), np.asarray(alpha)
+    ((_, found),) = _parts_of_group(batching.stack([game]), theta[None], alpha[None], [scrambles], 1)
+    return batching.take(found, 0)
 
 
-def _parts_of_all(games, roots, scrambles) -> list[Parts]:
-    """Evaluate ``parts`` for many games at their roots (theta, alpha), a group at a time."""
-    size = batching.group_size(len(games))
-    found = []
-    for begin in range(0, len(games), size):
-        group = list(range(begin, min(begin + size, len(games))))
-        padded = group + group[:1] * (size - len(group))
-        stacked = batching.stack([games[k] for k in padded])
-        theta, alpha = (np.stack([np.asarray(roots[k][side]) for k in padded]) for side in (0, 1))
-        plain = scrambles[begin] is None
+def _parts_of_group(games: Game, theta, alpha, scrambles: Sequence, size: int) -> list[tuple[list[int], Parts]]:
+    """Evaluate ``parts`` for at most ``size`` games, by one call, padded.
 
-        @functools.cache  # the group's other samples are evaluated once, whichever of its fits need them
-        def over(at, padded=padded, stacked=stacked, theta=theta, alpha=alpha, plain=plain):
-            samples = None if plain else np.stack([scrambles[k][at : at + FIRST] for k in padded])
-            return jax.device_get(parts(stacked, theta, alpha, samples))
-
-        first = over(0)
-        for row in range(len(group)):
-            mine = jax.tree.map(lambda leaf, row=row: leaf[row], first)
-            found.append(mine if plain else _with_all_scrambles(mine, row, over))
-    return found
-
-
-def _with_all_scrambles(found: Parts, row: int, over: Callable[[int], Parts]) -> Parts:
-    """Add the other Sobol samples to one game's parts where those so far show that they matter.
-
-    ``over(k)`` gives the parts of its group over the samples from number k on, as many as ``found`` holds.
+    Returns the games' positions with their parts: those for which a few Sobol samples do, and the others. All samples
+    are evaluated where the first show that they matter.
     """
-    noise = np.var(found.shifted.features, axis=0, ddof=1)
-    if not np.any(noise > _MATTERS * np.diag(found.real_features)):
-        return found
-    others = [jax.tree.map(lambda leaf: leaf[row], over(at).shifted) for at in range(FIRST, SCRAMBLES, FIRST)]
-    return found._replace(shifted=jax.tree.map(lambda *means: np.concatenate(means), found.shifted, *others))
+    count = len(theta)
+    padded = [*range(count), *[0] * (size - count)]
+    games, theta, alpha = batching.take(games, padded), theta[padded], alpha[padded]
+
+    def over(begin):
+        samples = None
+        if scrambles[0] is not None:
+            samples = np.stack([scrambles[k][begin : begin + FIRST] for k in padded])
+        return batching.take(jax.device_get(parts(games, theta, alpha, samples)), slice(count))
+
+    found = over(0)
+    if found.shifted is None:
+        return [(list(range(count)), found)]
+    noise = np.var(found.shifted.features, axis=1, ddof=1)
+    matters = np.any(noise > _MATTERS * np.diagonal(found.real_features, axis1=1, axis2=2), axis=1)
+    few, many = np.flatnonzero(~matters).tolist(), np.flatnonzero(matters).tolist()
+    evaluated = [(few, batching.take(found, few))] if few else []
+    if many:
+        others = [over(begin).shifted for begin in range(FIRST, SCRAMBLES, FIRST)]
+        shifted = jax.tree.map(lambda *means: np.concatenate(means, axis=1), found.shifted, *others)
+        evaluated.append((many, batching.take(found._replace(shifted=shifted), many)))
+    return evaluated
 
 
 def require_basis(game: Game) -> None:
@@ -286,25 +298,38 @@ def require_basis(game: Game) -> None:
         )
 
 
-def identification_problem(game: Game, jacobian: np.ndarray) -> str | None:
-    """Name the parameters that the features cannot tell apart, or None.
+def identification_problems(games: Game, jacobians: Sequence[np.ndarray]) -> list[str | None]:
+    """Name, for each Jacobian of a game of one structure, the parameters that the features cannot tell apart, or None.
 
     The information about theta is -H_at' H_aa^-1 H_at; a direction in which it vanishes is not identified.
     """
-    p = game.p
-    h_at, h_aa = jacobian[p:, :p], jacobian[p:, p:]
-    information = h_at.T @ np.linalg.solve(-h_aa, h_at)
-    size = np.sqrt(np.abs(np.diag(information)))
+    if not jacobians:
+        return []
+    h_at, h_aa = (np.stack(jacobians)[:, games.p :, part] for part in (slice(games.p), slice(games.p, None)))
+    informations = np.swapaxes(h_at, 1, 2) @ np.linalg.solve(-h_aa, h_at)
+    size = np.sqrt(np.abs(np.diagonal(informations, axis1=1, axis2=2)))
+    usable = np.all(np.isfinite(informations), axis=(1, 2)) & ~_is_inert(size)
+    size = np.where(usable[:, None], size, 1.0)
+    scaled = np.where(usable[:, None, None], informations / (size[:, :, None] * size[:, None, :]), 0.0)
+    identified = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR * games.p
+    return [None if ok else _unidentified(games, each) for ok, each in zip(identified, informations, strict=True)]
+
+
+def _is_inert(size):
+    """Whether the simulated features do not react to one of the parameters, of information size**2 (..., p)."""
+    least = np.min(size, axis=-1)
+    return (least == 0) | ((least <= 1e-8 * np.max(size, axis=-1)) & (least < 1e-12))
+
+
+def _unidentified(games, information) -> str:
     if not np.all(np.isfinite(information)):
         return "the information matrix is not finite"
-    free = [f"{name}" for name, space in game.generator.parameters.items() for _ in range(space.size)]
-    # A parameter in units of the others' information: zero where the simulated features do not react to it.
-    if np.min(size) == 0 or (np.any(size <= 1e-8 * np.max(size)) and np.min(size) < 1e-12):
-        return f"the simulated features do not react to {free[int(np.argmin(size))]}"
-    values, vectors = np.linalg.eigh(information / np.outer(size, size))
-    if values[0] > _SINGULAR * p:
-        return None
-    parts = [f"{vectors[k, 0]:+.2f} {free[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
+    size = np.sqrt(np.abs(np.diag(information)))
+    names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
+    if _is_inert(size):
+        return f"the simulated features do not react to {names[int(np.argmin(size))]}"
+    vectors = np.linalg.eigh(information / np.outer(size, size))[1]
+    parts = [f"{vectors[k, 0]:+.2f} {names[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
     return f"the combination {' '.join(parts)} (unconstrained, standardised) is not identified by the features"
 
 

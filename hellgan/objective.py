@@ -290,14 +290,19 @@ def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
 
         def cross(slope, curvature):
             """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
-            moving = jnp.einsum("mdq,mdp->qp", phi_x, (weights * slope)[:, None, None] * x_theta)
-            return phi.T @ ((weights * curvature)[:, None] * v_theta) + moving
+            return phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
 
         d_alpha_theta = cross(*derivatives(loss.fake, v)[1:])
         d_theta_alpha = d_alpha_theta.T if loss.is_zero_sum else cross(slope, curvature).T
         return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
 
     return row_sums(block, game.z_weights, game.z)
+
+
+def _moved(weights, phi_x, x_theta):
+    """Sum weights_j phi_x_j' x_theta_j over the rows j of (m, d, q) and (m, d, p): (q, p), as one matrix product."""
+    weighted = weights[:, None, None] * x_theta
+    return phi_x.reshape(-1, phi_x.shape[-1]).T @ weighted.reshape(-1, weighted.shape[-1])
 
 
 def _features_and_slopes(basis: Basis, row):
@@ -336,9 +341,15 @@ def _value_and_tangents(generator: Generator, theta, draw):
 class Simulated(NamedTuple):
     """One latent sample as both players meet it, one row a draw."""
 
-    scores: Float[Array, "m pq"]
     features: Float[Array, "m q"]
-    features_slope: Float[Array, "m q p"]  # derivative in theta
+    features_slopes: Float[Array, "m d q"]  # in x
+    tangents: Float[Array, "m d p"]  # of x in theta
+    d_theta: Float[Array, "m p"]  # the generator's scores
+    slopes: Float[Array, " m"]  # fake'(v); times the features, the discriminator's scores
+
+    @property
+    def scores(self) -> Float[Array, "m pq"]:
+        return jnp.concatenate([self.d_theta, self.slopes[:, None] * self.features], axis=1)
 
 
 def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
@@ -349,8 +360,7 @@ def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
     slope = derivatives(game.loss.fake, v)[1]
     push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
     d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
-    moved = jnp.einsum("mdq,mdp->mqp", phi_x, x_theta)
-    return Simulated(jnp.concatenate([d_theta, slope[:, None] * phi], axis=1), phi, moved)
+    return Simulated(phi, phi_x, x_theta, d_theta, slope)
 
 
 class SimulatedMeans(NamedTuple):
@@ -365,6 +375,17 @@ def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
 
     def block(weights, z):
         rows = simulated_rows(game, theta, alpha, z)
-        return SimulatedMeans(weights @ rows.scores, weights @ rows.features)
+        d_alpha, features = jnp.stack([weights * rows.slopes, weights]) @ rows.features
+        return SimulatedMeans(jnp.concatenate([weights @ rows.d_theta, d_alpha]), features)
 
     return row_sums(block, game.z_weights, z)
+
+
+def features_slope(game: Game, theta, alpha) -> Float[Array, "q p"]:
+    """Differentiate the mean of the simulated features in theta, for a basis."""
+
+    def block(weights, z):
+        rows = simulated_rows(game, theta, alpha, z)
+        return _moved(weights, rows.features_slopes, rows.tangents)
+
+    return row_sums(block, game.z_weights, game.z)

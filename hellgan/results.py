@@ -13,7 +13,7 @@ from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.iolib.summary import Summary
 
 from hellgan import discriminators, generators, inference, latents, objective, plots, reports, storage
-from hellgan.inference import Sandwich
+from hellgan.inference import JointLaw, Sandwich
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
 
@@ -48,19 +48,18 @@ class GANResults(LikelihoodModelResults):
     INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
     OUTCOME = ("trouble", "saddle", "sandwich")
 
-    def __init__(self, model, saddle: SaddlePoint, sandwich: Sandwich | None, natural, slope, trouble: str):
+    def __init__(self, model, saddle: SaddlePoint, law: JointLaw):
         self.model = model
         self.saddle = saddle
-        self.sandwich = sandwich
-        self.trouble = trouble
+        self.sandwich = law.sandwich
+        self.trouble = law.trouble
         self.generator = model.generator
         self.nobs, self.n_simulated = model.nobs, model.n_simulated
         self.df_resid = np.inf
         self.cov_type = "sandwich"
-        self._slope = np.asarray(slope)
-        names = self.generator.names
-        self.params = pd.Series(np.array(natural), index=names, name="coef")
-        self._cov = inference.natural_cov(self.generator, sandwich, natural, self._slope, self.n_simulated)
+        self._slope = np.asarray(law.natural_slope)
+        self.params = pd.Series(np.array(law.natural), index=self.generator.names, name="coef")
+        self._cov = inference.natural_covs(self.generator, [law], self.n_simulated)[0]
         self.normalized_cov_params = self._cov  # pyright: ignore[reportAttributeAccessIssue]
         self.scale = 1.0
         self._use_t = False
@@ -417,9 +416,8 @@ class GANResults(LikelihoodModelResults):
             return cls(**fields, **facts[part])
 
         sandwich = None if facts["sandwich"] is None else record(Sandwich, "sandwich")
-        return GANResults(
-            model, record(SaddlePoint, "saddle"), sandwich, arrays["natural"], arrays["slope"], facts["trouble"]
-        )
+        law = JointLaw(sandwich, arrays["natural"], arrays["slope"], facts["trouble"])
+        return GANResults(model, record(SaddlePoint, "saddle"), law)
 
     # What statsmodels' results have and a GAN's have not.
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -58,6 +59,45 @@ def test_a_second_batch_compiles_nothing(batch):
     assert (newton.locate._cache_size(), inference.parts._cache_size()) == before
 
 
+@pytest.mark.parametrize(
+    "generator",
+    [hg.generators.Normal(), hg.generators.Logistic().fix(scale=2.0), hg.generators.GAndK(), hg.generators.Gamma()],
+    ids=lambda generator: generator.name,
+)
+def test_each_sample_has_its_own_start(generator):
+    samples, shares = np.exp(SAMPLES[:4] / 2), np.full(60, 1 / 60)
+    each = [generator.theta(**generator.start(x, shares)) for x in samples]
+    np.testing.assert_allclose(generator.start_each(samples, shares), each, rtol=1e-13)
+
+
+def test_a_users_simulator_in_a_batch():
+    simulator = hg.generator(loc=hg.real(), scale=hg.positive())(lambda z, loc, scale: loc + scale * z)
+    alone = hg.GAN(SAMPLES[1], simulator, DISCRIMINATOR, n_simulated=64)
+    batch = hg.fit_batch(alone, SAMPLES[:3])
+    np.testing.assert_allclose(batch.params.iloc[1], alone.fit().params, rtol=1e-9)
+
+
+def test_features_that_need_looking_at():
+    """A user's features may not vary over a sample: that sample is named, and the others are not fitted."""
+    features = hg.discriminators.Features(lambda x: jnp.tanh(jnp.stack([x - 2, x - 1, x]) / 2))
+    model = hg.GAN(SAMPLES[0], hg.generators.Normal(), features, n_simulated=64)
+    batch = hg.fit_batch(model, SAMPLES[:3])
+    np.testing.assert_allclose(batch.params.iloc[1], model.on(SAMPLES[1]).fit().params, rtol=1e-9)
+    samples = SAMPLES[:3].copy()
+    samples[2] += 100
+    with pytest.raises(ValueError, match=r"datasets\[2\]: discriminator: 0 features vary"):
+        hg.fit_batch(model, samples)
+
+
+def test_a_regression_in_a_batch():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(3, 48, 1))
+    samples = np.concatenate([x, 1 + 2 * x + rng.normal(size=x.shape)], axis=2)
+    model = hg.GAN(samples[0], hg.generators.LinearRegression(), n_simulated=48 * 8)
+    batch = hg.fit_batch(model, samples, seeds=[3, 4, 5])
+    np.testing.assert_allclose(batch.params.iloc[2], model.on(samples[2], 5).fit().params, rtol=1e-9)
+
+
 def test_seeds_are_those_of_the_latent_draws():
     seeds = list(range(9))
     batch = hg.fit_batch(model(), SAMPLES[:9], seeds=seeds)
@@ -94,9 +134,10 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
     monkeypatch.setattr(
         batches,
         "solve_saddles",
-        lambda problems, count: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(problems, count))],
+        lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
     )
-    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve([(game, starts[0])], 1)[0]))
+    alone = batching.stack
+    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve(alone([game]), starts[:1])[0]))
     with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
         failed = hg.fit_batch(model(), SAMPLES[:9], threads=1)
     assert list(np.flatnonzero(~failed.converged)) == [5]

@@ -105,6 +105,17 @@ def test_a_placement_does_not_depend_on_the_order_of_rows(spec):
 
 @WITH_MLP
 @pytest.mark.parametrize("d", [1, 2])
+def test_placement_on_each_of_some_samples(spec, d):
+    samples, seeds = np.stack([X[d], X[d][::-1] * 2 + 1, X[d] ** 3]), [0, 0, 5]
+    together = spec.place_each(samples, equal(N), seeds)
+    for k, seed in enumerate(seeds):
+        alone = spec.place(samples[k], equal(N), seed)
+        for mine, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(mine[k], theirs, rtol=1e-13, atol=1e-13)
+
+
+@WITH_MLP
+@pytest.mark.parametrize("d", [1, 2])
 def test_zero_weight_rows_do_not_move_a_placement(spec, d):
     x = X[d]
     # in the very middle, where a bump would be centred, and far out

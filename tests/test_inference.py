@@ -75,7 +75,7 @@ def test_sandwich_by_delicatessen(loss):
     """
     n = 64
     fit = logistic_fit(loss, n=n, m=n)
-    x, z = fit.model.x, fit.model._latents(1)[0]
+    x, z = fit.model.x, fit.model.game().z[: fit.n_simulated]
     real_slope, fake_slope, generator_slope = _slopes(loss)
     is_real = np.repeat([1.0, 0.0], n)
 
@@ -281,7 +281,7 @@ def test_statistic_by_hand():
     """(4) for independent latents: 4A/c^2 nm/(n + m) (V - V_0), here 4 * 64*48/112 (V + log 4) for the log loss."""
     fit = logistic_fit("log", n=64, m=48)
     test = fit.overidentification_test()
-    v = fit.log_ratio(fit.model.x), fit.log_ratio(fit.params["loc"] + fit.model._latents(1)[0])
+    v = fit.log_ratio(fit.model.x), fit.log_ratio(fit.params["loc"] + fit.model.game().z[: fit.n_simulated])
     value = -np.mean(np.log1p(np.exp(-v[0]))) - np.mean(np.log1p(np.exp(v[1])))
     np.testing.assert_allclose(test.statistic, 4 * 64 * 48 / 112 * (value + np.log(4)), rtol=1e-9)
     assert test.df == 1

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 import hellgan as hg
-from hellgan import plots
+from hellgan import inference, plots
 
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
 
@@ -37,7 +37,9 @@ def simulated_only(z, loc, scale):
 def without_density(newcomb):
     """Give Newcomb's fit to a generator of the same law that has no density: nothing needs to be solved again."""
     model = hg.GAN(NEWCOMB, hg.generator(loc=hg.real(), scale=hg.positive())(simulated_only))
-    return hg.GANResults(model, newcomb.saddle, newcomb.sandwich, newcomb.params, newcomb._slope, "")
+    return hg.GANResults(
+        model, newcomb.saddle, inference.JointLaw(newcomb.sandwich, newcomb.params, newcomb._slope, "")
+    )
 
 
 def right_of(ax):

@@ -546,7 +546,8 @@ def saved(newcomb, stars, own, tmp_path_factory):
     weighted = hg.GAN(NEWCOMB, hg.generators.Normal(), weights=np.linspace(1, 3, N)).fit()
     fixed = hg.GAN(NEWCOMB, hg.generators.StudentT(4).fix(scale=4.0), latent="iid", n_simulated=128, seed=11)
     # What is stored does not depend on how well it was solved: no further compilation for this one.
-    fixed = hg.GANResults(fixed, *_pretended(newcomb, 1, 17), np.array([27.5]), np.eye(1), "")
+    saddle, sandwich = _pretended(newcomb, 1, 17)
+    fixed = hg.GANResults(fixed, saddle, inference.JointLaw(sandwich, np.array([27.5]), np.eye(1), ""))
     results = dict(zip(KINDS, (newcomb, stars, own, weighted, fixed), strict=True))
     folder = tmp_path_factory.mktemp("fits")
     for kind, result in results.items():
@@ -857,8 +858,9 @@ def test_the_solvers_reason_is_passed_on(newcomb, monkeypatch, changes):
 
 def test_intervals_of_enormous_errors_stay_positive(newcomb):
     """A standard error of ten times the scale: an interval symmetric about it would begin far below 0."""
-    law = dataclasses.replace(newcomb.sandwich, cov=1e4 * newcomb.sandwich.cov)
-    result = hg.GANResults(newcomb.model, newcomb.saddle, law, newcomb.params, newcomb._slope, "")
+    sandwich = dataclasses.replace(newcomb.sandwich, cov=1e4 * newcomb.sandwich.cov)
+    law = inference.JointLaw(sandwich, newcomb.params, newcomb._slope, "")
+    result = hg.GANResults(newcomb.model, newcomb.saddle, law)
     assert result.bse["scale"] == pytest.approx(100 * newcomb.bse["scale"], rel=EXACT)
     assert result.params["scale"] - Z * result.bse["scale"] < 0 < result.conf_int().loc["scale", "lower"]
 

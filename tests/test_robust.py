@@ -44,6 +44,22 @@ def test_weighted_quantiles_by_hand():
     assert robust.quantile(x, 0.25, equal(3)) == 1.5
 
 
+@pytest.mark.parametrize("weights", [equal(21), np.r_[0.0, 0.0, np.full(19, 1 / 19)], np.arange(21) / 210])
+def test_a_stack_is_summarised_sample_by_sample(weights):
+    samples = np.random.default_rng(0).normal(size=(2, 3, 21))
+    samples[0, 1] = np.r_[np.zeros(17), 1.0, 2.0, 4.0, 8.0]  # its spread is by another route
+    for level in (0.3, np.array([0.1, 0.5]), np.array([[0.1, 0.5], [0.2, 0.9]])):
+        each = [[robust.quantile(x, level, weights) for x in row] for row in samples]
+        np.testing.assert_array_equal(robust.quantile(samples, level, weights), each)
+    for summary in (robust.deviation, robust.robust_scale):
+        np.testing.assert_array_equal(
+            summary(samples, weights), [[summary(x, weights) for x in row] for row in samples]
+        )
+    samples[1, 2] = 1.0
+    with pytest.raises(ValueError, match="central 90 %"):
+        robust.robust_scale(samples, weights)
+
+
 @settings(max_examples=30, deadline=None)
 @given(counts=st.lists(st.integers(0, 4), min_size=5, max_size=5).filter(lambda c: len(set(c) - {0}) > 1))
 def test_integer_weights_count_like_repeated_rows(counts):

@@ -34,7 +34,7 @@ class Basis(eqx.Module):
     @property
     def size(self) -> int:
         """The length of alpha, q + 1."""
-        return self.ridge.shape[0]
+        return self.ridge.shape[-1]
 
     @property
     def is_linear(self) -> bool:
@@ -109,8 +109,10 @@ class Ridges(Basis):
 
     def features(self, x):
         t = (jnp.atleast_1d(x) - self.center) / self.scale
-        values = 0.5 * jnp.tanh(0.5 * (self.directions @ t - self.knots) / self.widths)
-        return jnp.concatenate([jnp.ones(1, values.dtype), values])
+        directions = jnp.pad(self.directions, ((1, 0), (0, 0)))
+        knots, widths = jnp.pad(self.knots, (1, 0)), jnp.pad(self.widths, (1, 0), constant_values=1.0)
+        values = 0.5 * jnp.tanh(0.5 * (t @ directions.T - knots) / widths)
+        return jnp.where(np.arange(knots.shape[0]) == 0, 1.0, values)
 
 
 class Bumps(Basis):

@@ -2,11 +2,13 @@
 
 import abc
 import itertools
+from collections.abc import Sequence
 from typing import Literal, overload
 
 import equinox as eqx
 import numpy as np
 
+from hellgan import batching
 from hellgan.discriminators.bases import Basis, Network
 from hellgan.robust import quantile, robust_scale
 
@@ -17,6 +19,10 @@ class Discriminator(eqx.Module):
     @abc.abstractmethod
     def place(self, x: np.ndarray, weights: np.ndarray, seed: int) -> Basis | Network:
         """Place it on a sample (n,) or (n, d) with weights (n,) that sum to 1."""
+
+    def place_each(self, samples: np.ndarray, weights: np.ndarray, seeds: Sequence[int]) -> Basis | Network:
+        """Place it on each of R samples, (R, n) or (R, n, d); arrays of the result have a leading axis R."""
+        return batching.stack([self.place(x, weights, seed) for x, seed in zip(samples, seeds, strict=True)])
 
 
 def checked_count(name, value, least=1) -> int:
@@ -55,11 +61,10 @@ def as_columns(x):
     return x[:, None] if x.ndim == 1 else x
 
 
-def center_and_scale(x, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Median and robust scale of each coordinate, (d,) each: what makes fits location-scale equivariant."""
-    columns = as_columns(x).T
-    center = np.array([quantile(column, 0.5, weights) for column in columns])
-    return center, np.array([robust_scale(column, weights) for column in columns])
+def center_and_scale(columns, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Median and robust scale of each coordinate of (..., n, d): what makes fits location-scale equivariant."""
+    coordinates = np.swapaxes(columns, -1, -2)
+    return quantile(coordinates, 0.5, weights), robust_scale(coordinates, weights)
 
 
 def axes_and_diagonals(d) -> np.ndarray:
@@ -76,6 +81,6 @@ def arcsine_levels(k) -> np.ndarray:
 
 
 def knots_and_widths(t, k, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Knots at the quantiles of arcsine levels; their local spacing, at least a tenth of the robust scale."""
+    """Knots (..., k) at the quantiles of arcsine levels of t (..., n); their spacing, at least .1 robust scales."""
     knots = quantile(t, arcsine_levels(k), weights)
-    return knots, np.maximum(np.gradient(knots), 0.1 * robust_scale(t, weights))
+    return knots, np.maximum(np.gradient(knots, axis=-1), 0.1 * np.asarray(robust_scale(t, weights))[..., None])

@@ -34,7 +34,7 @@ class Polynomial(Discriminator):
         self.degree, self.ridge = checked_count("degree", degree), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
+        center, scale = center_and_scale(as_columns(x), weights)
         d = center.size
         powers = [p for p in itertools.product(range(self.degree + 1), repeat=d) if 1 <= sum(p) <= self.degree]
         powers = tuple(sorted(powers, key=lambda p: (sum(p), tuple(-k for k in p))))
@@ -65,18 +65,26 @@ class Sigmoids(Discriminator):
         self.k, self.ridge = checked_count("k", k, 2), checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
-        t = (as_columns(x) - center) / scale
-        directions = axes_and_diagonals(t.shape[1])
-        knots, widths = zip(*[knots_and_widths(t @ u, self.k, weights) for u in directions], strict=True)
-        q = self.k * len(directions)
+        return self._placed(as_columns(x), weights)
+
+    def place_each(self, samples, weights, seeds):
+        return self._placed(samples[..., None] if samples.ndim == 2 else samples, weights)
+
+    def _placed(self, columns, weights):
+        """Place it on each sample of a stack (..., n, d)."""
+        center, scale = center_and_scale(columns, weights)
+        t = (columns - center[..., None, :]) / scale[..., None, :]
+        directions = axes_and_diagonals(t.shape[-1])
+        knots, widths = knots_and_widths(np.swapaxes(t @ directions.T, -1, -2), self.k, weights)
+        stack, q = columns.shape[:-2], self.k * len(directions)
+        ridge = ridge_vector(self.ridge, q, weights, 1e-6 if len(directions) == 1 else 1e-4)
         return Ridges(
             center,
             scale,
-            np.repeat(directions, self.k, axis=0),
-            np.concatenate(knots),
-            np.concatenate(widths),
-            ridge_vector(self.ridge, q, weights, 1e-6 if len(directions) == 1 else 1e-4),
+            np.broadcast_to(np.repeat(directions, self.k, axis=0), (*stack, q, t.shape[-1])),
+            knots.reshape(*stack, q),
+            widths.reshape(*stack, q),
+            np.broadcast_to(ridge, (*stack, q + 1)),
         )
 
 
@@ -118,7 +126,7 @@ class Splines(Discriminator):
         self.ridge = checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
+        center, scale = center_and_scale(as_columns(x), weights)
         t = (as_columns(x) - center) / scale
         directions = axes_and_diagonals(t.shape[1])
         knots = np.array([self._knots(t @ u, weights) for u in directions])
@@ -183,7 +191,7 @@ class GaussianBumps(Discriminator):
         self.k, self.ridge = checked_count("k", k, 2), checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
+        center, scale = center_and_scale(as_columns(x), weights)
         t = (as_columns(x) - center) / scale
         if t.shape[1] == 1:
             knots, widths = knots_and_widths(t[:, 0], self.k, weights)
@@ -224,7 +232,7 @@ class RandomFeatures(Discriminator):
         self.seed = None if seed is None else checked_count("seed", seed, 0)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
+        center, scale = center_and_scale(as_columns(x), weights)
         rng = np.random.default_rng([0x5EED, seed if self.seed is None else self.seed])
         d = center.size
         directions = rng.normal(size=(self.k, d))
@@ -286,7 +294,7 @@ class MLP(Discriminator):
         self.widths, self.ridge = tuple(checked_count("widths", w) for w in widths), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(x, weights)
+        center, scale = center_and_scale(as_columns(x), weights)
         rng, parts, penalties = np.random.default_rng([0x3A9, seed]), [], []
         layers = list(itertools.pairwise((center.size, *self.widths, 1)))
         for inputs, outputs in layers:

@@ -74,6 +74,11 @@ class Generator(eqx.Module):
         """
         return None
 
+    def start_each(self, samples: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+        """Give the starting values of each of R samples, (R, n) or (R, n, dim), on the unconstrained scale: (R, p)."""
+        starts = [start for x in samples if (start := self.start(x, weights)) is not None]
+        return np.stack([self.theta(**start) for start in starts]) if len(starts) == len(samples) else None
+
     def unseen(self, m: int, **natural: np.ndarray) -> list[str]:
         """Name the natural numbers (``names``) that m simulated observations say nothing of."""
         return []

@@ -35,6 +35,10 @@ class LocationScale(Generator):
         scale = robust_scale(x, weights) / (MAD * (upper - middle))
         return {"loc": quantile(x, 0.5, weights) - scale * middle, "scale": scale}
 
+    def start_each(self, samples, weights):
+        start = self.start(samples, weights)
+        return np.stack([start["loc"], np.log(start["scale"])], axis=1)
+
     def log_density(self, x, loc, scale):
         return self.noise.log_density((x - loc) / scale) - jnp.log(scale)
 

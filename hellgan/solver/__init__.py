@@ -11,7 +11,6 @@ Newton's on the stacked equations with alpha eliminated.
 """
 
 import dataclasses
-from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -58,25 +57,14 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
     return next(_from_both(game, starts, 0))
 
 
-def solve_saddles(problems: Iterable[tuple[Game, np.ndarray]], count: int) -> list[SaddlePoint]:
-    """Solve ``count`` games of one structure, each from one start (p,); what is not certified says why.
-
-    The problems are taken one by one as earlier ones end, so that what makes them may be lazy.
-    """
-    games = []
-
-    def noted():
-        for game, start in problems:
-            games.append(game)
-            yield game, np.asarray(start, np.float64)
-
-    found = newton.descend(noted(), count)
-    ridges = np.stack([game.discriminator.ridge for game in games])
-    values = found.value + np.sum(ridges * found.alpha**2, axis=1)
-    tops, leasts = curvatures_of(found.jacobian, games[0].p, games[0].loss.is_zero_sum)
+def solve_saddles(games: Game, starts: np.ndarray) -> list[SaddlePoint]:
+    """Solve each of a stack of games (k, ...), from one start each (k, p); what is not certified says why."""
+    found = newton.descend(games, np.asarray(starts, np.float64))
+    values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
+    tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     return [
         certify(
-            game,
+            games,
             found.theta[k],
             found.alpha[k],
             found.jacobian[k],
@@ -86,13 +74,13 @@ def solve_saddles(problems: Iterable[tuple[Game, np.ndarray]], count: int) -> li
             found.inner_iterations[k],
             curvatures=(float(tops[k]), float(leasts[k])),
         )
-        for k, game in enumerate(games)
+        for k in range(len(starts))
     ]
 
 
 def _solve_from(game, start):
     if game.discriminator.is_linear:
-        return solve_saddles([(game, start)], 1)[0]
+        return solve_saddles(batching.stack([game]), start[None])[0]
     return network.solve_network(game, start)
 
 

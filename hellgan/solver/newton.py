@@ -6,7 +6,6 @@ so the program is small and compiles fast, and no game waits for another's inner
 """
 
 import dataclasses
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -135,35 +134,30 @@ class Solution(NamedTuple):
     inner_iterations: np.ndarray
 
 
-def descend(problems: Iterable[tuple[Game, np.ndarray]], count: int) -> Solution:
-    """Search the saddle point of each game by Newton's outer iteration, from its own start.
+def descend(games: Game, starts: np.ndarray) -> Solution:
+    """Search the saddle point of each of a stack of games (k, ...) by Newton's outer iteration, from its start (k, p).
 
-    Parameters
-    ----------
-    problems : iterable of Games of one structure, each with its start (p,)
-        Taken one by one as earlier ones end, so that what makes them may be lazy.
-    count : int
-        How many there are.
+    A group of them is at work; as one ends, the next takes its place.
     """
-    waiting = enumerate(problems)
-    first = [next(waiting) for _ in range(batching.group_size(count))]
-    slots = [k for k, _ in first]
-    state = _State.begin(first[0][1][0], np.stack([start for _, (_, start) in first]))
-    stacked = batching.stack([game for _, (game, _) in first])
+    count = len(starts)
+    slots = list(range(batching.group_size(count)))
+    waiting = iter(range(len(slots), count))
+    state = _State.begin(games, starts[slots])
+    group = batching.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
     while np.any(running):
-        local = locate(stacked, state.trial, state.trial_alpha, state.outer == 0, state.on_generator)
+        local = locate(group, state.trial, state.trial_alpha, state.outer == 0, state.on_generator)
         state.update(jax.device_get(local))
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
             following = next(waiting, None)
             running[slot] = following is not None
             if following is not None:
-                slots[slot], (game, start) = following
-                state.restart(slot, start)
-                for whole, part in zip(jax.tree.leaves(stacked), jax.tree.leaves(game), strict=True):
-                    whole[slot] = part
+                slots[slot] = following
+                state.restart(slot, starts[following])
+                for array, all_of_them in zip(jax.tree.leaves(group), jax.tree.leaves(games), strict=True):
+                    array[slot] = all_of_them[following]
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
 
 
@@ -196,13 +190,13 @@ class _State:
     on_generator: np.ndarray  # a non-zero-sum loss now works on the generator's own objective
 
     @staticmethod
-    def begin(game: Game, starts: np.ndarray) -> "_State":
-        (k, p), q = starts.shape, game.discriminator.size
+    def begin(games: Game, starts: np.ndarray) -> "_State":
+        (k, p), q = starts.shape, games.discriminator.size
         shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
         best = _Point(*(np.empty((k, *shape)) for shape in shapes))
         counts = np.zeros(k, int), np.zeros(k, int)
         state = _State(
-            game.loss.is_zero_sum, best, np.empty((k, p)), np.empty((k, q)), np.zeros(k), *counts, np.zeros(k, bool)
+            games.loss.is_zero_sum, best, np.empty((k, p)), np.empty((k, q)), np.zeros(k), *counts, np.zeros(k, bool)
         )
         for slot in range(k):
             state.restart(slot, starts[slot])
