@@ -133,15 +133,25 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
 def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
     """Covariance of the weighted mean of independent rows (n, k), for each kind of rows that ``function`` gives.
 
-    Each is centred by its own weighted mean, in a second pass over the sample, and unbiased.
+    Each is centred by its own weighted mean, and unbiased. A large sample is gone through once: its rows are taken
+    from the mean of the first block, so that squares lose no digits.
     """
-    means = objective.row_sums(lambda w, *rows: [w @ kind for kind in function(*rows)], weights, *rows)
+    first = slice(None if len(weights) <= objective.STORED else objective.BLOCK)
+    share = jnp.sum(weights[first])
+    shares = jnp.where(share > 0, weights[first] / jnp.where(share > 0, share, 1.0), 1 / weights[first].shape[0])
+    pilots = [shares @ kind for kind in function(*(r[first] for r in rows))]
 
-    def squares(w, *rows):
-        centred = [w[:, None] * (kind - mean[None]) for kind, mean in zip(function(*rows), means, strict=True)]
-        return [kind.T @ kind for kind in centred]
+    def moments(w, *rows):
+        kinds = [kind - pilot[None] for kind, pilot in zip(function(*rows), pilots, strict=True)]
+        weighted = [w[:, None] * kind for kind in kinds]
+        return [(w @ kind, w @ each, each.T @ each) for kind, each in zip(kinds, weighted, strict=True)]
 
-    return [total / (1 - jnp.sum(weights**2)) for total in objective.row_sums(squares, weights, *rows)]
+    total = jnp.sum(weights**2)
+    covariances = []
+    for mean, tilted, squares in objective.row_sums(moments, weights, *rows):
+        mixed = jnp.outer(tilted, mean)
+        covariances.append((squares - mixed - mixed.T + total * jnp.outer(mean, mean)) / (1 - total))
+    return covariances
 
 
 def infer(games: Game, jacobians: np.ndarray, found: Parts) -> list[Sandwich]:

@@ -50,6 +50,20 @@ def test_covariance_of_mean_is_that_of_numpy_and_ignores_weight_zero():
     np.testing.assert_allclose(covariance_of_mean(rows, weights), expected, rtol=1e-10)
 
 
+def test_covariance_of_mean_of_a_large_sample_far_from_zero(monkeypatch):
+    """Gone through once, in blocks: means of 10^8 must not cost its digits, nor first rows that do not count."""
+    monkeypatch.setattr(objective, "STORED", 8)
+    monkeypatch.setattr(objective, "BLOCK", 4)
+    rng = np.random.default_rng(2)
+    rows, weights = 1e8 + rng.normal(size=(33, 2)), rng.uniform(size=33)
+    for skipped in (0, 4):
+        weights[:skipped] = 0
+        w = weights / weights.sum()
+        centred = w[:, None] * (rows - w @ rows)
+        expected = centred.T @ centred / (1 - np.sum(w**2))
+        np.testing.assert_allclose(covariance_of_mean(rows, w), expected, rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_sandwich_by_numpy(loss):
     """(2) assembled anew from the scores: both samples centred by their own mean, two solves, both samples in."""
