@@ -197,7 +197,8 @@ def large_fit(rows: int, runs: int) -> Measured:
         seconds.append(length)
         saddles.append(result.saddle)
     outer, inner = (
-        statistics.mean(getattr(saddle, steps) for saddle in saddles[1:]) for steps in ("iterations", "inner_iterations")
+        statistics.mean(getattr(saddle, steps) for saddle in saddles[1:])
+        for steps in ("iterations", "inner_iterations")
     )
     return Measured(f"n = m = {rows:,}", statistics.median(seconds[1:]), outer, inner)
 

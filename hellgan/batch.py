@@ -94,7 +94,8 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     seeds : sequence of R int, optional
         Seeds of the latent draws; the model's own for all unless given.
     threads : int, optional
-        As many as there are processors unless given; one on an accelerator, where fits run side by side.
+        Twice as many as there are processors unless given, since one can compute while another waits for the
+        interpreter; one on an accelerator, where fits run side by side.
     progress : bool
         Whether to show a progress bar.
 
@@ -194,18 +195,19 @@ def _checked_samples(datasets, model):
 
 def _checked_threads(threads):
     if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 2 * cores if batching.on_cpu() else 1
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
     return int(threads)
 
 
 def _chunk(fits, threads):
-    """Give the fits of a task, such that all threads have equally many tasks of one size."""
+    """Give the fits of a task: full groups, and of many fits such that all threads have equally many tasks."""
     if not batching.on_cpu():
         return fits
     rounds = -(-fits // (threads * _CHUNK))
-    return -(-fits // (threads * rounds))
+    return max(-(-fits // (threads * rounds)), batching.group_size(fits))
 
 
 def _bar(total, shown):

@@ -81,7 +81,7 @@ def certify(
     top, least = curvatures
     finite = bool(np.all(np.isfinite(jacobian))) and bool(np.isfinite(score_norm))
     converged = finite and bool(score_norm <= 10 * TOLERANCE)
-    reason = _reason(finite, converged, score_norm, top, least)
+    reason = _reason(finite, converged, score_norm, top, least, game.loss.is_concave)
     if collapsed and not reason:
         reason = (
             "the discriminator has collapsed to a constant and tells the generator nothing; give it a smaller ridge"
@@ -139,13 +139,14 @@ def _least_eigenvalues(schur, metric, symmetric):
     return np.min(np.linalg.eigvals(whitened).real, axis=-1)
 
 
-def _reason(finite, converged, score_norm, top, least):
+def _reason(finite, converged, score_norm, top, least, is_concave):
     if not finite:
         return "the iteration left the numbers that double precision holds; give other starting values"
     if not converged:
+        folds = ", or the maximum of this loss, which is not concave, breaks off: try a ridge of 1e-4"
         return (
             f"the score norm is {score_norm:.2g} after the last step; the parameters may not be identified by these "
-            "features, or the start may be too far off"
+            f"features, or the start may be too far off{'' if is_concave else folds}"
         )
     if not top < 0:
         return "the discriminator is not at a strict maximum; a larger ridge or another discriminator makes it one"
