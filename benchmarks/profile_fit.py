@@ -35,7 +35,7 @@ STAGES = {
     "check of the features": ["hellgan.gan:GAN._check_features"],
     "assembling the game": ["hellgan.gan:GAN.game"],
     "search": ["hellgan.gan:solve_saddle"],
-    "identification check": ["hellgan.inference:identification_problem"],
+    "identification check": ["hellgan.inference:identification_problems"],
     "natural scale": ["hellgan.inference:natural_scale"],
     "inference": ["hellgan.inference:laws", "hellgan.inference:infer"],
     "result object": ["hellgan.gan:GANResults"],

@@ -16,7 +16,8 @@ from hellgan.losses import Loss
 if TYPE_CHECKING:
     from hellgan import datasets, divergences
     from hellgan.batch import BatchResults, fit_batch
-    from hellgan.gan import GAN, load
+    from hellgan.gan import GAN
+    from hellgan.loading import load
     from hellgan.results import GANResults, compare
 
 __version__ = "0.1.0"
@@ -30,7 +31,7 @@ _LAZY = {
     "datasets": "",
     "divergences": "",
     "fit_batch": "hellgan.batch",
-    "load": "hellgan.gan",
+    "load": "hellgan.loading",
 }
 
 __all__ = [

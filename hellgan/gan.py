@@ -1,7 +1,6 @@
 """The front door: ``GAN`` checks what it is given, places the discriminator and solves the game."""
 
 import math
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from hellgan import batching, discriminators, generators, inference, latents, losses, storage
+from hellgan import batching, discriminators, inference, latents
 from hellgan.discriminators import Basis, Discriminator, Network
 from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
@@ -332,67 +331,6 @@ class GAN:
 @jax.jit
 def _features(game: Game):
     return features(game, game.x)
-
-
-def load(
-    path: str | os.PathLike,
-    *,
-    generator=None,
-    discriminator=None,
-    loss=None,
-) -> GANResults:
-    """Read a result that ``GANResults.save`` wrote; no code of the file is run.
-
-    Parameters
-    ----------
-    path : path
-    generator, discriminator, loss : Generator, Discriminator, Loss
-        The user's own, where the fit had one: functions are not stored.
-
-    Raises
-    ------
-    ValueError
-        For a file that is not such a result, or when a function that the fit used is not passed.
-    """
-    arrays, facts = storage.read(path)
-    missing = {*GANResults.ARRAYS, *GANResults.INGREDIENTS, *GANResults.OUTCOME} - {*facts, *arrays}
-    if missing:
-        raise ValueError(f"load: {os.fspath(path)} holds no {min(missing)}; give a file that GANResults.save wrote.")
-    parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
-    for name, given in parts.items():
-        if given is None and facts[name] is None:
-            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
-    data = arrays["x"]
-    if facts["columns"]:
-        import pandas as pd
-
-        data = pd.DataFrame(data, columns=facts["columns"])
-    model = GAN(
-        data,
-        _rebuild_generator(facts["generator"]) if generator is None else generator,
-        discriminators.make(**facts["discriminator"]) if discriminator is None else discriminator,
-        losses.get(facts["loss"]) if loss is None else loss,
-        weights=arrays.get("weights"),
-        latent=facts["latent"],
-        n_simulated=facts["n_simulated"],
-        seed=facts["seed"],
-    )
-    if model.generator.name != facts["simulator"]:
-        raise ValueError(
-            f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
-        )
-    for name, part, size in (
-        ("generator", model.generator, arrays["saddle.theta"].size),
-        ("discriminator", model.basis, arrays["saddle.alpha"].size),
-    ):
-        if part.size != size:
-            raise ValueError(f"load: the fit's {name} had {size} parameters, not {part.size}; pass the fit's own.")
-    return GANResults.restore(model, arrays, facts)
-
-
-def _rebuild_generator(recipe):
-    generator = generators.make(recipe["family"], **recipe["arguments"])
-    return generator.fix(**recipe["fixed"]) if recipe["fixed"] else generator
 
 
 def _default(generator: Generator) -> Discriminator:

@@ -12,7 +12,7 @@ from scipy import special
 from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.iolib.summary import Summary
 
-from hellgan import discriminators, generators, inference, latents, objective, plots, reports, storage
+from hellgan import generators, inference, latents, objective, plots, reports, storage
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
@@ -40,24 +40,19 @@ class GANResults(LikelihoodModelResults):
         Why not; empty where it converged.
     sandwich : Sandwich or None
         Joint law on the unconstrained scale.
+    law : JointLaw
+        The sandwich with the natural parameters and their derivative, as the delta method takes them.
     nobs, n_simulated : int
     """
-
-    # What a saved result must hold.
-    ARRAYS = ("x", "natural", "slope", "saddle.theta", "saddle.alpha")
-    INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
-    OUTCOME = ("trouble", "saddle", "sandwich")
 
     def __init__(self, model, saddle: SaddlePoint, law: JointLaw):
         self.model = model
         self.saddle = saddle
-        self.sandwich = law.sandwich
-        self.trouble = law.trouble
+        self.law, self.sandwich, self.trouble = law, law.sandwich, law.trouble
         self.generator = model.generator
         self.nobs, self.n_simulated = model.nobs, model.n_simulated
         self.df_resid = np.inf
         self.cov_type = "sandwich"
-        self._slope = np.asarray(law.natural_slope)
         self.params = pd.Series(np.array(law.natural), index=self.generator.names, name="coef")
         self._cov = inference.natural_covs(self.generator, [law], self.n_simulated)[0]
         self.normalized_cov_params = self._cov  # pyright: ignore[reportAttributeAccessIssue]
@@ -192,7 +187,7 @@ class GANResults(LikelihoodModelResults):
         """
         p = self.generator.size
         block = np.zeros((len(self.joint_params), p + len(self.saddle.alpha)))
-        block[: len(self.params), :p] = self._slope
+        block[: len(self.params), :p] = self.law.natural_slope
         block[len(self.params) :, p:] = np.eye(len(self.saddle.alpha))
         return self._labelled(block @ self._joint.cov @ block.T, list(self.joint_params.index))
 
@@ -382,42 +377,7 @@ class GANResults(LikelihoodModelResults):
         """
         if remove_data:
             raise ValueError("remove_data: a saved fit holds its data; without them it could not be used.")
-        model, arrays = self.model, {"x": self.model.x, "natural": self.params.to_numpy(), "slope": self._slope}
-        if model.weights is not None:
-            arrays["weights"] = model.weights
-        facts = {
-            "generator": generators.recipe(model.generator),
-            "discriminator": discriminators.recipe(model.discriminator),
-            "loss": model.loss.name if model.loss.is_named else None,
-            "columns": model.columns,
-            "latent": model.latent,
-            "n_simulated": model.n_simulated,
-            "seed": model.seed,
-            "simulator": model.generator.name,
-            "trouble": self.trouble,
-            "saddle": {},
-            "sandwich": None if self.sandwich is None else {},
-        }
-        for part in ("saddle", "sandwich"):
-            record = getattr(self, part)
-            for name, value in vars(record).items() if record is not None else ():
-                if isinstance(value, np.ndarray):
-                    arrays[f"{part}.{name}"] = value
-                else:
-                    facts[part][name] = value
-        storage.write(path, arrays, facts)
-
-    @staticmethod
-    def restore(model, arrays: dict, facts: dict) -> "GANResults":
-        """Rebuild a fit from what ``save`` wrote and its model."""
-
-        def record(cls, part):
-            fields = {n.split(".", 1)[1]: a for n, a in arrays.items() if n.startswith(part + ".")}
-            return cls(**fields, **facts[part])
-
-        sandwich = None if facts["sandwich"] is None else record(Sandwich, "sandwich")
-        law = JointLaw(sandwich, arrays["natural"], arrays["slope"], facts["trouble"])
-        return GANResults(model, record(SaddlePoint, "saddle"), law)
+        storage.write(path, *storage.pack(self))
 
     # What statsmodels' results have and a GAN's have not.
 

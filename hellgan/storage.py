@@ -7,7 +7,55 @@ from pathlib import Path
 
 import numpy as np
 
+from hellgan import discriminators, generators
+from hellgan.inference import JointLaw, Sandwich
+from hellgan.solver import SaddlePoint
+
 FORMAT = 1
+
+# What a saved fit must hold.
+_ARRAYS = ("x", "natural", "slope", "saddle.theta", "saddle.alpha")
+_INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
+_OUTCOME = ("trouble", "saddle", "sandwich")
+
+
+def pack(fit) -> tuple[dict[str, np.ndarray], dict]:
+    """Take a ``GANResults`` apart into arrays and JSON facts."""
+    model, law = fit.model, fit.law
+    arrays = {"x": model.x, "natural": np.asarray(law.natural), "slope": np.asarray(law.natural_slope)}
+    if model.weights is not None:
+        arrays["weights"] = model.weights
+    facts = {
+        "generator": generators.recipe(model.generator),
+        "discriminator": discriminators.recipe(model.discriminator),
+        "loss": model.loss.name if model.loss.is_named else None,
+        "columns": model.columns,
+        "latent": model.latent,
+        "n_simulated": model.n_simulated,
+        "seed": model.seed,
+        "simulator": model.generator.name,
+        "trouble": law.trouble,
+        "saddle": {},
+        "sandwich": None if law.sandwich is None else {},
+    }
+    for part, record in (("saddle", fit.saddle), ("sandwich", law.sandwich)):
+        for name, value in vars(record).items() if record is not None else ():
+            if isinstance(value, np.ndarray):
+                arrays[f"{part}.{name}"] = value
+            else:
+                facts[part][name] = value
+    return arrays, facts
+
+
+def unpack(arrays: dict[str, np.ndarray], facts: dict) -> tuple[SaddlePoint, JointLaw]:
+    """Rebuild what was found from what ``pack`` made."""
+
+    def record(cls, part):
+        fields = {n.split(".", 1)[1]: a for n, a in arrays.items() if n.startswith(part + ".")}
+        return cls(**fields, **facts[part])
+
+    sandwich = None if facts["sandwich"] is None else record(Sandwich, "sandwich")
+    return record(SaddlePoint, "saddle"), JointLaw(sandwich, arrays["natural"], arrays["slope"], facts["trouble"])
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -> None:
@@ -55,4 +103,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
         raise ValueError(f"load: {os.fspath(path)} is damaged, or no result that hellgan saved.") from error
     if found != FORMAT:
         raise ValueError(f"load: {os.fspath(path)} has format {found!r}; this version reads {FORMAT}.")
+    missing = {*_ARRAYS, *_INGREDIENTS, *_OUTCOME} - {*facts, *arrays}
+    if missing:
+        raise ValueError(f"load: {os.fspath(path)} holds no {min(missing)}; give a file that GANResults.save wrote.")
     return arrays, facts

@@ -28,9 +28,9 @@ class Mutant(NamedTuple):
 MUTANTS = tuple(
     Mutant(*row)
     for row in (
-        ("dropped simulation term", "inference.py", "jacobian, meat_real + meat_simulated)", "jacobian, meat_real)", "tests/test_inference.py -k sandwich_by_numpy"),
-        ("missing second solve", "inference.py", "np.linalg.solve(jacobian, half.T).T / n", "half / n", "tests/test_inference.py -k sandwich_by_numpy"),
-        ("uncentred meat", "inference.py", "(kind - mean[None])", "kind", "tests/test_inference.py -k covariance_of_mean"),
+        ("dropped simulation term", "inference.py", "jacobians, real + simulated)", "jacobians, real)", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("missing second solve", "inference.py", "np.linalg.solve(jacobians, np.swapaxes(half, 1, 2)) / each", "half / each", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("uncentred meat", "inference.py", "(squares - mixed - mixed.T + total * jnp.outer(mean, mean))", "squares", "tests/test_inference.py -k covariance_of_mean"),
         ("wrong constant in the fake term", "losses.py", "return self.function(-v)", "return 1.01 * self.function(-v)", "tests/test_objective.py -k by_hand"),
         ("wrong sign of the fake term", "objective.py", "return real + fake - penalised", "return real - fake - penalised", "tests/test_objective.py -k by_hand"),
         ("root of expit(v), not expit(2v)", "losses.py", "jnp.sqrt(1 / (1 + small**2))", "jnp.sqrt(1 / (1 + small))", "tests/test_objective.py -k by_hand"),
@@ -38,16 +38,20 @@ MUTANTS = tuple(
         ("ridge missing in the Hessian", "objective.py", "-jnp.diag(2 * ridge)", "jnp.zeros((ridge.size, ridge.size))", "tests/test_objective.py -k ridge"),
         ("generator's curvature dropped", "objective.py", "+ jax.jacfwd(jax.jacfwd(curved))(theta)", "", "tests/test_objective.py -k analytic_jacobian"),
         ("weights of the simulated sample ignored", "objective.py", "weights @ value, (weights * signs * slope) @ phi", "jnp.mean(value), (weights * signs * slope) @ phi", "tests/test_objective.py"),
-        ("n/m upside down", "inference.py", "meat_simulated = n * np.asarray(found.simulated_scores)", "meat_simulated = np.asarray(found.simulated_scores) / n", "tests/test_inference.py -k sandwich_by_numpy"),
+        ("n/m upside down", "inference.py", "simulated = each * np.asarray(found.simulated_scores)", "simulated = np.asarray(found.simulated_scores) / each", "tests/test_inference.py -k sandwich_by_numpy"),
         ("certificate looks at H_tt", "solver/certificate.py", "h[:, :p, :p] + h[:, :p, p:] @ slope", "h[:, :p, :p] + 0 * h[:, :p, p:] @ slope", "tests/test_solver.py -k Certificate"),
         ("test statistic scaled by n for iid", "overidentification.py", "scale = n * m / (n + m)", "scale = n", "tests/test_inference.py -k statistic_by_hand"),
         ("ridge in the test's value", "objective.py", "penalised * (game", "1.0 * (game", "tests/test_objective.py -k ridge"),
         ("no ridge correction of the limit law", "overidentification.py", "np.diag(2 * ridge / size**2)", "np.diag(0 * ridge)", "tests/test_inference.py -k limit_law"),
-        ("delta method forgotten", "inference.py", "cov = slope @ cov @ slope.T", "cov = cov + 0", "tests/test_inference.py -k delta"),
+        ("delta method forgotten", "inference.py", "covs = slopes @ covs @ np.swapaxes(slopes, 1, 2)", "covs = covs + 0", "tests/test_inference.py -k delta"),
         ("interval on the natural scale", "constraints.py", "return np.log(natural - self.lower)", "return natural - self.lower", "tests/test_constraints.py"),
-        ("knots not standardised", "discriminators/bases.py", "t = (jnp.atleast_1d(x) - self.center) / self.scale\n        values", "t = jnp.atleast_1d(x) - self.center\n        values", "tests/test_discriminators.py"),
+        ("knots not standardised", "discriminators/bases.py", "t = (jnp.atleast_1d(x) - self.center) / self.scale\n        # One", "t = jnp.atleast_1d(x) - self.center\n        # One", "tests/test_discriminators.py"),
         ("Sobol shift forgotten", "latents.py", "shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))", "shifts = np.zeros((samples, 1, dim), int)", "tests/test_inference.py -k simulation_noise"),
         ("last rows forgotten in blocks", "objective.py", "total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))", "pass", "tests/test_objective.py -k blocks"),
+        ("unweighted motion of the features", "objective.py", "weighted = weights[:, None, None] * x_theta", "weighted = x_theta / weights.shape[0]", "tests/test_objective.py -k analytic_jacobian"),
+        ("a batch goes on with its first sample", "solver/newton.py", "array[slot] = all_of_them[following]", "array[slot] = all_of_them[0]", "tests/test_batch.py -k fit_alone"),
+        ("a batch starts all from one sample", "generators/location_scale.py", "start = self.start(samples, weights)", "start = self.start(samples[:1].repeat(len(samples), 0), weights)", "tests/test_batch.py -k start"),
+        ("scrambles of the first few only", "inference.py", "range(FIRST, SCRAMBLES, FIRST)", "range(FIRST, FIRST)", "tests/test_inference.py tests/test_theorems.py -k \"simulation_noise or scrambles\""),
         ("generator objective of log_ns with the wrong sign", "losses.py", "return -log_sigmoid(v)", "return log_sigmoid(v)", "tests/test_losses.py"),
     )
 )  # fmt: skip

@@ -32,6 +32,7 @@ ORDER = (
     "results",
     "validation",
     "gan",
+    "loading",
     "batch",
     "montecarlo",
     "__init__",

@@ -38,7 +38,7 @@ def without_density(newcomb):
     """Give Newcomb's fit to a generator of the same law that has no density: nothing needs to be solved again."""
     model = hg.GAN(NEWCOMB, hg.generator(loc=hg.real(), scale=hg.positive())(simulated_only))
     return hg.GANResults(
-        model, newcomb.saddle, inference.JointLaw(newcomb.sandwich, newcomb.params, newcomb._slope, "")
+        model, newcomb.saddle, inference.JointLaw(newcomb.sandwich, newcomb.params, newcomb.law.natural_slope, "")
     )
 
 
