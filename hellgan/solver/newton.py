@@ -20,7 +20,7 @@ from hellgan.solver.certificate import TOLERANCE
 
 MAX_OUTER = 60
 MAX_INNER = 60
-MAX_TOTAL = 1000  # inner steps over all outer ones
+MAX_TOTAL = 400  # inner steps over all outer ones
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
