@@ -19,7 +19,7 @@ def main(figure: str = "newcomb.png") -> None:
     print(result.summary())
     print("\nobservations that the fitted generator does not account for:")
     for k in result.outliers():
-        print(f"  no. {k + 1:2d}: {x[k]:4.0f}   P(real) = {result.outlier_scores()[k]:.2f}")
+        print(f"  at {k:2d}: {x[k]:4.0f}   P(real) = {result.outlier_scores()[k]:.2f}")
     axes = result.plot_fit()
     axes.set_title("Newcomb's measurements: normal generator, root loss")
     axes.figure.savefig(figure, dpi=150)

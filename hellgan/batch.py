@@ -184,12 +184,19 @@ def _on(model: GAN, sample, seed: int, k: int) -> GAN:
 
 
 def _checked_samples(datasets, model):
-    samples = list(datasets) if not hasattr(datasets, "columns") else None
-    if samples is None or not samples or np.ndim(samples[0]) == 0:
+    if hasattr(datasets, "columns"):
+        raise ValueError(
+            "datasets: got a DataFrame, which may hold samples in rows or in columns; give an array (R, n)."
+        )
+    samples = list(datasets)
+    if not samples or not any(np.ndim(sample) for sample in samples):
         raise ValueError("datasets: give an array (R, n) or (R, n, d), or a sequence of R samples.")
-    sizes = sorted({len(sample) for sample in samples})
-    if sizes != [model.nobs]:
-        raise ValueError(f"datasets: samples of {sizes[0]} to {sizes[-1]} observations; the model has {model.nobs}.")
+    for k, sample in enumerate(samples):
+        size = len(sample) if hasattr(sample, "__len__") else 0
+        if size != model.nobs:
+            raise ValueError(
+                f"datasets[{k}]: {size} observations; the model has {model.nobs}, and so must all samples."
+            )
     return samples
 
 

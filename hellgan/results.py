@@ -373,7 +373,8 @@ class GANResults(LikelihoodModelResults):
     def save(self, path: str | os.PathLike, remove_data: bool = False) -> None:
         """Save the fit as ``.npz`` without pickle; ``hg.load`` reads it back.
 
-        The data are part of it. ``remove_data`` is refused: without them nothing could be computed any more.
+        The data are part of it. ``remove_data`` is refused: without them nothing could be computed any more. A formula
+        is not kept: ``predict`` of the fit that is read back takes the design's columns, not the formula's variables.
         """
         if remove_data:
             raise ValueError("remove_data: a saved fit holds its data; without them it could not be used.")

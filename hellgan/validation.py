@@ -1,6 +1,6 @@
 """What may pass the front door: every refusal is one sentence that names the argument and the remedy."""
 
-import functools
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,6 +127,26 @@ class Design(NamedTuple):
     complete: np.ndarray  # positions of the rows without missing values
 
 
+class _Again:
+    """Makes the design of a formula of other data. Copies to other processes do without the caller's variables."""
+
+    def __init__(self, spec, context=None):
+        self.spec, self.context = spec, context
+
+    def __call__(self, data):
+        from formulaic.errors import DataMismatchWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)  # a level that the fit has not seen has no coefficient
+            return self.spec.get_model_matrix(data, context=self.context, na_action="drop")
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return _Again, (self.spec,)
+
+
 def read_formula(formula, data, depth: int = 1) -> Design:
     """Make the design of a formula; rows with missing values are dropped.
 
@@ -158,7 +178,7 @@ def read_formula(formula, data, depth: int = 1) -> Design:
     covariates = [str(name) for name in design.columns if name != INTERCEPT]
     if not covariates:
         raise ValueError(f"formula: {shown(formula)} has no covariates; fit a family such as hg.generators.Normal().")
-    again = functools.partial(design.model_spec.get_model_matrix, context=context, na_action="drop")
+    again = _Again(design.model_spec, context)
     joined = pd.concat([design[covariates], response], axis=1)
     return Design(joined, covariates, INTERCEPT in design.columns, again, len(frame), design.index.to_numpy())
 

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
@@ -160,11 +161,14 @@ def broken(k, value):
     [
         ((None, SAMPLES), TypeError, "model: got NoneType"),
         (("model", broken(3, np.nan)), ValueError, r"datasets\[3\]: data: 1 of 60"),
-        (("model", SAMPLES[:3, :50]), ValueError, "samples of 50 to 50 observations; the model has 60"),
+        (("model", SAMPLES[:3, :50]), ValueError, r"datasets\[0\]: 50 observations; the model has 60"),
+        (("model", [SAMPLES[0], SAMPLES[1][:59]]), ValueError, r"datasets\[1\]: 59 observations; the model has 60"),
+        (("model", [SAMPLES[0], None]), ValueError, r"datasets\[1\]: 0 observations; the model has 60"),
+        (("model", pd.DataFrame(SAMPLES)), ValueError, "got a DataFrame"),
         (("model", SAMPLES[0]), ValueError, r"give an array \(R, n\)"),
         (("model", []), ValueError, r"give an array \(R, n\)"),
     ],
-    ids=["no model", "NaN", "other size", "one sample", "none"],
+    ids=["no model", "NaN", "other size", "another size", "no sample", "frame", "one sample", "none"],
 )
 def test_bad_samples_are_named(arguments, error, message):
     given, datasets = arguments

@@ -1,6 +1,9 @@
 """Conditional generators: the linear model, its resistant start, its discriminator, the formula front door."""
 
+import copy
+import pickle
 import re
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -316,6 +319,24 @@ def test_formula_may_call_functions_of_the_caller():
     # The centre is that of the data of the fit.
     again = model.new_covariates(frame[:2])
     np.testing.assert_allclose(again, model.x[:2, :-1])
+
+
+def test_new_levels_are_refused_and_missing_ones_are_missing():
+    model = hg.GAN.from_formula("y ~ x + g", FRAME)
+    new = pd.DataFrame({"x": [1.0, 2.0], "g": ["b", None]})
+    np.testing.assert_array_equal(model.new_covariates(new), [[1, 1, 0], [np.nan] * 3])
+    message = refusal(lambda: model.new_covariates(new.assign(g=["b", "d"])))
+    assert message.startswith("exog:")
+    assert "'d'" in message
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_with_a_formula_is_copied(copied):
+    lock = threading.Lock()  # what surrounds the call may be of any kind
+    frame = FRAME.dropna()
+    model = copied(hg.GAN.from_formula("y ~ center(x) + g", frame))
+    np.testing.assert_allclose(model.new_covariates(frame), model.x[:, :-1])
+    assert lock is not None
 
 
 def test_formula_drops_weights_with_rows():
