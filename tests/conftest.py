@@ -5,6 +5,7 @@ import os
 import jax
 import jaxtyping
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -30,8 +31,19 @@ def unchecked():
 
 
 def pytest_collection_modifyitems(items):
-    """Keep together what shares fits or compiled programs, a file unless marked otherwise; simulations first."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Run simulations first: they take longest."""
     items.sort(key=lambda item: item.get_closest_marker("montecarlo") is None)
+
+
+class Scheduling(LoadScopeScheduling):
+    """Keep together, in one process, what shares fits and compiled programs: a file; of the theorems, a loss."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        if not path.endswith("test_theorems.py"):
+            return path
+        return test[test.index("[") :] if "[" in test else test
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)

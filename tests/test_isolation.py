@@ -241,7 +241,8 @@ def test_every_public_name_is_there():
         assert getattr(hg, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         hg.nothing  # noqa: B018
-    from hellgan.gan import GAN, load
+    from hellgan.gan import GAN
+    from hellgan.loading import load
     from hellgan.results import GANResults, compare
 
     assert (hg.GAN, hg.load, hg.GANResults, hg.compare) == (GAN, load, GANResults, compare)

@@ -55,7 +55,6 @@ def test_standard_errors_on_clean_data(clean_fits):
     assert np.all(np.abs(ratio - 1) < 0.03), ratio
 
 
-@pytest.mark.xdist_group("contaminated")
 @pytest.mark.parametrize("share", [0.1, 0.2])
 def test_contaminated(share):
     """10 and 20 % of N(8, .3^2): |bias| < .03 for root, coverage at least .93 up to Monte Carlo error."""
@@ -74,7 +73,6 @@ def test_contaminated(share):
     assert np.all(got.coverage(1.0) >= 0.93), got.coverage(1.0)
 
 
-@pytest.mark.xdist_group("users generator")
 def test_users_generator():
     """A simulator for which nothing was prepared, from the package's own start: certified, coverage in (.92, .98)."""
 
@@ -87,7 +85,6 @@ def test_users_generator():
     assert np.all((coverage > 0.92) & (coverage < 0.98)), coverage
 
 
-@pytest.mark.xdist_group("users generator")
 def test_flagged_observations():
     """Outliers are all but always flagged, and a clean sample has less than one flag on average."""
 

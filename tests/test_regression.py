@@ -553,7 +553,6 @@ def test_plots(telephone, stackloss):
 
 @pytest.mark.slow
 @pytest.mark.montecarlo
-@pytest.mark.xdist_group("regression_monte_carlo")
 def test_coverage_with_outliers():
     """15 % vertical outliers at 200 observations: every 95 % interval covers at least .93, within one MCSE."""
     fits = replicate(contaminated, 500, 7, generator=LinearRegression())
@@ -568,7 +567,6 @@ def test_coverage_with_outliers():
 
 @pytest.mark.slow
 @pytest.mark.montecarlo
-@pytest.mark.xdist_group("regression_monte_carlo")
 def test_standard_errors_efficiency_and_size_without_outliers():
     fits = replicate(lambda rng: contaminated(rng, share=0.0), 500, 8, test=True, generator=LinearRegression())
     sd = fits.estimates.std(axis=0, ddof=1)

@@ -20,9 +20,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.montecarlo]
 N, REPLICATIONS = 1000, 1000
 GAMES = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns", "kl")
 
-# The tests of one loss share its fits, and so their process; those of equality need two losses' fits.
-GROUPED = [pytest.param(loss, marks=pytest.mark.xdist_group(f"theorems {k % 2}")) for k, loss in enumerate(GAMES)]
-
 
 def _draw(rng):
     return rng.logistic(size=N)
@@ -36,7 +33,7 @@ def fits(loss, replications=REPLICATIONS):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("loss", GROUPED)
+@pytest.mark.parametrize("loss", GAMES)
 def test_equation_3(loss):
     """Var sqrt(n) theta_hat = (1 + n/m)(J' C^-1 J)^-1 = 6 at the truth, for every loss.
 
@@ -51,7 +48,7 @@ def test_equation_3(loss):
     assert_monte_carlo(scaled.mean(), 0.0, mcse_mean(scaled), bias=0.05, resolution=0.45)
 
 
-@pytest.mark.parametrize("loss", GROUPED)
+@pytest.mark.parametrize("loss", GAMES)
 def test_equation_2_standard_errors(loss):
     """The sandwich's mean standard error is the standard deviation, and 95 % intervals cover.
 
@@ -64,7 +61,7 @@ def test_equation_2_standard_errors(loss):
     assert_monte_carlo(got.coverage(0.0), 0.95, mcse_proportion(0.95, REPLICATIONS), bias=0.005, resolution=0.045)
 
 
-@pytest.mark.parametrize("loss", GROUPED)
+@pytest.mark.parametrize("loss", GAMES)
 def test_joint_law_at_the_truth(loss):
     """Theta and alpha are uncorrelated, and alpha has rank q - p: its intercept has no variance of order 1/n.
 
@@ -82,7 +79,7 @@ def test_joint_law_at_the_truth(loss):
     assert estimated[1] < 0.15 * estimated[3]
 
 
-@pytest.mark.parametrize("loss", GROUPED[1:])
+@pytest.mark.parametrize("loss", GAMES[1:])
 def test_losses_are_equal_at_the_truth(loss):
     """Estimates theta_hat of two losses differ by o(1/sqrt(n)): same samples, same latents."""
     a, b = fits("log").estimates[:, 0], fits(loss).estimates[:, 0]
@@ -90,7 +87,7 @@ def test_losses_are_equal_at_the_truth(loss):
     assert (a - b).std() < 0.07 * a.std()
 
 
-@pytest.mark.parametrize("loss", GROUPED)
+@pytest.mark.parametrize("loss", GAMES)
 def test_equation_4(loss):
     """The overidentification statistic is chi-square with q - p = 1 degree of freedom: size .05 at 5 %.
 
@@ -102,7 +99,6 @@ def test_equation_4(loss):
         assert_monte_carlo(size, level, mcse_proportion(level, REPLICATIONS), bias=0.01, resolution=0.09)
 
 
-@pytest.mark.xdist_group("test_factor_of_simulation")
 def test_factor_of_simulation():
     """(3) with m = 10 n: sqrt(n) sd = sqrt(3 (1 + 1/10)) = 1.8166, far from 2.4495 and not 1.7321."""
     got = replicate(
@@ -114,7 +110,6 @@ def test_factor_of_simulation():
     assert_monte_carlo(ratio, 1.0, mcse_mean(np.sqrt(N) * got.errors[:, 0]) / 1.8166, bias=0.01, resolution=0.02)
 
 
-@pytest.mark.xdist_group("test_quasi_random_latents_remove_the_factor")
 def test_quasi_random_latents_remove_the_factor():
     """256 Sobol points: sqrt(n) sd = sqrt(3) = 1.7321, and the standard errors say so."""
     got = replicate(
@@ -134,7 +129,6 @@ def test_quasi_random_latents_remove_the_factor():
     assert_monte_carlo(size, 0.05, mcse_proportion(0.05, REPLICATIONS), bias=0.01, resolution=0.05)
 
 
-@pytest.mark.xdist_group("test_misspecified")
 @pytest.mark.parametrize(("latent", "m", "plain"), [("iid", 500, 0.051), ("iid", 2000, 0.113), ("sobol", 512, 0.156)])
 def test_misspecified_overidentification(latent, m, plain):
     """N(0, 4) data, N(theta, 1) model, features (x, tanh): the means match, the law does not.
@@ -157,7 +151,6 @@ def test_misspecified_overidentification(latent, m, plain):
     assert_monte_carlo(sizes[1], plain, mcse_proportion(plain, 1000), bias=0.02, resolution=0.08)
 
 
-@pytest.mark.xdist_group("test_default_fit_keeps_the_size_of_the_test")
 def test_default_fit_keeps_the_size_of_the_test():
     """Sixteen sigmoids, ridge and Sobol points: the limit law with its ridge correction, at 5 % and 50 %."""
 
