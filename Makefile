@@ -38,7 +38,7 @@ mutants: $(STAMP) ## Plant bugs in a copy of the package; each must make a test 
 	$(BIN)/python tests/mutants.py
 
 bench: $(STAMP) ## Run the benchmarks (ARGS=--quick: whether they work)
-	for name in profile_fit floor peers scaling; do $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
+	for name in profile_fit floor threads peers scaling; do $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
 
 clean: ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .pytest_cache .ruff_cache
