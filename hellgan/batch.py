@@ -12,8 +12,9 @@ import pandas as pd
 
 from hellgan import batching, inference
 from hellgan.gan import GAN
-from hellgan.results import GANResults, checked_seed, normal_quantile
+from hellgan.results import GANResults
 from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
+from hellgan.validation import checked_seed, normal_quantile
 
 _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
@@ -162,14 +163,14 @@ def _fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int) ->
         for k in range(len(samples)):
             _on(model, samples[k], seeds[k], begin + k)  # says whose fault it is
         raise
-    if games.discriminator.is_linear:
-        saddles = solve_saddles(games, starts)
-    else:
-        saddles = [solve_saddle(batching.take(games, k), start) for k, start in enumerate(starts)]
-    for k in [k for k, saddle in enumerate(saddles) if not saddle.is_saddle]:
-        # A fit that is not certified from its first start is taken up alone, from more.
-        alone = _on(model, samples[k], seeds[k], begin + k)
-        saddles[k] = solve_saddle(alone.game(), alone.starts())
+    found = solve_saddles(games, starts) if games.discriminator.is_linear else [None] * len(samples)
+    saddles: list[SaddlePoint] = []
+    for k, saddle in enumerate(found):
+        if saddle is None or not saddle.is_saddle:
+            # A network, or a fit that is not certified from its first start, is taken up alone, from all its starts.
+            alone = _on(model, samples[k], seeds[k], begin + k)
+            saddle = solve_saddle(alone.game(), alone.starts())
+        saddles.append(saddle)
     scrambles = {seed: model.scrambles(seed) for seed in set(seeds)}
     laws = inference.laws(games, saddles, [scrambles[seed] for seed in seeds])
     covs = inference.natural_covs(model.generator, laws, model.n_simulated)

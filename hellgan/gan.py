@@ -13,7 +13,7 @@ from hellgan.discriminators import Basis, Discriminator, Network
 from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
 from hellgan.objective import Game, features
-from hellgan.results import GANResults, checked_seed
+from hellgan.results import GANResults
 from hellgan.solver import first_start, solve_saddle
 from hellgan.starts import matched
 from hellgan.validation import (
@@ -22,6 +22,7 @@ from hellgan.validation import (
     checked_generator,
     checked_loss,
     checked_sample,
+    checked_seed,
     checked_start,
     checked_weights,
     read_covariates,
@@ -238,12 +239,11 @@ class GAN:
             x = np.stack([checked_sample(sample, g)[0] for sample in samples])
             for row in x:
                 check_variation(row if self.weights is None else row[self.weights > 0], g, self.columns)
-            starts = g.start_each(x, shares)
             basis = self.discriminator.place_each(x, shares, seeds)
         else:
             models = [self.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]
-            x, starts = np.stack([model.x for model in models]), g.start_each(np.stack([m.x for m in models]), shares)
-            basis = batching.stack([model.basis for model in models])
+            x, basis = np.stack([model.x for model in models]), batching.stack([model.basis for model in models])
+        starts = g.start_each(x, shares)
         games = self.games(x, basis, self._latents(x, seeds))
         if starts is None:
             each = [matched(g, row, shares, seed) for row, seed in zip(x, seeds, strict=True)]

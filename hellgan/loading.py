@@ -39,7 +39,7 @@ def load(
         data = pd.DataFrame(data, columns=facts["columns"])
     model = GAN(
         data,
-        _rebuild_generator(facts["generator"]) if generator is None else generator,
+        generators.rebuild(**facts["generator"]) if generator is None else generator,
         discriminators.make(**facts["discriminator"]) if discriminator is None else discriminator,
         losses.get(facts["loss"]) if loss is None else loss,
         weights=arrays.get("weights"),
@@ -58,8 +58,3 @@ def load(
         if part.size != size:
             raise ValueError(f"load: the fit's {name} had {size} parameters, not {part.size}; pass the fit's own.")
     return GANResults(model, *storage.unpack(arrays, facts))
-
-
-def _rebuild_generator(recipe):
-    generator = generators.make(recipe["family"], **recipe["arguments"])
-    return generator.fix(**recipe["fixed"]) if recipe["fixed"] else generator

@@ -16,6 +16,7 @@ from hellgan import generators, inference, latents, objective, plots, reports, s
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
+from hellgan.validation import checked_seed, first_sentence, normal_quantile
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
@@ -455,25 +456,6 @@ def _log_ratios(basis, alpha, x):
 def _density(generator, theta, grid):
     natural = generator.natural(theta)
     return jax.numpy.exp(jax.vmap(lambda point: generator.log_density(point, **natural))(grid))
-
-
-def first_sentence(error: Exception) -> str:
-    """Quote another library's error inside a sentence: its first line, without the full stop."""
-    return (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
-
-
-def checked_seed(seed) -> int:
-    """Return a seed as an int; raises ``TypeError`` for anything but a non-negative integer."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise TypeError(f"seed: got {' '.join(repr(seed).split())}; give a non-negative integer.")
-    return int(seed)
-
-
-def normal_quantile(alpha) -> float:
-    """Half the width of an interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
-    if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
-        raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
-    return -float(special.ndtri(alpha / 2))
 
 
 def compare(fits) -> pd.DataFrame:

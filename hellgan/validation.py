@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special
 
 from hellgan import losses
 from hellgan.discriminators import Discriminator, Scores
 from hellgan.generators import Fixed, Generator, LinearRegression
 from hellgan.generators.regression import INTERCEPT, independent_columns
 from hellgan.losses import Loss
-from hellgan.results import first_sentence
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -236,6 +236,25 @@ def _is_number(text) -> bool:
 
 def _has_masked(values) -> bool:
     return np.ma.isMaskedArray(values) and bool(np.any(np.ma.getmaskarray(values)))
+
+
+def first_sentence(error: Exception) -> str:
+    """Quote another library's error inside a sentence: its first line, without the full stop."""
+    return (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
+
+
+def checked_seed(seed) -> int:
+    """Return a seed as an int; raises ``TypeError`` for anything but a non-negative integer."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TypeError(f"seed: got {' '.join(repr(seed).split())}; give a non-negative integer.")
+    return int(seed)
+
+
+def normal_quantile(alpha) -> float:
+    """Half the width of an interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
+    if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
+        raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
+    return -float(special.ndtri(alpha / 2))
 
 
 def shown(value) -> str:

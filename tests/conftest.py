@@ -45,5 +45,6 @@ class Scheduling(LoadScopeScheduling):
         return test[test.index("[") :] if "[" in test else test
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)

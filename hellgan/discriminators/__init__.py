@@ -73,13 +73,8 @@ def make(name: str, **arguments) -> Discriminator:
     if name not in _CATALOGUE:
         raise ValueError(f"discriminator: {name!r} is not known; give one of {', '.join(_CATALOGUE)}.")
     if isinstance(arguments.get("generator"), dict):
-        arguments["generator"] = _family(**arguments["generator"])
+        arguments["generator"] = generators.rebuild(**arguments["generator"])
     return _CATALOGUE[name](**arguments)
-
-
-def _family(family, arguments, fixed) -> Generator:
-    generator = generators.make(family, **arguments)
-    return generator.fix(**fixed) if fixed else generator
 
 
 def recipe(discriminator: Discriminator) -> dict | None:

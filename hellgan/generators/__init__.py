@@ -73,11 +73,17 @@ _FAMILIES = {
 
 
 def make(family: str, **arguments) -> Generator:
-    """Build a family from its name, capitals or not: what ``recipe`` wrote, or a command line."""
+    """Build a family from its name, capitals or not."""
     by_lower = {name.lower(): make for name, make in _FAMILIES.items()}
     if family.lower().replace("_", "") not in by_lower:
         raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")
     return by_lower[family.lower().replace("_", "")](**arguments)
+
+
+def rebuild(family: str, arguments: dict, fixed: dict) -> Generator:
+    """Build a generator from what ``recipe`` wrote."""
+    generator = make(family, **arguments)
+    return generator.fix(**fixed) if fixed else generator
 
 
 def recipe(generator: Generator) -> dict | None:
