@@ -67,7 +67,7 @@ class BatchResults:
         """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), one row a fit."""
         half = normal_quantile(alpha)
         rows = [
-            inference.intervals(self.model.generator, natural, errors, half).ravel()
+            inference.intervals(self.model.generator.element_spaces, natural, errors, half).ravel()
             for natural, errors in zip(self.params.to_numpy(), self.bse.to_numpy(), strict=True)
         ]
         return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from hellgan import batching, discriminators, inference, latents
+from hellgan import batching, covariances, discriminators, inference, latents
 from hellgan.discriminators import Basis, Discriminator, Network
 from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
@@ -277,7 +277,9 @@ class GAN:
             return None
         return self._draw(self.seed if seed is None else seed, 1 + inference.SCRAMBLES)[1:]
 
-    def fit(self, start=None, cov_type: str = "sandwich", throw: bool = False) -> GANResults:
+    def fit(
+        self, start=None, cov_type: str = "sandwich", throw: bool = False, cov_kwds: dict | None = None
+    ) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
         Parameters
@@ -285,10 +287,13 @@ class GAN:
         start : mapping, Series or sequence, optional
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
             robust start unless given.
-        cov_type : {"sandwich"}
-            Covariance of the estimate: equation (2), which allows misspecification.
+        cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
+            Covariance of the estimate, as in ``GANResults.with_cov``: equation (2), which allows misspecification,
+            unless given.
         throw : bool
             Raise ``RuntimeError`` where the fit would otherwise warn.
+        cov_kwds : dict, optional
+            What that kind of covariance needs, such as ``{"groups": ...}``.
 
         Returns
         -------
@@ -299,8 +304,8 @@ class GAN:
         ConvergenceWarning
             When the solution is not a certified saddle point; standard errors are then NaN.
         """
-        if not (isinstance(cov_type, str) and cov_type == "sandwich"):
-            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give 'sandwich'.")
+        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
+            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
         starts = self.starts(start)
         with jax.enable_x64(True):
             game = self.game()
@@ -308,7 +313,10 @@ class GAN:
             law = inference.laws(batching.stack([game]), [saddle], [self.scrambles()])[0]
         if law.trouble:
             self._report(law.trouble, throw)
-        return GANResults(self, saddle, law)
+        fit = GANResults(self, saddle, law)
+        if cov_type == "sandwich" and not cov_kwds or law.trouble:
+            return fit
+        return fit.with_cov(cov_type, **(cov_kwds or {}))
 
     def _report(self, trouble, throw):
         from statsmodels.tools.sm_exceptions import ConvergenceWarning

@@ -19,6 +19,7 @@ from jax import lax
 from jaxtyping import Float
 
 from hellgan import batching, losses, objective
+from hellgan.constraints import Constraint
 from hellgan.generators import Generator
 from hellgan.objective import Array, Game
 from hellgan.solver import SaddlePoint
@@ -349,10 +350,10 @@ def natural_scale(generator: Generator, theta: Float[Array, " p"]):
     return generator.natural_vector(theta), jax.jacfwd(generator.natural_vector)(theta)
 
 
-def intervals(generator: Generator, natural, std_errors, quantile: float) -> np.ndarray:
-    """Wald intervals of natural parameters, each on the real line of its own link and mapped back: (k, 2)."""
+def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:
+    """Wald intervals of natural numbers that live in ``spaces``, each on the real line of its own link and mapped back: (k, 2)."""
     rows = []
-    for space, value, error in zip(generator.element_spaces, natural, std_errors, strict=True):
+    for space, value, error in zip(spaces, natural, std_errors, strict=True):
         if not np.isfinite(error):  # an estimate without a standard error may lie on its space's edge
             rows.append([np.nan, np.nan])
             continue

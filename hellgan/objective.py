@@ -138,6 +138,15 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
     return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
 
 
+def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "n pq"]:
+    """Evaluate what each observation contributes to the mean score, simulated responses tied to it included."""
+    found = scores(game, theta, alpha)
+    if not game.tied:
+        return found.real
+    shares = game.z_weights.reshape(-1, game.tied) / jnp.where(game.x_weights > 0, game.x_weights, 1.0)[:, None]
+    return found.real + jnp.einsum("ns,nsk->nk", shares, found.simulated.reshape(*shares.shape, -1))
+
+
 def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:
     """The stacked estimating function whose root the estimate is, ridge included; by automatic differentiation."""
     d_theta = jax.grad(generator_objective, argnums=1)(game, theta, alpha)

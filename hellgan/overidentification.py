@@ -1,6 +1,7 @@
 """The overidentification test: whether the generator fits, by the value of the game, (4)."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -67,38 +68,68 @@ def overidentification(
         raise ValueError(
             f"overidentification test: {q} features for {p} parameters leave nothing to test; give more features."
         )
-    found = inference.parts_of(game, theta, alpha, scrambles)
-    n, m = 1 / np.sum(np.square(game.x_weights)), 1 / np.sum(np.square(game.z_weights))
-    c_real, c_simulated = n * found.real_features, m * found.simulated_features
-    pooled = (c_real + c_simulated) / 2 if robust and not game.tied else c_real
-    scale = n * m / (n + m) if scrambles is None and not game.tied else n
-    if game.tied:
-        noise = n * found.difference
-    elif scrambles is None:
-        noise = scale * (c_real / n + c_simulated / m) if robust else pooled
-    else:
-        noise = c_real + n * np.cov(found.shifted.features, rowvar=False)
-    statistic = loss.chi2_factor * scale * (value - loss.value_at_equality)  # (4)
-    weights = limit_weights(
-        loss.c, loss.chi2_factor, pooled, noise, found.features_slope, np.asarray(game.discriminator.ridge)[1:]
-    )
-    weights = weights[: q - p]
+    found = balance(game, theta, alpha, scrambles, "pooled" if robust else "real")
+    statistic = loss.chi2_factor * found.scale * (value - loss.value_at_equality)  # (4)
+    weights = limit_weights(loss.c, loss.chi2_factor, found)[: q - p]
     return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)
 
 
-def limit_weights(c, factor, covariance, noise, slope, ridge):
+class Balance(NamedTuple):
+    """The quadratic game at the truth: what the difference delta of the samples' mean features is, and how it moves.
+
+    The root of ``scale`` times delta has covariance ``noise``; ``covariance`` weighs it, ``slope`` is its derivative
+    in theta but for the sign, ``ridge`` that of the q features.
+    """
+
+    covariance: np.ndarray
+    noise: np.ndarray
+    scale: float
+    slope: np.ndarray
+    ridge: np.ndarray
+
+    def solution(self, c: float) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives in delta of theta, (p, q), and of the features' alpha, (q, q)."""
+        size = np.sqrt(np.diag(self.covariance))
+        inverse = np.linalg.inv(c * self.covariance / np.outer(size, size) + np.diag(2 * self.ridge / size**2))
+        inverse /= np.outer(size, size)  # K
+        of_theta = np.linalg.solve(self.slope.T @ inverse @ self.slope, self.slope.T @ inverse)
+        return of_theta, c * inverse @ (np.eye(len(size)) - self.slope @ of_theta)
+
+
+def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) -> Balance:
+    """Evaluate it at a root.
+
+    ``under`` says whose covariance the features have: that of the ``"real"`` sample, of the ``"simulated"`` one, as
+    under the model, or of both, ``"pooled"``, where only their means agree.
+    """
+    found = inference.parts_of(game, theta, alpha, scrambles)
+    n, m = 1 / np.sum(np.square(game.x_weights)), 1 / np.sum(np.square(game.z_weights))
+    c_real, c_simulated = n * found.real_features, m * found.simulated_features
+    if game.tied:
+        covariance, noise, scale = c_real, n * found.difference, n
+    else:
+        covariance = {"real": c_real, "simulated": c_simulated, "pooled": (c_real + c_simulated) / 2}[under]
+        own = c_real if under == "pooled" else covariance
+        if scrambles is None:
+            scale = n * m / (n + m)
+            noise = scale * (own / n + c_simulated / m) if under == "pooled" else covariance
+        else:
+            scale, noise = n, own + n * np.cov(found.shifted.features, rowvar=False)
+    return Balance(covariance, noise, float(scale), found.features_slope, np.asarray(game.discriminator.ridge)[1:])
+
+
+def limit_weights(c: float, factor: float, of: Balance) -> np.ndarray:
     """Weights of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
 
     With delta the difference of the samples' mean features, alpha = c K delta for K = (c C + 2 Lambda)^-1, theta
     projects delta by P = I - J (J' K J)^-1 J' K, and V - V_0 = c alpha' delta - (c/2) alpha' C alpha. Without a
     ridge the form is P' C^-1 P and all weights are 1.
     """
-    size = np.sqrt(np.diag(covariance))
-    covariance, noise = covariance / np.outer(size, size), noise / np.outer(size, size)
-    slope = slope / size[:, None]
-    inverse = np.linalg.inv(c * covariance + np.diag(2 * ridge / size**2))
-    projection = np.eye(len(size)) - slope @ np.linalg.solve(slope.T @ inverse @ slope, slope.T @ inverse)
-    form = factor * projection.T @ (c**2 * inverse - c**3 / 2 * inverse @ covariance @ inverse) @ projection
+    of_theta, of_alpha = of.solution(c)
+    left = np.eye(len(of_alpha)) - of.slope @ of_theta  # P
+    form = factor * (c * of_alpha.T @ left - c / 2 * of_alpha.T @ of.covariance @ of_alpha)
+    size = np.sqrt(np.diag(of.covariance))
+    form, noise = (form + form.T) / 2 * np.outer(size, size), of.noise / np.outer(size, size)
     values, vectors = np.linalg.eigh(noise)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return np.sort(np.linalg.eigvalsh(root.T @ form @ root))[::-1]

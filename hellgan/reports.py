@@ -42,7 +42,7 @@ def _facts(fit) -> list[tuple[str, str]]:
         ("Generator:", fit.generator.name),
         ("Discriminator:", _describe(model.discriminator, model.basis)),
         ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
-        ("Cov. type:", fit.cov_type if fit.sandwich else "none"),
+        ("Cov. type:", _kind(fit)),
         ("Observations n:", f"{fit.nobs}" + ("" if model.weights is None else " (weighted)")),
         ("Simulated m:", (f"{fit.nobs} x {model.tied}" if model.tied else f"{fit.n_simulated}") + f" {kind}"),
         ("Divergence:", f"{excess:.5f}"),
@@ -57,6 +57,12 @@ def _facts(fit) -> list[tuple[str, str]]:
             ("Prob(overid.):", f"{test.pvalue:.3f}"),
         ]
     return facts
+
+
+def _kind(fit) -> str:
+    if np.all(np.isnan(fit.covariance.natural)):
+        return "none"
+    return fit.cov_type + (f" ({fit.covariance.note})" if fit.covariance.note else "")
 
 
 def _can_be_tested(fit) -> bool:

@@ -1,27 +1,25 @@
 """``GANResults``: what a fit says, in the terms of statsmodels and pandas."""
 
-import contextlib
-import functools
 import os
-from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pandas as pd
 from scipy import special
-from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.iolib.summary import Summary
 
-from hellgan import generators, inference, latents, objective, plots, reports, storage
+from hellgan import covariances, generators, inference, latents, objective, plots, reports, storage
+from hellgan.covariances import Covariance
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint
-from hellgan.validation import checked_seed, first_sentence, normal_quantile
+from hellgan.validation import checked_seed, shown
+from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
 
-class GANResults(LikelihoodModelResults):
+class GANResults(WaldResults):
     """A fitted parametric GAN; made by ``GAN.fit``.
 
     Estimates, standard errors and covariances are of the natural parameters themselves (already divided by n),
@@ -39,36 +37,29 @@ class GANResults(LikelihoodModelResults):
         law could be computed.
     trouble : str
         Why not; empty where it converged.
+    cov_type : str
+        What kind of covariance standard errors, intervals and tests use; see ``with_cov``.
+    covariance : Covariance
+        It, on all scales.
     sandwich : Sandwich or None
-        Joint law on the unconstrained scale.
+        Joint law on the unconstrained scale, of that kind.
     law : JointLaw
-        The sandwich with the natural parameters and their derivative, as the delta method takes them.
+        The sandwich of independent observations with the natural parameters and their derivative, as the delta
+        method takes them.
     nobs, n_simulated : int
     """
 
-    def __init__(self, model, saddle: SaddlePoint, law: JointLaw):
+    def __init__(self, model, saddle: SaddlePoint, law: JointLaw, covariance: Covariance | None = None):
         self.model = model
         self.saddle = saddle
-        self.law, self.sandwich, self.trouble = law, law.sandwich, law.trouble
+        self.law, self.trouble = law, law.trouble
         self.generator = model.generator
         self.nobs, self.n_simulated = model.nobs, model.n_simulated
-        self.df_resid = np.inf
-        self.cov_type = "sandwich"
-        self.params = pd.Series(np.array(law.natural), index=self.generator.names, name="coef")
-        self._cov = inference.natural_covs(self.generator, [law], self.n_simulated)[0]
-        self.normalized_cov_params = self._cov  # pyright: ignore[reportAttributeAccessIssue]
-        self.scale = 1.0
-        self._use_t = False
-
-    @functools.cached_property
-    def _plain(self) -> LikelihoodModelResults:
-        """The same numbers without labels: what statsmodels' own tests compute with."""
-        labels = SimpleNamespace(
-            data=SimpleNamespace(cov_names=list(self.params.index), xnames=list(self.params.index))
-        )
-        plain = LikelihoodModelResults(labels, self.params.to_numpy(), self._cov)
-        plain.df_resid = np.inf  # pyright: ignore[reportAttributeAccessIssue]
-        return plain
+        if covariance is None:
+            covariance = covariances.of_sandwich(self.generator, law, self.n_simulated)
+        self.covariance, self.cov_type, self.sandwich = covariance, covariance.kind, covariance.sandwich
+        params = pd.Series(np.array(law.natural), index=self.generator.names, name="coef")
+        super().__init__(params, covariance.natural, self.generator.element_spaces)
 
     def __repr__(self):
         state = "" if self.converged else ", NOT CONVERGED"
@@ -78,97 +69,6 @@ class GANResults(LikelihoodModelResults):
     @property
     def converged(self) -> bool:
         return self.saddle.is_saddle and not self.trouble
-
-    # Estimates and their errors.
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors of ``params``."""
-        variances = np.diag(self._cov)
-        return pd.Series(np.sqrt(variances), index=self.params.index, name="std err")
-
-    @property
-    def _tested(self) -> np.ndarray:
-        """Whether 0 lies inside the parameter's space, so that testing it means something."""
-        return np.array([space.lower < 0 < space.upper for space in self.generator.element_spaces])
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """Estimates over their standard errors; NaN where the parameter cannot be 0."""
-        return (self.params / self.bse).where(self._tested).rename("z")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided normal p-values of ``tvalues``."""
-        return pd.Series(2 * special.ndtr(-np.abs(self.tvalues.to_numpy())), self.params.index, name="P>|z|")
-
-    def cov_params(self, r_matrix=None, column=None, scale=None, cov_p=None, other=None):
-        """Covariance of ``params`` as a DataFrame; or of linear combinations, as in statsmodels."""
-        if all(a is None for a in (r_matrix, column, scale, cov_p, other)):
-            return pd.DataFrame(self.normalized_cov_params, self.params.index, self.params.index)
-        return self._plain.cov_params(r_matrix, column, scale, cov_p, other)
-
-    def conf_int(self, alpha=0.05, cols=None) -> pd.DataFrame:
-        """Compute Wald intervals of level 1 - alpha, which never leave the parameter's space.
-
-        Parameters
-        ----------
-        alpha : float
-            One minus the level.
-        cols : str, int, or sequence of them, optional
-            Which parameters, by name or position; all unless given.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``lower`` and ``upper``.
-        """
-        half = normal_quantile(alpha)
-        rows = inference.intervals(self.generator, self.params.to_numpy(), self.bse.to_numpy(), half)
-        frame = pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"])
-        if cols is None:
-            return frame
-        names = list(frame.index)
-        chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
-        wrong = [c for c in chosen if c not in names and c not in range(len(names))]
-        if wrong:
-            raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
-        return frame.loc[[c if isinstance(c, str) else names[c] for c in chosen]]
-
-    def t_test(self, r_matrix, cov_p=None, use_t=None):
-        """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""
-        with self._hypotheses():
-            return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
-
-    def f_test(self, r_matrix, cov_p=None, invcov=None):
-        """Wald test in its F form, with infinite denominator degrees of freedom."""
-        return self.wald_test(r_matrix, cov_p, invcov, use_f=True)
-
-    def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
-        """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
-        if np.any(np.isnan(self._cov)):
-            reason = self.trouble or "a discriminator with a hidden layer has no joint normal law"
-            raise ValueError(f"wald_test: the fit has no covariance, since {reason}.")
-        with self._hypotheses():
-            test = self._plain.wald_test(
-                r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
-            )
-        df = getattr(test, "df_num", None)
-        if df is not None:
-            # The F form: scipy's F law has no infinite denominator; df F is then chi-square.
-            test.pvalue = special.gammaincc(df / 2, df * np.asarray(test.statistic) / 2)
-        return test
-
-    @contextlib.contextmanager
-    def _hypotheses(self):
-        """Say in one sentence what statsmodels and its formula parser say in several lines."""
-        try:
-            yield
-        except Exception as error:
-            raise ValueError(
-                f"r_matrix: {first_sentence(error)}; give hypotheses on {', '.join(self.params.index)} such as "
-                f"'{self.params.index[0]} = 1', or an array with {len(self.params)} columns."
-            ) from error
 
     # The joint law of generator and discriminator.
 
@@ -187,10 +87,11 @@ class GANResults(LikelihoodModelResults):
             For a discriminator with a hidden layer, which has no joint law, and for a fit that did not converge.
         """
         p = self.generator.size
-        block = np.zeros((len(self.joint_params), p + len(self.saddle.alpha)))
-        block[: len(self.params), :p] = self.law.natural_slope
-        block[len(self.params) :, p:] = np.eye(len(self.saddle.alpha))
-        return self._labelled(block @ self._joint.cov @ block.T, list(self.joint_params.index))
+        r, size = len(self.params), len(self.saddle.alpha)
+        block = np.block([[self.law.natural_slope, np.zeros((r, size))], [np.zeros((size, p)), np.eye(size)]])
+        cov = block @ self._joint.cov @ block.T
+        cov[:r, :r] = self._cov
+        return self._labelled(cov, list(self.joint_params.index))
 
     @property
     def _joint(self) -> Sandwich:
@@ -217,11 +118,49 @@ class GANResults(LikelihoodModelResults):
         return self._labelled(self._joint.meat, self._score_names)
 
     def estfun(self) -> pd.DataFrame:
-        """Scores of the real observations in (theta, alpha): (n, p + q + 1), unweighted and not centred."""
-        game = self.model.game()
+        """Scores of the observations in (theta, alpha): (n, p + q + 1), unweighted and not centred.
+
+        In a regression each is the sum of the observation's own and the mean of its simulated responses' (6).
+        """
         with jax.enable_x64(True):
-            real = np.asarray(_scores(game, self.saddle.theta, self.saddle.alpha).real)
-        return pd.DataFrame(real[: self.nobs], columns=self._score_names)
+            rows = np.asarray(_scores(self.model.game(), self.saddle.theta, self.saddle.alpha))
+        return pd.DataFrame(rows[: self.nobs], columns=self._score_names)
+
+    def with_cov(self, cov_type: str = "sandwich", **options) -> "GANResults":
+        """Give the same fit with another covariance; standard errors, intervals and tests follow it.
+
+        Parameters
+        ----------
+        cov_type : str
+            ``"sandwich"``: equation (2), under independent observations, misspecification allowed; with
+            ``correction="HC1"`` (also called ``"HC1"``) times n/(n - k), k = p + q + 1.
+            ``"model"``: equation (3), under a correct model.
+            ``"HAC"``: (2) for serially dependent observations, in their order; ``maxlags`` (4 (n/100)^(2/9) unless
+            given), ``kernel`` (``"bartlett"`` or ``"uniform"``), ``use_correction=False``.
+            ``"cluster"``: (2) for observations that depend within ``groups``, (n,) or for two ways (n, 2);
+            ``use_correction=True``.
+            ``"bootstrap"``: of a ``bootstrap=`` that was made by ``bootstrap``, or of a new one, with its arguments.
+        **options
+            Of the kind.
+
+        Returns
+        -------
+        GANResults
+
+        Raises
+        ------
+        ValueError
+            For an unknown kind or option, and for a fit without a joint law (but ``"bootstrap"`` has one).
+        """
+        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
+            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
+        if cov_type == "bootstrap":
+            drawn = options.pop("bootstrap", None)
+            covariance = (self.bootstrap(**options) if drawn is None else drawn).covariance()
+        else:
+            self._joint  # refuses where there is none
+            covariance = covariances.of_fit(self, cov_type, options)
+        return GANResults(self.model, self.saddle, self.law, covariance)
 
     def overidentification_test(self, robust: bool = False) -> OveridentificationTest:
         """Test whether the generator fits, by the value of the game: (4).
@@ -299,21 +238,6 @@ class GANResults(LikelihoodModelResults):
         return flagged[np.argsort(-scores[flagged], kind="stable")]
 
     # Reports.
-
-    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Put the estimates in a frame with one row a parameter."""
-        interval = self.conf_int(alpha)
-        return pd.DataFrame(
-            {
-                "term": self.params.index,
-                "estimate": self.params.to_numpy(),
-                "std_error": self.bse.to_numpy(),
-                "statistic": self.tvalues.to_numpy(),
-                "p_value": self.pvalues.to_numpy(),
-                "conf_low": interval["lower"].to_numpy(),
-                "conf_high": interval["upper"].to_numpy(),
-            }
-        )
 
     def summary(self, alpha: float = 0.05) -> Summary:
         """Lay the fit out as a statsmodels summary."""
@@ -420,26 +344,9 @@ class GANResults(LikelihoodModelResults):
         fitted = self._location(self._family, self.model.new_covariates(exog, transform))
         return pd.Series(fitted, exog.index, name="predicted") if isinstance(exog, pd.DataFrame) else fitted
 
-    def remove_data(self):
-        """Refuse: the data are needed for scores, tests and plots."""
-        raise ValueError("remove_data: the fit needs its data for scores, tests and plots.")
-
-    def initialize(self, model, params, **kwargs):
-        """Refuse: a result is made by a fit and does not change."""
-        raise ValueError("initialize: a result is made by GAN.fit and does not change; fit again.")
-
-    def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
-        """Refuse: the parameters are no levels of a factor."""
-        raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
-
-    def wald_test_terms(self, skip_single=False, extra_constraints=None, combine_terms=None, scalar=True):
-        """Refuse: the terms of a formula are not kept."""
-        raise ValueError(
-            "wald_test_terms: a fit keeps no terms of a formula; use wald_test with the parameters' names."
-        )
 
 
-_scores = jax.jit(objective.scores)
+_scores = jax.jit(objective.observation_scores)
 
 
 @jax.jit

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from hellgan import discriminators, generators
+from hellgan.covariances import Covariance
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.solver import SaddlePoint
 
-FORMAT = 1
+FORMAT = 2
 
 # What a saved fit must hold.
 _ARRAYS = ("x", "natural", "slope", "saddle.theta", "saddle.alpha")
 _INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
-_OUTCOME = ("trouble", "saddle", "sandwich")
+_OUTCOME = ("trouble", "saddle", "sandwich", "covariance")
 
 
 def pack(fit) -> tuple[dict[str, np.ndarray], dict]:
@@ -37,9 +38,14 @@ def pack(fit) -> tuple[dict[str, np.ndarray], dict]:
         "trouble": law.trouble,
         "saddle": {},
         "sandwich": None if law.sandwich is None else {},
+        "covariance": {},
+        "covariance.sandwich": None if fit.covariance.sandwich is None else {},
     }
-    for part, record in (("saddle", fit.saddle), ("sandwich", law.sandwich)):
-        for name, value in vars(record).items() if record is not None else ():
+    records = [("saddle", vars(fit.saddle)), ("covariance", fit.covariance._replace(sandwich=None)._asdict())]
+    laws = {"sandwich": law.sandwich, "covariance.sandwich": fit.covariance.sandwich}
+    records += [(part, vars(sandwich)) for part, sandwich in laws.items() if sandwich is not None]
+    for part, record in records:
+        for name, value in record.items():
             if isinstance(value, np.ndarray):
                 arrays[f"{part}.{name}"] = value
             else:
@@ -47,15 +53,18 @@ def pack(fit) -> tuple[dict[str, np.ndarray], dict]:
     return arrays, facts
 
 
-def unpack(arrays: dict[str, np.ndarray], facts: dict) -> tuple[SaddlePoint, JointLaw]:
+def unpack(arrays: dict[str, np.ndarray], facts: dict) -> tuple[SaddlePoint, JointLaw, Covariance]:
     """Rebuild what was found from what ``pack`` made."""
 
     def record(cls, part):
-        fields = {n.split(".", 1)[1]: a for n, a in arrays.items() if n.startswith(part + ".")}
-        return cls(**fields, **facts[part])
+        if facts[part] is None:
+            return None
+        fields = {n.rpartition(".")[2]: a for n, a in arrays.items() if n.rpartition(".")[0] == part}
+        return cls(**{**facts[part], **fields})
 
-    sandwich = None if facts["sandwich"] is None else record(Sandwich, "sandwich")
-    return record(SaddlePoint, "saddle"), JointLaw(sandwich, arrays["natural"], arrays["slope"], facts["trouble"])
+    law = JointLaw(record(Sandwich, "sandwich"), arrays["natural"], arrays["slope"], facts["trouble"])
+    covariance = record(Covariance, "covariance")._replace(sandwich=record(Sandwich, "covariance.sandwich"))
+    return record(SaddlePoint, "saddle"), law, covariance
 
 
 def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -> None:

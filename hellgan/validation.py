@@ -331,6 +331,21 @@ def checked_weights(weights, n):
     return weights
 
 
+def checked_groups(groups, n: int) -> list[np.ndarray]:
+    """Return the clusters of n observations, one or two ways, as codes 0, 1, ..."""
+    import pandas as pd
+
+    frame = pd.DataFrame(groups).reset_index(drop=True)
+    if len(frame) != n or frame.shape[1] not in (1, 2):
+        raise ValueError(f"groups: shape {np.shape(groups)}; give a cluster, or two, for each of the {n} observations.")
+    if frame.isna().to_numpy().any():
+        raise ValueError("groups: some are missing; give a cluster for every observation.")
+    codes = [pd.factorize(frame[c])[0] for c in frame.columns]
+    if any(each.max() == 0 for each in codes):
+        raise ValueError("groups: all observations are in one cluster; give at least two.")
+    return codes
+
+
 def checked_start(start, generator) -> np.ndarray:
     """Return starting values (p,) on the unconstrained scale."""
     try:

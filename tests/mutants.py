@@ -42,7 +42,7 @@ MUTANTS = tuple(
         ("certificate looks at H_tt", "solver/certificate.py", "h[:, :p, :p] + h[:, :p, p:] @ slope", "h[:, :p, :p] + 0 * h[:, :p, p:] @ slope", "tests/test_solver.py -k Certificate"),
         ("test statistic scaled by n for iid", "overidentification.py", "scale = n * m / (n + m)", "scale = n", "tests/test_inference.py -k statistic_by_hand"),
         ("ridge in the test's value", "objective.py", "penalised * (game", "1.0 * (game", "tests/test_objective.py -k ridge"),
-        ("no ridge correction of the limit law", "overidentification.py", "np.diag(2 * ridge / size**2)", "np.diag(0 * ridge)", "tests/test_inference.py -k limit_law"),
+        ("no ridge correction of the limit law", "overidentification.py", "np.diag(2 * self.ridge / size**2)", "np.diag(0 * self.ridge)", "tests/test_inference.py -k limit_law"),
         ("delta method forgotten", "inference.py", "covs = slopes @ covs @ np.swapaxes(slopes, 1, 2)", "covs = covs + 0", "tests/test_inference.py -k delta"),
         ("interval on the natural scale", "constraints.py", "return np.log(natural - self.lower)", "return natural - self.lower", "tests/test_constraints.py"),
         ("knots not standardised", "discriminators/bases.py", "t = (jnp.atleast_1d(x) - self.center) / self.scale\n        # One", "t = jnp.atleast_1d(x) - self.center\n        # One", "tests/test_discriminators.py"),

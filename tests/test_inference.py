@@ -12,7 +12,7 @@ from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES, game
 
 import hellgan as hg
 from hellgan import inference, latents, objective
-from hellgan.overidentification import limit_weights, weighted_chi2_sf
+from hellgan.overidentification import Balance, limit_weights, weighted_chi2_sf
 
 scores = jax.jit(objective.scores)
 
@@ -267,7 +267,9 @@ def test_limit_law_is_chi_square_without_ridge():
     root, slope = rng.normal(size=(6, 6)), rng.normal(size=(6, 2))
     covariance = root @ root.T
     for loss in (hg.losses.log, hg.losses.root, hg.losses.least_squares):
-        weights = limit_weights(loss.c, loss.chi2_factor, covariance, covariance, slope, np.zeros(6))
+        weights = limit_weights(
+            loss.c, loss.chi2_factor, Balance(covariance, covariance, 1.0, slope, np.zeros(6))
+        )
         np.testing.assert_allclose(weights, [1, 1, 1, 1, 0, 0], atol=1e-9)
 
 
@@ -277,7 +279,7 @@ def test_limit_law_with_ridge_is_that_of_the_quadratic_game():
     root, slope = rng.normal(size=(5, 5)), rng.normal(size=(5, 2))
     covariance, ridge, c = root @ root.T, np.full(5, 0.7), 0.5
     factor = 2 / c
-    weights = limit_weights(c, factor, covariance, covariance, slope, ridge)
+    weights = limit_weights(c, factor, Balance(covariance, covariance, 1.0, slope, ridge))
     inverse = np.linalg.inv(c * covariance + 2 * np.diag(ridge))
     total = 0.0
     draws = rng.multivariate_normal(np.zeros(5), covariance, 20_000)
