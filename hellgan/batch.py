@@ -1,12 +1,9 @@
 """One model on many samples of one shape: compiled programs shared, groups of fits a call, threads over chunks."""
 
-import concurrent.futures
-import os
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 
@@ -15,8 +12,6 @@ from hellgan.gan import GAN
 from hellgan.results import GANResults
 from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
 from hellgan.validation import checked_seed, normal_quantile
-
-_CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
 
 class BatchResults:
@@ -124,25 +119,11 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     seeds = [model.seed] * len(samples) if seeds is None else [checked_seed(seed) for seed in seeds]
     if len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
-    threads = _checked_threads(threads)
-    size = _chunk(len(samples), threads)
-    starts = range(0, len(samples), size)
 
-    def task(begin):
-        chunk = slice(begin, begin + size)
-        with jax.enable_x64(True):
-            return _fit_all(model, samples[chunk], seeds[chunk], begin)
+    def task(chunk):
+        return _fit_all(model, samples[chunk], seeds[chunk], chunk.start)
 
-    fits: list[_Fit] = []
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(len(samples), progress) as bar:
-        futures = [pool.submit(task, begin) for begin in starts]
-        try:
-            for future in futures:
-                fits += future.result()
-                bar.update(len(fits) - bar.n)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    fits: list[_Fit] = batching.over_chunks(task, len(samples), threads, progress, "fit")
     failed = sum(bool(fit.trouble) for fit in fits)
     if failed:
         from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -199,26 +180,3 @@ def _checked_samples(datasets, model):
                 f"datasets[{k}]: {size} observations; the model has {model.nobs}, and so must all samples."
             )
     return samples
-
-
-def _checked_threads(threads):
-    if threads is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return 2 * cores if batching.on_cpu() else 1
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
-    return int(threads)
-
-
-def _chunk(fits, threads):
-    """Give the fits of a task: full groups, and of many fits such that all threads have equally many tasks."""
-    if not batching.on_cpu():
-        return fits
-    rounds = -(-fits // (threads * _CHUNK))
-    return max(-(-fits // (threads * rounds)), batching.group_size(fits))
-
-
-def _bar(total, shown):
-    from tqdm import tqdm
-
-    return tqdm(total=total, disable=not shown, unit="fit")

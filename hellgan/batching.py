@@ -1,6 +1,8 @@
-"""Compiled programs for many fits: how they are compiled, how many fits share a call, how it goes through them."""
+"""Many fits: how their programs are compiled, how many share a call, how it goes through them, threads over calls."""
 
+import concurrent.futures
 import functools
+import os
 from collections.abc import Callable, Sequence
 
 import jax
@@ -17,6 +19,8 @@ program = functools.partial(jax.jit, compiler_options=_OPTIONS)
 # On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
 # waits for the slowest; a group only spares the calls' own cost. An accelerator wants many lanes (not tested there).
 _GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 16, 256
+
+_CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
 
 def on_cpu() -> bool:
@@ -48,3 +52,59 @@ def stack(items: Sequence):
 def take(stacked, rows):
     """Give one item of a stack of pytrees, or a stack of some."""
     return jax.tree.map(lambda leaf: leaf[rows], stacked)
+
+
+def repeated(item, count: int):
+    """Stack a pytree ``count`` times, as views of one memory."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), item)
+
+
+def over_chunks(
+    task: Callable[[slice], list], count: int, threads: int | None, progress: bool = False, unit: str = "fit"
+) -> list:
+    """Do a task for every chunk of ``count`` fits, in threads; returns the joined lists.
+
+    Each task runs in double precision. ``threads`` is twice the number of processors unless given, since one can
+    compute while another waits for the interpreter; one on an accelerator, where fits run side by side.
+    """
+    threads = _checked_threads(threads)
+    size = _chunk(count, threads)
+
+    def in_double(begin):
+        with jax.enable_x64(True):
+            return task(slice(begin, min(begin + size, count)))
+
+    done: list = []
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(count, progress, unit) as bar:
+        futures = [pool.submit(in_double, begin) for begin in range(0, count, size)]
+        try:
+            for future in futures:
+                done += future.result()
+                bar.update(len(done) - bar.n)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
+
+
+def _checked_threads(threads):
+    if threads is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 2 * cores if on_cpu() else 1
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
+    return int(threads)
+
+
+def _chunk(fits, threads):
+    """Give the fits of a task: full groups, and of many fits such that all threads have equally many tasks."""
+    if not on_cpu():
+        return fits
+    rounds = -(-fits // (threads * _CHUNK))
+    return max(-(-fits // (threads * rounds)), group_size(fits))
+
+
+def _bar(total, shown, unit):
+    from tqdm import tqdm
+
+    return tqdm(total=total, disable=not shown, unit=unit)

@@ -93,6 +93,7 @@ def cluster_meat(rows: np.ndarray, n: float, groups: Sequence[np.ndarray], corre
 
 def of_fit(fit, kind: str, options: dict) -> Covariance:
     """Give a fit's covariance of another kind, with the options of ``GANResults.with_cov``; all but ``bootstrap``."""
+    fit.require_law()
     makers = {"sandwich": _sandwich, "HC1": _hc1, "model": _model, "HAC": _hac, "cluster": _cluster}
     try:
         law, note = makers[kind](fit, **options)

@@ -314,7 +314,7 @@ class GAN:
         if law.trouble:
             self._report(law.trouble, throw)
         fit = GANResults(self, saddle, law)
-        if cov_type == "sandwich" and not cov_kwds or law.trouble:
+        if (cov_type == "sandwich" and not cov_kwds) or law.trouble:
             return fit
         return fit.with_cov(cov_type, **(cov_kwds or {}))
 

@@ -351,7 +351,7 @@ def natural_scale(generator: Generator, theta: Float[Array, " p"]):
 
 
 def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:
-    """Wald intervals of natural numbers that live in ``spaces``, each on the real line of its own link and mapped back: (k, 2)."""
+    """Wald intervals (k, 2) of natural numbers in ``spaces``, each on the real line of its own link and mapped back."""
     rows = []
     for space, value, error in zip(spaces, natural, std_errors, strict=True):
         if not np.isfinite(error):  # an estimate without a standard error may lie on its space's edge

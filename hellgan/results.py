@@ -89,12 +89,16 @@ class GANResults(WaldResults):
         p = self.generator.size
         r, size = len(self.params), len(self.saddle.alpha)
         block = np.block([[self.law.natural_slope, np.zeros((r, size))], [np.zeros((size, p)), np.eye(size)]])
-        cov = block @ self._joint.cov @ block.T
+        cov = block @ self.require_law().cov @ block.T
         cov[:r, :r] = self._cov
         return self._labelled(cov, list(self.joint_params.index))
 
     @property
-    def _joint(self) -> Sandwich:
+    def _why_no_cov(self) -> str:
+        return self.trouble or "a discriminator with a hidden layer has no joint normal law"
+
+    def require_law(self) -> Sandwich:
+        """Give the joint law on the unconstrained scale; raises ``ValueError`` with the reason where there is none."""
         if not self.model.basis.is_linear:
             inference.require_basis(self.model.game())
         if self.sandwich is None:
@@ -111,11 +115,11 @@ class GANResults(WaldResults):
 
     def bread(self) -> pd.DataFrame:
         """A: minus the mean derivative of the scores in (theta, alpha), unconstrained scale; *not* inverted."""
-        return self._labelled(self._joint.bread, self._score_names)
+        return self._labelled(self.require_law().bread, self._score_names)
 
     def meat(self) -> pd.DataFrame:
         """B: covariance of sqrt(n) times the mean score, real and simulated parts together."""
-        return self._labelled(self._joint.meat, self._score_names)
+        return self._labelled(self.require_law().meat, self._score_names)
 
     def estfun(self) -> pd.DataFrame:
         """Scores of the observations in (theta, alpha): (n, p + q + 1), unweighted and not centred.
@@ -158,7 +162,6 @@ class GANResults(WaldResults):
             drawn = options.pop("bootstrap", None)
             covariance = (self.bootstrap(**options) if drawn is None else drawn).covariance()
         else:
-            self._joint  # refuses where there is none
             covariance = covariances.of_fit(self, cov_type, options)
         return GANResults(self.model, self.saddle, self.law, covariance)
 
@@ -343,7 +346,6 @@ class GANResults(WaldResults):
             return self._location(self._family, self.model.x[:, :-1])
         fitted = self._location(self._family, self.model.new_covariates(exog, transform))
         return pd.Series(fitted, exog.index, name="predicted") if isinstance(exog, pd.DataFrame) else fitted
-
 
 
 _scores = jax.jit(objective.observation_scores)

@@ -267,9 +267,7 @@ def test_limit_law_is_chi_square_without_ridge():
     root, slope = rng.normal(size=(6, 6)), rng.normal(size=(6, 2))
     covariance = root @ root.T
     for loss in (hg.losses.log, hg.losses.root, hg.losses.least_squares):
-        weights = limit_weights(
-            loss.c, loss.chi2_factor, Balance(covariance, covariance, 1.0, slope, np.zeros(6))
-        )
+        weights = limit_weights(loss.c, loss.chi2_factor, Balance(covariance, covariance, 1.0, slope, np.zeros(6)))
         np.testing.assert_allclose(weights, [1, 1, 1, 1, 0, 0], atol=1e-9)
 
 

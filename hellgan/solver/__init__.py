@@ -57,9 +57,19 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
     return next(_from_both(game, starts, 0))
 
 
-def solve_saddles(games: Game, starts: np.ndarray) -> list[SaddlePoint]:
-    """Solve each of a stack of games (k, ...), from one start each (k, p); what is not certified says why."""
-    found = newton.descend(games, np.asarray(starts, np.float64))
+def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> list[SaddlePoint]:
+    """Solve each of a stack of games (k, ...), from one start each (k, p); what is not certified says why.
+
+    ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them.
+    """
+    if not games.discriminator.is_linear:
+        if alphas is None:
+            raise ValueError("solve_saddles: a network is solved by solve_saddle.")
+        return [
+            network.polish_network(batching.take(games, k), start, alpha)
+            for k, (start, alpha) in enumerate(zip(starts, alphas, strict=True))
+        ]
+    found = newton.descend(games, np.asarray(starts, np.float64), alphas)
     values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     return [

@@ -31,13 +31,21 @@ def solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
     outer = optimize.minimize(
         profile, np.zeros_like(theta), jac=True, method="BFGS", options={"gtol": 1e-5, "maxiter": 100}
     )
-    theta, alpha, jacobian, score, value = jax.device_get(
-        _polish(game, jnp.asarray(theta + reach * outer.x), jnp.asarray(state["alpha"]))
-    )
+    return _judged(game, theta + reach * outer.x, state["alpha"], reach, outer.nit, state["inner"])
+
+
+def _judged(game, theta, alpha, reach, outer: int, inner: int) -> SaddlePoint:
+    theta, alpha, jacobian, score, value = jax.device_get(_polish(game, jnp.asarray(theta), jnp.asarray(alpha)))
     norm = max(np.max(np.abs(score[: game.p] * reach)), np.max(np.abs(score[game.p :])))
     # Where the discriminator's score does not react to theta at all, any theta would do.
     collapsed = bool(np.max(np.abs(jacobian[game.p :, : game.p] * reach)) < 1e-6)
-    return certify(game, theta, alpha, jacobian, value, norm, outer.nit, state["inner"], collapsed)
+    return certify(game, theta, alpha, jacobian, value, norm, outer, inner, collapsed)
+
+
+def polish_network(game: Game, theta: np.ndarray, alpha: np.ndarray) -> SaddlePoint:
+    """Follow a solution of a game nearby: Newton's iteration on the stacked equations alone."""
+    reach = np.asarray(reaches(game, jnp.asarray(theta)))
+    return _judged(game, theta, alpha, reach, 0, 0)
 
 
 def inner_value(game: Game, theta: np.ndarray) -> float:

@@ -134,20 +134,24 @@ class Solution(NamedTuple):
     inner_iterations: np.ndarray
 
 
-def descend(games: Game, starts: np.ndarray) -> Solution:
+def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> Solution:
     """Search the saddle point of each of a stack of games (k, ...) by Newton's outer iteration, from its start (k, p).
 
-    A group of them is at work; as one ends, the next takes its place.
+    A group of them is at work; as one ends, the next takes its place. Where ``alphas`` (k, q + 1) are given the start
+    is near a solution: neither the concave loss nor the zero-sum game is gone through first.
     """
     count = len(starts)
+    begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
+    is_warm = alphas is not None
     slots = list(range(batching.group_size(count)))
     waiting = iter(range(len(slots), count))
-    state = _State.begin(games, starts[slots])
+    state = _State.begin(games, starts[slots], begins[slots], is_warm)
     group = batching.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
     while np.any(running):
-        local = locate(group, state.trial, state.trial_alpha, state.outer == 0, state.on_generator)
+        on_log = (state.outer == 0) & (not is_warm)
+        local = locate(group, state.trial, state.trial_alpha, on_log, state.on_generator)
         state.update(jax.device_get(local))
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
@@ -155,7 +159,7 @@ def descend(games: Game, starts: np.ndarray) -> Solution:
             running[slot] = following is not None
             if following is not None:
                 slots[slot] = following
-                state.restart(slot, starts[following])
+                state.restart(slot, starts[following], begins[following])
                 for array, all_of_them in zip(jax.tree.leaves(group), jax.tree.leaves(games), strict=True):
                     array[slot] = all_of_them[following]
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
@@ -181,6 +185,7 @@ class _State:
     """The outer iterations of a group of games: the best point of each, and the next to try."""
 
     is_zero_sum: bool
+    is_warm: bool
     best: _Point
     trial: np.ndarray
     trial_alpha: np.ndarray
@@ -190,26 +195,25 @@ class _State:
     on_generator: np.ndarray  # a non-zero-sum loss now works on the generator's own objective
 
     @staticmethod
-    def begin(games: Game, starts: np.ndarray) -> "_State":
+    def begin(games: Game, starts: np.ndarray, alphas: np.ndarray, is_warm: bool) -> "_State":
         (k, p), q = starts.shape, games.discriminator.size
         shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
         best = _Point(*(np.empty((k, *shape)) for shape in shapes))
         counts = np.zeros(k, int), np.zeros(k, int)
-        state = _State(
-            games.loss.is_zero_sum, best, np.empty((k, p)), np.empty((k, q)), np.zeros(k), *counts, np.zeros(k, bool)
-        )
+        trial, damping, on_generator = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
+        state = _State(games.loss.is_zero_sum, is_warm, best, *trial, damping, *counts, on_generator)
         for slot in range(k):
-            state.restart(slot, starts[slot])
+            state.restart(slot, starts[slot], alphas[slot])
         return state
 
-    def restart(self, slot: int, start: np.ndarray) -> None:
+    def restart(self, slot: int, start: np.ndarray, alpha: np.ndarray) -> None:
         for array in self.best:
             array[slot] = np.nan
         self.best.theta[slot] = self.trial[slot] = start
-        self.best.alpha[slot] = self.trial_alpha[slot] = 0.0
+        self.best.alpha[slot] = self.trial_alpha[slot] = alpha
         self.best.merit[slot] = self.best.score_norm[slot] = np.inf
         self.damping[slot] = self.outer[slot] = self.inner[slot] = 0
-        self.on_generator[slot] = False
+        self.on_generator[slot] = self.is_warm and not self.is_zero_sum
 
     def update(self, local: Local) -> None:
         """Judge the points that were tried, keep the better ones, and choose the next to try."""

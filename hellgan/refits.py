@@ -1,0 +1,80 @@
+"""Refits of one fit: its game with other weights, latent points or observations, solved from nearby.
+
+Bootstrap, leave-one-out, contamination and case deletion are one code path: a stack of games that differ from the
+fit's own in some arrays.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from hellgan import batching, inference
+from hellgan.inference import JointLaw
+from hellgan.objective import Game
+from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
+
+
+class Refits(NamedTuple):
+    """Solutions of R games."""
+
+    theta: np.ndarray  # (R, p), unconstrained scale; NaN where not certified
+    alpha: np.ndarray  # (R, q + 1)
+    trouble: list[str]  # why not certified; empty where it is
+    laws: list[JointLaw] | None  # where asked for
+
+    @property
+    def certified(self) -> np.ndarray:
+        """Whether each is a certified saddle point: (R,)."""
+        return np.array([not trouble for trouble in self.trouble], bool)
+
+
+def refit(
+    game: Game,
+    changes: dict[str, np.ndarray],
+    theta: np.ndarray,
+    alpha: np.ndarray,
+    scrambles: np.ndarray | None = None,
+    laws: bool = False,
+    threads: int | None = None,
+    progress: bool = False,
+    unit: str = "refit",
+) -> Refits:
+    """Solve a game with some of its fields changed, for R changes of each.
+
+    Parameters
+    ----------
+    game : Game
+        One game, as NumPy.
+    changes : dict of str to (R, ...) array
+        Fields of ``Game``.
+    theta, alpha : (p,) or (R, p) and (q + 1,) or (R, q + 1) arrays
+        Solutions nearby.
+    scrambles : (S, m) or (S, m, k) array, optional
+        As ``inference.laws`` takes them; for ``laws``.
+    laws : bool
+        Whether to infer the joint law at each solution.
+    threads, progress, unit
+        As ``batching.over_chunks`` takes them.
+    """
+    count = len(next(iter(changes.values())))
+    theta, alpha = (np.broadcast_to(u, (count, np.shape(u)[-1])) for u in (theta, alpha))
+
+    def task(chunk):
+        size = chunk.stop - chunk.start
+        games = dataclasses.replace(batching.repeated(game, size), **{k: v[chunk] for k, v in changes.items()})
+        saddles = solve_saddles(games, theta[chunk], alpha[chunk])
+        for k, saddle in enumerate(saddles):
+            if not saddle.is_saddle:
+                saddles[k] = solve_saddle(batching.take(games, k), theta[chunk][k], more=2)
+        found = inference.laws(games, saddles, [scrambles] * size) if laws else [None] * size
+        return list(zip(saddles, found, strict=True))
+
+    done: list[tuple[SaddlePoint, JointLaw | None]] = batching.over_chunks(task, count, threads, progress, unit)
+    certified = np.array([saddle.is_saddle for saddle, _ in done])[:, None]
+    return Refits(
+        np.where(certified, np.array([saddle.theta for saddle, _ in done]), np.nan),
+        np.where(certified, np.array([saddle.alpha for saddle, _ in done]), np.nan),
+        [saddle.reason for saddle, _ in done],
+        [law for _, law in done if law is not None] if laws else None,
+    )
