@@ -214,7 +214,7 @@ class GAN:
     def game(self) -> Game:
         """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
         x = self.x[None]
-        return batching.take(self.games(x, batching.stack([self.basis]), self._latents(x, [self.seed])), 0)
+        return batching.take(self.games(x, batching.stack([self.basis]), self.latents_of(x, [self.seed])), 0)
 
     def games(self, x: np.ndarray, basis: Basis | Network, z: np.ndarray) -> Game:
         """Assemble them for samples (R, n) or (R, n, d), with the discriminator placed on each and latents (R, ...)."""
@@ -244,13 +244,13 @@ class GAN:
             models = [self.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]
             x, basis = np.stack([model.x for model in models]), batching.stack([model.basis for model in models])
         starts = g.start_each(x, shares)
-        games = self.games(x, basis, self._latents(x, seeds))
+        games = self.games(x, basis, self.latents_of(x, seeds))
         if starts is None:
             each = [matched(g, row, shares, seed) for row, seed in zip(x, seeds, strict=True)]
             starts = np.stack([first_start(batching.take(games, k), several) for k, several in enumerate(each)])
         return games, starts
 
-    def _latents(self, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    def latents_of(self, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
         """Latent samples (R, m) or (R, m, k) of samples (R, n, ...); in a regression, behind the covariates."""
         g = self.generator
         if self.tied:

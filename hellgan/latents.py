@@ -172,24 +172,42 @@ def draw_tied(kind: str, law: Law, n: int, size: int, dim: int, seed: int) -> np
     return draw(kind, law, size, dim, seed, n + 1)[1:]
 
 
+def shifted(law: Law, m: int, dim: int, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """Shift a Sobol sample digitally at random: ``draw("sobol", law, m, dim, seed)`` placed anew, (m, dim)."""
+    return law.quantile(_centres(_cells(m, dim, seed) ^ rng.integers(0, 2**_BITS, size=dim)))
+
+
 @functools.lru_cache(maxsize=16)
 def _draw(kind, law, m, dim, seed, samples):
-    rng = np.random.default_rng(seed)
     if kind == "iid":
         # Multiples of 2^-53 in [0, 1); 0 moves into the interval, 1 - 2^-53 must not be rounded up to 1.
-        uniforms = np.maximum(rng.random((samples, m, dim)), 2.0**-54)
+        uniforms = np.maximum(np.random.default_rng(seed).random((samples, m, dim)), 2.0**-54)
     else:
-        uniforms = _sobol(m, dim, samples, rng)
+        uniforms = _sobol(m, dim, samples, seed)
     points = np.array(law.quantile(uniforms))
     points.flags.writeable = False
     return points
 
 
-def _sobol(m, dim, samples, rng):
+def _sobol(m, dim, samples, seed):
+    rng = np.random.default_rng(seed)
+    cells = _scrambled(m, dim, rng)
+    shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))
+    shifts[0] = 0
+    return _centres(cells ^ shifts)
+
+
+@functools.lru_cache(maxsize=16)
+def _cells(m, dim, seed):
+    return _scrambled(m, dim, np.random.default_rng(seed))
+
+
+def _scrambled(m, dim, rng):
     from scipy.stats import qmc
 
     points = qmc.Sobol(dim, scramble=True, bits=_BITS, rng=rng).random_base2(m.bit_length() - 1)
-    cells = np.rint(points * 2.0**_BITS).astype(np.int64)
-    shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))
-    shifts[0] = 0
-    return (cells ^ shifts) * 2.0**-_BITS + _HALF_CELL
+    return np.rint(points * 2.0**_BITS).astype(np.int64)
+
+
+def _centres(cells):
+    return cells * 2.0**-_BITS + _HALF_CELL

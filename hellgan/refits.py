@@ -5,7 +5,8 @@ fit's own in some arrays.
 """
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,14 @@ from hellgan import batching, inference
 from hellgan.inference import JointLaw
 from hellgan.objective import Game
 from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
+
+
+class Changes(NamedTuple):
+    """What some refits change of a game."""
+
+    fields: dict[str, Any]  # of ``Game``, stacked (k, ...)
+    step: np.ndarray | None = None  # (k, p + q + 1): what to add to the solution nearby
+    near: bool = True  # whether the discriminator of the solution nearby is of use
 
 
 class Refits(NamedTuple):
@@ -31,7 +40,8 @@ class Refits(NamedTuple):
 
 def refit(
     game: Game,
-    changes: dict[str, np.ndarray],
+    changes: Callable[[slice], Changes],
+    count: int,
     theta: np.ndarray,
     alpha: np.ndarray,
     scrambles: np.ndarray | None = None,
@@ -40,15 +50,16 @@ def refit(
     progress: bool = False,
     unit: str = "refit",
 ) -> Refits:
-    """Solve a game with some of its fields changed, for R changes of each.
+    """Solve a game with some of its fields changed, ``count`` times.
 
     Parameters
     ----------
     game : Game
         One game, as NumPy.
-    changes : dict of str to (R, ...) array
-        Fields of ``Game``.
-    theta, alpha : (p,) or (R, p) and (q + 1,) or (R, q + 1) arrays
+    changes : callable
+        Gives the changes of the refits of a slice, so that not all need be in memory at once.
+    count : int
+    theta, alpha : (p,) or (count, p) and (q + 1,) or (count, q + 1) arrays
         Solutions nearby.
     scrambles : (S, m) or (S, m, k) array, optional
         As ``inference.laws`` takes them; for ``laws``.
@@ -57,13 +68,16 @@ def refit(
     threads, progress, unit
         As ``batching.over_chunks`` takes them.
     """
-    count = len(next(iter(changes.values())))
     theta, alpha = (np.broadcast_to(u, (count, np.shape(u)[-1])) for u in (theta, alpha))
 
     def task(chunk):
+        fields, step, near = changes(chunk)
         size = chunk.stop - chunk.start
-        games = dataclasses.replace(batching.repeated(game, size), **{k: v[chunk] for k, v in changes.items()})
-        saddles = solve_saddles(games, theta[chunk], alpha[chunk])
+        games = dataclasses.replace(batching.repeated(game, size), **fields)
+        starts, alphas = theta[chunk], alpha[chunk]
+        if step is not None:
+            starts, alphas = starts + step[:, : game.p], alphas + step[:, game.p :]
+        saddles = solve_saddles(games, starts, alphas if near or not game.discriminator.is_linear else None)
         for k, saddle in enumerate(saddles):
             if not saddle.is_saddle:
                 saddles[k] = solve_saddle(batching.take(games, k), theta[chunk][k], more=2)

@@ -257,6 +257,17 @@ def normal_quantile(alpha) -> float:
     return -float(special.ndtri(alpha / 2))
 
 
+def chosen_names(cols, names: list[str]) -> list[str]:
+    """Return the names that ``cols`` asks for, by name or position; all where it is None."""
+    if cols is None:
+        return names
+    chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
+    wrong = [c for c in chosen if c not in names and c not in range(len(names))]
+    if wrong:
+        raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
+    return [c if isinstance(c, str) else names[c] for c in chosen]
+
+
 def shown(value) -> str:
     """Quote a value in a sentence: on one line, and short."""
     text = " ".join(repr(value).split())

@@ -13,7 +13,7 @@ from statsmodels.base.model import LikelihoodModelResults
 from hellgan import latents
 from hellgan.constraints import Constraint
 from hellgan.inference import intervals
-from hellgan.validation import first_sentence, normal_quantile, shown
+from hellgan.validation import chosen_names, first_sentence, normal_quantile, shown
 
 
 class WaldResults(LikelihoodModelResults):
@@ -93,7 +93,7 @@ class WaldResults(LikelihoodModelResults):
             Columns ``lower`` and ``upper``.
         """
         half = normal_quantile(alpha)
-        chosen = self._chosen(cols)
+        chosen = chosen_names(cols, list(self.params.index))
         if method == "sup-t":
             part = [self.params.index.get_loc(name) for name in chosen]
             half = sup_t_quantile(self._cov[np.ix_(part, part)], alpha)
@@ -103,17 +103,6 @@ class WaldResults(LikelihoodModelResults):
         return pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"]).loc[chosen]
 
     _methods = "'wald' or 'sup-t'"
-
-    def _chosen(self, cols) -> list[str]:
-        """Names of the parameters asked for."""
-        names = list(self.params.index)
-        if cols is None:
-            return names
-        chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
-        wrong = [c for c in chosen if c not in names and c not in range(len(names))]
-        if wrong:
-            raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
-        return [c if isinstance(c, str) else names[c] for c in chosen]
 
     def t_test(self, r_matrix, cov_p=None, use_t=None):
         """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""
