@@ -16,7 +16,6 @@ from scipy import special
 
 from hellgan import inference, latents, refits
 from hellgan.covariances import Covariance
-from hellgan.generators import Generator
 from hellgan.inference import Sandwich
 from hellgan.objective import scores
 from hellgan.validation import chosen_names, normal_quantile, shown
@@ -50,7 +49,7 @@ class Bootstrap:
         self._fit, self._alpha = fit, found.alpha
         names = fit.params.index
         self.theta, self.trouble, self.kind, self.seed = found.theta, found.trouble, kind, seed
-        self.params = pd.DataFrame(natural_rows(fit.generator, found.theta), columns=names)
+        self.params = pd.DataFrame(refits.natural_rows(fit.generator, found.theta), columns=names)
         self.std_errors = None
         if found.laws is not None:
             covs = inference.natural_covs(fit.generator, found.laws, fit.n_simulated)
@@ -295,20 +294,9 @@ class _Simulated:
         return [np.random.default_rng([self.seed, r, 1]).integers(2**31) for r in replicates]
 
 
-def natural_rows(generator: Generator, theta: np.ndarray) -> np.ndarray:
-    """Natural parameters (R, r) of unconstrained ones (R, p)."""
-    with jax.enable_x64(True):
-        return np.asarray(_natural_rows(generator, theta))
-
-
 def centred(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Take off the mean of weighted rows."""
     return rows - shares @ rows
-
-
-@jax.jit
-def _natural_rows(generator, theta):
-    return jax.vmap(generator.natural_vector)(theta)
 
 
 @jax.jit

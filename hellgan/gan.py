@@ -1,5 +1,6 @@
 """The front door: ``GAN`` checks what it is given, places the discriminator and solves the game."""
 
+import copy
 import math
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
 from hellgan.objective import Game, features
 from hellgan.results import GANResults
+from hellgan.robust import robust_scale
 from hellgan.solver import first_start, solve_saddle
 from hellgan.starts import matched
 from hellgan.validation import (
@@ -176,6 +178,19 @@ class GAN:
         relative = self.weights / self.weights.max()  # huge and tiny weights must not overflow or lose digits
         return relative / relative.sum()
 
+    def scales(self) -> np.ndarray:
+        """Robust scale of each coordinate: (d,)."""
+        columns = self.x[:, None] if self.x.ndim == 1 else self.x
+        k = self.generator.covariates  # which may be dummies
+        spreads = [np.std(column) or 1.0 for column in columns.T[:k]]
+        return np.array([*spreads, *(robust_scale(column, self.shares()) for column in columns.T[k:])])
+
+    @staticmethod
+    def padded_size(n: int) -> int:
+        """Round a sample size up to one of four sizes per doubling, so that few shapes are compiled."""
+        step = max(4, 2 ** (math.ceil(math.log2(n)) - 3))
+        return -(-n // step) * step
+
     def _check_features(self):
         p, basis = self.generator.size, self.basis
         if not isinstance(basis, Basis):
@@ -211,6 +226,13 @@ class GAN:
         model.formula, model.design_again = self.formula, self.design_again
         return model
 
+    def with_weights(self, weights) -> "GAN":
+        """Give the same model with other observation weights, its discriminator placed as it is."""
+        model = copy.copy(self)
+        model.weights = checked_weights(weights, self.nobs)
+        check_variation(self.x[model.weights > 0], self.generator, self.columns)
+        return model
+
     def game(self) -> Game:
         """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
         x = self.x[None]
@@ -218,7 +240,10 @@ class GAN:
 
     def games(self, x: np.ndarray, basis: Basis | Network, z: np.ndarray) -> Game:
         """Assemble them for samples (R, n) or (R, n, d), with the discriminator placed on each and latents (R, ...)."""
-        n, m = _bucket(self.nobs), self.n_simulated if self.latent == "sobol" else _bucket(self.n_simulated)
+        n, m = (
+            self.padded_size(self.nobs),
+            self.n_simulated if self.latent == "sobol" else self.padded_size(self.n_simulated),
+        )
         if self.tied:
             m = n * self.tied  # padding has its simulated rows, too
         x_weights = np.pad(self.shares(), (0, n - self.nobs))
@@ -357,9 +382,3 @@ def _padded(samples: np.ndarray, size: int) -> np.ndarray:
     """Repeat the first row of each sample (R, n, ...) behind it, up to a size."""
     missing = size - samples.shape[1]
     return np.concatenate([samples, np.repeat(samples[:, :1], missing, axis=1)], axis=1) if missing else samples
-
-
-def _bucket(n: int) -> int:
-    """Round a sample size up to one of four sizes per doubling, so that few shapes are compiled."""
-    step = max(4, 2 ** (math.ceil(math.log2(n)) - 3))
-    return -(-n // step) * step

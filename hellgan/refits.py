@@ -8,9 +8,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from hellgan import batching, inference
+from hellgan.generators import Generator
 from hellgan.inference import JointLaw
 from hellgan.objective import Game
 from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
@@ -46,6 +48,7 @@ def refit(
     alpha: np.ndarray,
     scrambles: np.ndarray | None = None,
     laws: bool = False,
+    more: int = 2,
     threads: int | None = None,
     progress: bool = False,
     unit: str = "refit",
@@ -65,6 +68,8 @@ def refit(
         As ``inference.laws`` takes them; for ``laws``.
     laws : bool
         Whether to infer the joint law at each solution.
+    more : int
+        How many further starts to try for a refit that is not certified.
     threads, progress, unit
         As ``batching.over_chunks`` takes them.
     """
@@ -80,7 +85,7 @@ def refit(
         saddles = solve_saddles(games, starts, alphas if near or not game.discriminator.is_linear else None)
         for k, saddle in enumerate(saddles):
             if not saddle.is_saddle:
-                saddles[k] = solve_saddle(batching.take(games, k), theta[chunk][k], more=2)
+                saddles[k] = solve_saddle(batching.take(games, k), theta[chunk][k], more=more)
         found = inference.laws(games, saddles, [scrambles] * size) if laws else [None] * size
         return list(zip(saddles, found, strict=True))
 
@@ -92,3 +97,14 @@ def refit(
         [saddle.reason for saddle, _ in done],
         [law for _, law in done if law is not None] if laws else None,
     )
+
+
+def natural_rows(generator: Generator, theta: np.ndarray) -> np.ndarray:
+    """Natural parameters (R, r) of unconstrained ones (R, p)."""
+    with jax.enable_x64(True):
+        return np.asarray(_natural_rows(generator, theta))
+
+
+@jax.jit
+def _natural_rows(generator, theta):
+    return jax.vmap(generator.natural_vector)(theta)

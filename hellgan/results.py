@@ -8,12 +8,14 @@ import pandas as pd
 from scipy import special
 from statsmodels.iolib.summary import Summary
 
-from hellgan import covariances, generators, inference, latents, objective, plots, reports, storage
+from hellgan import batching, covariances, generators, inference, latents, objective, plots, reports, storage
 from hellgan.bootstrap import Bootstrap, bootstrap
 from hellgan.covariances import Covariance
 from hellgan.inference import JointLaw, Sandwich
+from hellgan.influence import Influence, Jackknife
 from hellgan.overidentification import OveridentificationTest, overidentification
-from hellgan.solver import SaddlePoint
+from hellgan.solver import SaddlePoint, solve_saddle
+from hellgan.starts import reaches
 from hellgan.validation import checked_seed, shown
 from hellgan.wald import WaldResults
 
@@ -238,6 +240,42 @@ class GANResults(WaldResults):
                 self.model.scrambles(),
                 robust,
             )
+
+    # What single observations do.
+
+    def influence(self) -> Influence:
+        """Influence functions, case diagnostics and contamination curves of the fit.
+
+        Raises
+        ------
+        ValueError
+            For a discriminator with a hidden layer, and for a fit that did not converge.
+        """
+        return Influence(self)
+
+    def jackknife(self, method: str = "newton") -> Jackknife:
+        """Estimate bias and covariance from fits without one observation each; see ``Influence.leave_one_out``."""
+        return self.influence().jackknife(method)
+
+    def reweighted(self, weights) -> "GANResults":
+        """Refit with other observation weights (n,), the discriminator as it is placed: zeros leave observations out.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For weights that ``GAN`` would refuse.
+        """
+        model = self.model.with_weights(weights)
+        with jax.enable_x64(True):
+            game = model.game()
+            saddle = solve_saddle(game, self.saddle.theta)
+            law = inference.laws(batching.stack([game]), [saddle], [model.scrambles()])[0]
+        return GANResults(model, saddle, law)
+
+    def reach(self) -> np.ndarray:
+        """Change of each unconstrained parameter that moves the fitted law by its interquartile range: (p,)."""
+        with jax.enable_x64(True):
+            return np.asarray(reaches(self.model.game(), self.saddle.theta))
 
     # What the two players make of data.
 

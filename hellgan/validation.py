@@ -342,6 +342,23 @@ def checked_weights(weights, n):
     return weights
 
 
+def checked_points(points, dim: int) -> np.ndarray:
+    """Return points at which to evaluate something, (k, dim)."""
+    try:
+        x = _numbers(points)
+    except (TypeError, ValueError):
+        raise TypeError("points: not numeric; give numbers of the data's scale.") from None
+    x = np.atleast_1d(x)
+    x = x[:, None] if x.ndim == 1 and dim == 1 else x[None] if x.ndim == 1 else x
+    if x.ndim != 2 or x.shape[1] != dim or not len(x):
+        raise ValueError(
+            f"points: shape {np.shape(points)}; give points of shape {'(k,)' if dim == 1 else f'(k, {dim})'}."
+        )
+    if not np.all(np.isfinite(x)):
+        raise ValueError("points: some are NaN or infinite; give finite points.")
+    return x
+
+
 def checked_groups(groups, n: int) -> list[np.ndarray]:
     """Return the clusters of n observations, one or two ways, as codes 0, 1, ..."""
     import pandas as pd
