@@ -191,7 +191,15 @@ def bootstrap(
     game = model.game()
     draw = _Simulated(fit, seed) if kind == "parametric" else _Resampled(fit, game, seed, studentised)
     found = refits.refit(
-        game, draw, int(replications), saddle.theta, saddle.alpha, model.scrambles(), studentised, threads, progress
+        game,
+        draw,
+        int(replications),
+        saddle.theta,
+        saddle.alpha,
+        scrambles=model.scrambles(),
+        laws=studentised,
+        threads=threads,
+        progress=progress,
     )
     if not np.all(found.certified):
         from statsmodels.tools.sm_exceptions import ConvergenceWarning

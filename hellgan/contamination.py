@@ -178,7 +178,7 @@ class _Path:
             fields |= {"z": z, "z_weights": np.broadcast_to(tied, (count, len(tied)))}
         return refits.Changes(fields)
 
-    def follow(self, share: float, threads: int | None) -> None:
+    def follow(self, share: float, threads: int | None, more: int | None = None) -> None:
         """Solve at a larger share."""
         start = self.solutions[-1]
         if len(self.solutions) > 1:
@@ -188,7 +188,7 @@ class _Path:
             start = np.where(np.isfinite(ahead), ahead, v)
         p = self.game.p
         changes = functools.partial(self.changes, share)
-        found = refits.refit(self.game, changes, self.count, start[:, :p], start[:, p:], threads=threads, more=0)
+        found = refits.refit(self.game, changes, self.count, start[:, :p], start[:, p:], threads=threads, more=more)
         solved = np.concatenate([found.theta, found.alpha], axis=1)
         self.natural.append(refits.natural_rows(self.fit.generator, found.theta))
         self.shares.append(share)
@@ -246,7 +246,7 @@ class Breakdown:
     kind : str
     resolution : float
     n_failed : int
-        Refits that were not certified: a solution that ends counts as moved.
+        Refits that were not certified, of which nothing is known.
     """
 
     eps: float
@@ -264,12 +264,12 @@ def breakdown(
     points = checked_points(points, fit.generator.dim)
     path, reach, failed = _Path(fit, foreign(fit, points, kind, spread)), fit.reach(), 0
     for share in np.arange(resolution, largest + resolution / 2, resolution):
-        path.follow(share, threads)
+        path.follow(share, threads, more=1)
         theta = path.solutions[-1][:, : path.game.p]
         lost = np.isnan(path.natural[-1][:, 0])
         failed += int(np.sum(lost))
         moved = np.max(np.abs(theta - fit.saddle.theta) / reach, axis=1)
-        moved[lost] = np.inf
+        moved[lost] = 0.0
         if np.any(moved > bound):
             return Breakdown(float(share), points[int(np.argmax(moved))], bound, kind, resolution, failed)
     return Breakdown(np.inf, None, bound, kind, resolution, failed)

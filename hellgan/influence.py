@@ -10,22 +10,22 @@ mean of the scores of the observation's simulated responses, too, since they hav
 
 import dataclasses
 import functools
-from typing import NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from hellgan import contamination, inference, latents, objective, plots, refits
+from hellgan import contamination, deletion, latents, objective, plots, refits
 from hellgan.contamination import BiasCurve, Breakdown
+from hellgan.deletion import Decisive, Jackknife
 from hellgan.losses import derivatives
 from hellgan.overidentification import balance
 from hellgan.solver.implicit import weight_slopes
 from hellgan.validation import checked_points, shown
 
 _TIED = 64  # simulated responses at a covariate where an influence function is asked for
-_BLOCK = 1024  # rows whose Jacobians are in memory at once
+_BLOCK = 1024  # points a call
 
 # Where a supremum is sought: distances from the centre in units of the scale; far ones show whether it grows on.
 _NEAR, _FAR = np.linspace(0.0, 6.0, 61)[1:], np.geomspace(6.0, 1e5, 60)[1:]
@@ -256,55 +256,11 @@ class Influence:
         if method != "exact":
             raise ValueError(f"method: {shown(method)} is not known; give 'newton', 'infinitesimal' or 'exact'.")
         kept = shares * (1 - np.eye(fit.nobs))
-        return self._natural(self._without(kept, threads, progress).theta)
-
-    def _without(self, weights: np.ndarray, threads=None, progress=False) -> refits.Refits:
-        """Refit with other observation weights (R, n), which need not sum to 1."""
-        fit = self.fit
-        game = fit.model.game()
-        weights = weights / weights.sum(axis=1, keepdims=True)
-
-        def changes(chunk):
-            rows = np.pad(weights[chunk], ((0, 0), (0, len(game.x_weights) - fit.nobs)))
-            fields = {"x_weights": rows}
-            if game.tied:
-                fields["z_weights"] = np.repeat(rows, game.tied, axis=1) / game.tied
-            return refits.Changes(fields)
-
-        return refits.refit(
-            game, changes, len(weights), fit.saddle.theta, fit.saddle.alpha, threads=threads, progress=progress
-        )
+        return self._natural(deletion.refit_with_weights(fit, kept, threads, progress).theta)
 
     @functools.cached_property
     def _one_step(self) -> np.ndarray:
-        """One Newton step for each observation left out: (n, p + q + 1), unconstrained scale."""
-        fit, shares, h = self.fit, self.fit.model.shares(), self.fit.saddle.jacobian
-        scores = fit.estfun().to_numpy()
-        mean = shares @ scores
-        blocks = list(self.jacobians())
-        total = sum(np.einsum("n,nij->ij", shares[rows], each) for rows, each in blocks)
-        steps = np.empty_like(scores)
-        for rows, each in blocks:
-            odds = (shares[rows] / (1 - shares[rows]))[:, None]
-            without = h + odds[:, :, None] * (total - each)
-            steps[rows] = np.linalg.solve(without, (odds * (scores[rows] - mean))[:, :, None])[:, :, 0]
-        return np.concatenate([fit.saddle.theta, fit.saddle.alpha]) + steps
-
-    def jacobians(self):
-        """Yield blocks of observations with the derivatives of their scores, (k, p + q + 1, p + q + 1)."""
-        fit, game = self.fit, self.fit.model.game()
-        s = game.tied
-        for begin in range(0, fit.nobs, _BLOCK):
-            rows = slice(begin, min(begin + _BLOCK, fit.nobs))
-            # Blocks reach into the padding, so that they have few shapes.
-            padded = slice(begin, min(begin + _BLOCK, len(game.x_weights)))
-            block = dataclasses.replace(game, x=game.x[padded], x_weights=np.ones(padded.stop - begin))
-            if s:
-                z = game.z[padded.start * s : padded.stop * s]
-                block = dataclasses.replace(block, z=z, z_weights=np.full(len(z), 1 / s))
-            with jax.enable_x64(True):
-                found = np.asarray(_observation_jacobians(block, fit.saddle.theta, fit.saddle.alpha))
-            yield rows, found[: rows.stop - rows.start]
+        return deletion.one_step(self.fit)
 
     def _natural(self, theta: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(refits.natural_rows(self.fit.generator, theta), columns=self.fit.params.index)
@@ -327,7 +283,7 @@ class Influence:
         distances = np.einsum("ni,ij,nj->n", d, np.linalg.inv(self.fit.covariance.theta), d)
         return distances / p, special.gammaincc(p / 2, distances / 2)
 
-    def jackknife(self, method: str = "newton") -> "Jackknife":
+    def jackknife(self, method: str = "newton") -> Jackknife:
         """Estimate bias and covariance from the fits without one observation each.
 
         Parameters
@@ -339,19 +295,7 @@ class Influence:
         -------
         Jackknife
         """
-        fit = self.fit
-        if fit.model.weights is not None:
-            raise ValueError("jackknife: the observations have weights; use with_cov('sandwich') or bootstrap.")
-        left, n = self.leave_one_out(method), fit.nobs
-        rows = left.to_numpy() - left.to_numpy().mean(axis=0)
-        law, p = fit.require_law(), fit.generator.size
-        half = np.linalg.solve(fit.saddle.jacobian, law.meat_simulated)
-        simulated = np.linalg.solve(fit.saddle.jacobian, half.T)[:p, :p] / law.n
-        natural = fit.law.natural_slope
-        cov = (n - 1) / n * rows.T @ rows + natural @ simulated @ natural.T
-        names = fit.params.index
-        bias = pd.Series((n - 1) * (left.to_numpy().mean(axis=0) - fit.params.to_numpy()), names, name="bias")
-        return Jackknife(left, bias, pd.DataFrame(cov, names, names))
+        return deletion.jackknife(self.fit, self.leave_one_out(method))
 
     def summary_frame(self) -> pd.DataFrame:
         """Put what is known of each observation in a frame, those first that the generator accounts for least.
@@ -375,7 +319,7 @@ class Influence:
             frame["weight"] = np.asarray(_slopes(fit.model.loss, v)) / fit.model.loss.c
         return frame.sort_values("log_ratio", ascending=False, kind="stable")
 
-    def decisive(self, name: str, change: str = "sign", null: float = 0.0, alpha: float = 0.05) -> "Decisive":
+    def decisive(self, name: str, change: str = "sign", null: float = 0.0, alpha: float = 0.05) -> Decisive:
         """Find the few observations whose removal would change a conclusion, after Broderick, Giordano and Meager.
 
         Observations are ranked by the first-order effect of leaving them out; as few of the first as should suffice
@@ -401,12 +345,7 @@ class Influence:
             raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(names)}.")
         if change not in ("sign", "significance", "both"):
             raise ValueError(f"change: {shown(change)} is not known; give 'sign', 'significance' or 'both'.")
-        return _decisive(self, names.index(name), change, float(null), alpha)
-
-    @functools.cached_property
-    def _error_effects(self) -> np.ndarray:
-        """First-order change of each standard error when an observation is left out: (n, r)."""
-        return _effects_on_errors(self)
+        return deletion.decisive(self.fit, self.unconstrained, names.index(name), change, float(null), alpha)
 
     # Contamination.
 
@@ -538,123 +477,6 @@ class Influence:
         return plots.index_plot(frame[y].to_numpy(), y, self.fit.outliers(), ax)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Jackknife:
-    """What follows from fits without one observation each.
-
-    Attributes
-    ----------
-    params : DataFrame (n, r)
-    bias : Series
-    cov : DataFrame
-        Of the estimate; its simulation part is the sandwich's, since only observations are left out.
-    """
-
-    params: pd.DataFrame
-    bias: pd.Series
-    cov: pd.DataFrame
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors."""
-        return pd.Series(np.sqrt(np.diag(self.cov)), self.cov.index, name="std err")
-
-    def cov_params(self) -> pd.DataFrame:
-        return self.cov
-
-
-class Decisive(NamedTuple):
-    """Observations whose removal would change a conclusion.
-
-    ``positions`` are those left out, most decisive first, and empty where no half of the sample should suffice;
-    ``predicted`` is the estimate without them to first order, ``refitted`` that of the refit with its interval
-    ``lower`` to ``upper``, NaN where it failed; ``confirmed`` says whether the refit changes the conclusion.
-    """
-
-    positions: np.ndarray
-    predicted: float
-    refitted: float
-    lower: float
-    upper: float
-    confirmed: bool
-
-
-def _decisive(of: Influence, k: int, change: str, null: float, alpha: float) -> Decisive:
-    fit, shares = of.fit, of.fit.model.shares()
-    estimate, error = fit.params.iloc[k] - null, fit.bse.iloc[k]
-    half = -special.ndtri(alpha / 2)
-    side = np.sign(estimate)
-    effects = -(shares / (1 - shares)) * of.observations.iloc[:, k].to_numpy()
-    # The quantity that must change sign, and what leaving each observation out adds to it.
-    if change == "sign":
-        start, moves = side * estimate, side * effects
-    else:
-        inside = abs(estimate) < half * error
-        toward = 1.0 if change == "both" or inside else -1.0
-        start = side * estimate + toward * half * error
-        moves = side * effects + toward * half * of._error_effects[:, k]
-    if start < 0:
-        start, moves = -start, -moves
-    order = np.argsort(moves, kind="stable")
-    reached = np.flatnonzero(start + np.cumsum(moves[order]) < 0)
-    if not len(reached) or reached[0] + 1 > fit.nobs // 2:
-        return Decisive(np.empty(0, int), np.nan, np.nan, np.nan, np.nan, False)
-    positions = order[: reached[0] + 1]
-    weights = shares.copy()
-    weights[positions] = 0.0
-    again = fit.reweighted(weights)
-    lower, upper = again.conf_int(alpha).iloc[k] if again.converged else (np.nan, np.nan)
-    refitted = again.params.iloc[k] if again.converged else np.nan
-    changed = {
-        "sign": side * (refitted - null) < 0,
-        "significance": (lower < null < upper) != (abs(estimate) < half * error),
-        "both": upper < null if side > 0 else lower > null,
-    }[change]
-    predicted = fit.params.iloc[k] + np.sum(effects[positions])
-    return Decisive(positions, float(predicted), float(refitted), float(lower), float(upper), bool(changed))
-
-
-def _effects_on_errors(of: Influence) -> np.ndarray:
-    """First-order change of the standard errors (n, r): through the weights, and through the solution they move.
-
-    The derivative in the solution is a central difference of the sandwich, two evaluations a coordinate.
-    """
-    fit = of.fit
-    model, game, law = fit.model, fit.model.game(), fit.require_law()
-    n, shares, h = fit.nobs, model.shares(), fit.saddle.jacobian
-    u, p = np.concatenate([fit.saddle.theta, fit.saddle.alpha]), fit.generator.size
-    step = 1e-4 * np.sqrt(np.diag(law.cov) + 1e-12)
-
-    def variances(u):
-        with jax.enable_x64(True):
-            jacobian = np.asarray(_jacobian(game, u[:p], u[p:]))
-            found = inference.parts_of(game, u[:p], u[p:], model.scrambles())
-        one = jax.tree.map(lambda leaf: np.asarray(leaf)[None], (game, found))
-        cov = inference.infer(one[0], jacobian[None], one[1])[0].cov[:p, :p]
-        slope = np.asarray(found.natural_slope)
-        return np.diag(slope @ cov @ slope.T)
-
-    through_u = [
-        (variances(u + e) - variances(u - e)) / (2 * size) for e, size in zip(np.diag(step), step, strict=True)
-    ]
-    # Through the weights, at the same solution: without observation i the others' grow by odds = w_i/(1 - w_i), so that
-    # dH = odds (mean of their h - h_i), and of the real part dS = 2 odds S - its own square. Var = a S a' with
-    # a = g' H^-1, g the natural parameters' slopes, hence dVar = a dS a' - 2 a dH Cov g.
-    scores = fit.estfun().to_numpy()
-    slopes = fit.law.natural_slope @ np.eye(p, len(u))  # g': (r, p + q + 1)
-    a = np.linalg.solve(h.T, slopes.T).T
-    own = shares[:, None] ** 2 * ((scores - shares @ scores) @ a.T) ** 2 / (1 - np.sum(shares**2))
-    real = np.einsum("ri,ij,rj->r", a, law.meat_real, a) / law.n
-    through_w = np.empty((n, len(fit.params)))
-    blocks = list(of.jacobians())
-    mean = sum(np.einsum("n,nij->ij", shares[at], each) for at, each in blocks)
-    for at, each in blocks:
-        moved = np.einsum("ri,nij,rj->nr", a, mean - each, slopes @ law.cov)
-        through_w[at] = (shares[at] / (1 - shares[at]))[:, None] * (2 * real - 2 * moved) - own[at]
-    change = (shares[:, None] * -of.unconstrained) @ np.array(through_u) + through_w
-    return change / (2 * np.einsum("ri,ij,rj->r", slopes, law.cov, slopes)) * fit.bse.to_numpy()
-
-
 def _in_blocks(function, rows: np.ndarray) -> np.ndarray:
     """Apply a compiled function to rows (k, ...), in double precision, padded to blocks of few shapes."""
     k = len(rows)
@@ -698,15 +520,6 @@ def _features_at(game, x):
 @jax.jit
 def _simulated_means(game, theta, alpha):
     return objective.simulated_means(game, theta, alpha, game.z)
-
-
-@jax.jit
-def _observation_jacobians(game, theta, alpha):
-    u, p = jax.numpy.concatenate([theta, alpha]), game.p
-    return jax.jacfwd(lambda u: objective.observation_scores(game, u[:p], u[p:]))(u)
-
-
-_jacobian = jax.jit(objective.jacobian)
 
 
 @jax.jit

@@ -48,7 +48,7 @@ def refit(
     alpha: np.ndarray,
     scrambles: np.ndarray | None = None,
     laws: bool = False,
-    more: int = 2,
+    more: int | None = 2,
     threads: int | None = None,
     progress: bool = False,
     unit: str = "refit",
@@ -69,7 +69,7 @@ def refit(
     laws : bool
         Whether to infer the joint law at each solution.
     more : int
-        How many further starts to try for a refit that is not certified.
+        How many further starts to try for a refit that is not certified; None: not even the same one anew.
     threads, progress, unit
         As ``batching.over_chunks`` takes them.
     """
@@ -84,7 +84,7 @@ def refit(
             starts, alphas = starts + step[:, : game.p], alphas + step[:, game.p :]
         saddles = solve_saddles(games, starts, alphas if near or not game.discriminator.is_linear else None)
         for k, saddle in enumerate(saddles):
-            if not saddle.is_saddle:
+            if not saddle.is_saddle and more is not None:
                 saddles[k] = solve_saddle(batching.take(games, k), theta[chunk][k], more=more)
         found = inference.laws(games, saddles, [scrambles] * size) if laws else [None] * size
         return list(zip(saddles, found, strict=True))

@@ -11,8 +11,9 @@ from statsmodels.iolib.summary import Summary
 from hellgan import batching, covariances, generators, inference, latents, objective, plots, reports, storage
 from hellgan.bootstrap import Bootstrap, bootstrap
 from hellgan.covariances import Covariance
+from hellgan.deletion import Jackknife
 from hellgan.inference import JointLaw, Sandwich
-from hellgan.influence import Influence, Jackknife
+from hellgan.influence import Influence
 from hellgan.overidentification import OveridentificationTest, overidentification
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches

@@ -33,6 +33,7 @@ ORDER = (
     "functionals",
     "hypotheses",
     "bootstrap",
+    "deletion",
     "contamination",
     "influence",
     "storage",

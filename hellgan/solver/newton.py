@@ -21,6 +21,7 @@ from hellgan.solver.certificate import TOLERANCE
 MAX_OUTER = 60
 MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
+MAX_WARM = 100  # the same from a solution nearby, from where some ten are usual
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
@@ -239,8 +240,9 @@ class _State:
 
     def finished(self) -> np.ndarray:
         settled = (self.best.score_norm <= TOLERANCE) & (self.on_generator | self.is_zero_sum)
+        limit = MAX_WARM if self.is_warm else MAX_TOTAL
         lost = ~np.isfinite(self.best.score_norm)  # not even the start has a local model
-        return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= MAX_TOTAL) | (self.damping >= 1e6)
+        return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= limit) | (self.damping >= 1e6)
 
     def solution(self, slot: int) -> tuple:
         best = self.best
