@@ -117,7 +117,7 @@ def bias_curve(
     path = _Path(fit, foreign(fit, points, kind, spread))
     with _progress(len(shares) * len(points), progress) as bar:
         for k in order:
-            path.follow(shares[k], threads)
+            path.follow(float(shares[k]), threads)
             bar.update(len(points))
     natural = np.empty((len(shares), len(points), len(fit.params)))
     natural[order] = np.array(path.natural)

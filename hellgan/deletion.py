@@ -155,8 +155,8 @@ def decisive(fit, influence: np.ndarray, k: int, change: str, null: float, alpha
         }[change]
     )
     predicted = fit.params.iloc[k] + np.sum(effects[positions])
-    found = (predicted, refitted if again.converged else np.nan, lower, upper)
-    return Decisive(positions, *(float(value) for value in found), bool(changed))
+    refitted = float(refitted) if again.converged else np.nan
+    return Decisive(positions, float(predicted), refitted, float(lower), float(upper), bool(changed))
 
 
 def effects_on_errors(fit, influence: np.ndarray) -> np.ndarray:

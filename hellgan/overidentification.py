@@ -115,7 +115,9 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
             noise = scale * (own / n + c_simulated / m) if under == "pooled" else covariance
         else:
             scale, noise = n, own + n * np.cov(found.shifted.features, rowvar=False)
-    return Balance(covariance, noise, float(scale), found.features_slope, np.asarray(game.discriminator.ridge)[1:])
+    return Balance(
+        covariance, noise, float(scale), np.asarray(found.features_slope), np.asarray(game.discriminator.ridge)[1:]
+    )
 
 
 def limit_weights(c: float, factor: float, of: Balance) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Figures: arrays and Axes in, Axes out. The only module that imports matplotlib, and only when it draws."""
 
+import itertools
+
 import numpy as np
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
@@ -8,11 +10,15 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#9
 
 def new_axes(width: float = 7.0, height: float = 4.3):
     """Open a figure of one Axes."""
+    return _pyplot().subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def _pyplot():
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError("plots need matplotlib: pip install 'hellgan[plot]'.") from error
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    return plt
 
 
 def save(ax, path) -> None:
@@ -121,3 +127,186 @@ def scatter_fit(x, simulated, flagged, names, ax=None):
     ax.set_ylabel(names[1])
     ax.legend(loc="best", framealpha=0.9)
     return ax
+
+
+# Line styles beside the colours, so that a print in grey can be read.
+_STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (RED, ":"), ("black", (0, (5, 1))), (GREY, (0, (1, 1))))
+
+
+def influence_curves(grid, curves, x, observed, flagged, ax=None):
+    """Draw influence functions over the rug of the data.
+
+    Parameters
+    ----------
+    grid : (k,) array
+    curves : mapping of str to (k,) array
+        One line each.
+    x : (n,) array
+        Data.
+    observed : mapping of str to (n,) array
+        The influence of each observation.
+    flagged : (r,) int array
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    for name, (color, style) in zip(curves, itertools.cycle(_STYLES), strict=False):
+        ax.plot(grid, curves[name], color=color, linestyle=style, linewidth=1.8, label=str(name))
+        ax.plot(x, observed[name], "o", color=color, markersize=3, alpha=0.5)
+    rug = ax.get_xaxis_transform()
+    ax.plot(x, np.zeros_like(x), "|", transform=rug, color="black", markersize=12, alpha=0.4)
+    if len(flagged):
+        at = np.full(len(flagged), 0.035)
+        ax.plot(x[flagged], at, "v", transform=rug, color=RED, markersize=8, label="flagged", clip_on=False)
+    ax.set_xlim(grid[0], grid[-1])
+    ax.set_xlabel("x")
+    ax.set_ylabel("influence")
+    ax.legend(loc="best", framealpha=0.9)
+    return ax
+
+
+def bias_curves(curves, name, ax=None):
+    """Draw the bias of one parameter along the place of contamination, for several curves and shares.
+
+    Parameters
+    ----------
+    curves : sequence of BiasCurve
+        Along one coordinate. Colours are curves', line styles shares'; of one curve, both are shares'.
+    name : str
+        Of the parameter.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    several = len(curves) > 1
+    k = 0
+    for c, curve in enumerate(curves):
+        at = np.argsort(curve.points[:, 0])
+        for e, eps in enumerate(curve.eps):
+            color = _STYLES[(c if several else k) % len(_STYLES)][0]
+            style = _STYLES[(e if several else k) % len(_STYLES)][1]
+            label = f"{curve.label}, " * several + f"eps = {eps:g}"
+            line = curve.bias[e, at, curve.names.index(name)]
+            ax.plot(curve.points[at, 0], line, color=color, linestyle=style, linewidth=1.8, label=label)
+            k += 1
+    ax.set_xlabel("place of the contamination")
+    ax.set_ylabel(f"bias of {name}")
+    if several and max(len(curve.eps) for curve in curves) * len(curves) > 6:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    else:
+        ax.legend(loc="best", framealpha=0.9)
+    return ax
+
+
+def index_plot(values, name, flagged, ax=None, labelled: int = 5):
+    """Draw a number of each observation against its position; the largest in size bear their positions.
+
+    Parameters
+    ----------
+    values : (n,) array
+    name : str
+        Of the vertical axis.
+    flagged : (r,) int array
+    ax : Axes, optional
+    labelled : int
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.vlines(np.arange(len(values)), 0, values, color=BLUE, linewidth=1.0, alpha=0.6)
+    ax.plot(values, "o", color=BLUE, markersize=3.5)
+    if len(flagged):
+        ax.plot(flagged, values[flagged], "o", mfc="none", mec=RED, markersize=10, mew=1.6, label="flagged")
+        ax.legend(loc="best", framealpha=0.9)
+    for k in np.argsort(-np.abs(values))[:labelled]:
+        above = values[k] >= 0
+        ax.annotate(
+            str(k), (k, values[k]), xytext=(0, 4 if above else -4), textcoords="offset points", ha="center",
+            va="bottom" if above else "top", fontsize=9,
+        )  # fmt: skip
+    ax.margins(y=0.1)
+    ax.set_xlabel("position of the observation")
+    ax.set_ylabel(name)
+    return ax
+
+
+def pp_plot(expected, observed, half_width, ax=None):
+    """Draw a P-P plot with a simultaneous band.
+
+    Parameters
+    ----------
+    expected, observed : (k,) arrays
+        Fitted and empirical probabilities below the same points.
+    half_width : (k,) array or float
+        Of the band about the diagonal.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes(5.0, 5.0) if ax is None else ax
+    low, high = np.clip(expected - half_width, 0, 1), np.clip(expected + half_width, 0, 1)
+    ax.fill_between(expected, low, high, color=GREY, alpha=0.35, linewidth=0, label="95 % simultaneous")
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+    ax.plot(expected, observed, color=BLUE, linewidth=1.8, label="data")
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("fitted probability")
+    ax.set_ylabel("empirical probability")
+    ax.legend(loc="upper left", framealpha=0.9)
+    return ax
+
+
+def log_ratio_plot(values, flagged, threshold, ax=None):
+    """Draw the discriminator's log ratio at the observations in increasing order, flagged ones marked.
+
+    Parameters
+    ----------
+    values : (n,) array
+    flagged : (r,) int array
+    threshold : float
+        Above it an observation is flagged.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    order = np.argsort(values, kind="stable")
+    ranks = np.empty(len(values), int)
+    ranks[order] = np.arange(len(values))
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.axhline(threshold, color=RED, linewidth=1.0, linestyle="--", label="flagged above")
+    ax.plot(values[order], "o", color=BLUE, markersize=3.5)
+    if len(flagged):
+        ax.plot(ranks[flagged], values[flagged], "o", mfc="none", mec=RED, markersize=10, mew=1.6)
+    for k in flagged[:5]:
+        ax.annotate(
+            str(k), (ranks[k], values[k]), xytext=(-8, 0), textcoords="offset points", ha="right", va="center",
+            fontsize=9,
+        )  # fmt: skip
+    ax.margins(y=0.1)
+    ax.set_xlabel("observations by log ratio")
+    ax.set_ylabel("log ratio, real over fitted")
+    ax.legend(loc="upper left", framealpha=0.9)
+    return ax
+
+
+def four_panels(title: str):
+    """Open a figure of four Axes: (4,)."""
+    figure, axes = _pyplot().subplots(2, 2, figsize=(11.0, 8.4), layout="constrained")
+    figure.suptitle(title)
+    return axes.ravel()

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def pack(fit) -> tuple[dict[str, np.ndarray], dict]:
 def unpack(arrays: dict[str, np.ndarray], facts: dict) -> tuple[SaddlePoint, JointLaw, Covariance]:
     """Rebuild what was found from what ``pack`` made."""
 
-    def record(cls, part):
+    def record(cls, part) -> Any:
         if facts[part] is None:
             return None
         fields = {n.rpartition(".")[2]: a for n, a in arrays.items() if n.rpartition(".")[0] == part}

@@ -95,7 +95,8 @@ class WaldResults(LikelihoodModelResults):
         half = normal_quantile(alpha)
         chosen = chosen_names(cols, list(self.params.index))
         if method == "sup-t":
-            part = [self.params.index.get_loc(name) for name in chosen]
+            names = list(self.params.index)
+            part = [names.index(name) for name in chosen]
             half = sup_t_quantile(self._cov[np.ix_(part, part)], alpha)
         elif method != "wald":
             raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
