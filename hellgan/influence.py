@@ -105,6 +105,11 @@ class Influence:
         g = model.generator
         return dataclasses.replace(game, z=latents.draw("sobol", g.law, _TIED, g.latent_dim, model.seed)[0])
 
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """The discriminator's features at points (k, d), without the constant: (k, q)."""
+        game = self.fit.model.game()
+        return _in_blocks(lambda block: _features_at(game, block), self._rows_of(x))[:, 1:]
+
     def _model(self, x: np.ndarray) -> np.ndarray:
         fit = self.fit
         model, game = fit.model, fit.model.game()
@@ -113,7 +118,7 @@ class Influence:
         with jax.enable_x64(True):
             of = balance(game, fit.saddle.theta, fit.saddle.alpha, model.scrambles(), "simulated")
             mean = np.asarray(_simulated_means(game, fit.saddle.theta, fit.saddle.alpha).features)[1:]
-        phi = _in_blocks(lambda block: _features_at(game, block), self._rows_of(x))[:, 1:] - mean
+        phi = self.features(x) - mean
         of_theta, of_alpha = of.solution(game.loss.c)
         slopes = phi @ of_alpha.T
         return np.concatenate([phi @ of_theta.T, -(slopes @ mean)[:, None], slopes], axis=1)

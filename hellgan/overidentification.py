@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from hellgan import inference
+from hellgan import inference, latents
 from hellgan.objective import Game
 
 
@@ -117,6 +117,81 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
             scale, noise = n, own + n * np.cov(found.shifted.features, rowvar=False)
     return Balance(
         covariance, noise, float(scale), np.asarray(found.features_slope), np.asarray(game.discriminator.ridge)[1:]
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ContaminationTest:
+    """Whether a share of the data lies where the generator puts less: the largest of many one-sided statistics.
+
+    Attributes
+    ----------
+    statistic : float
+        Largest standardised share over the points looked at.
+    pvalue : float
+        By the law of that maximum where the generator fits.
+    point : array (d,)
+        Where it is reached.
+    share : float
+        Estimated share of contamination at that point, were all of it there.
+    share_error : float
+        Its standard error where there is none.
+    """
+
+    statistic: float
+    pvalue: float
+    point: np.ndarray
+    share: float
+    share_error: float
+
+    def __str__(self):
+        where = ", ".join(f"{value:.4g}" for value in self.point)
+        share = f"share {self.share:.3f} (se {self.share_error:.3f}) at {where}"
+        return f"contamination test: {self.statistic:.3f}, p-value {self.pvalue:.4f}; {share}"
+
+
+def contamination(
+    of: Balance, c: float, delta: np.ndarray, features: np.ndarray, mean: np.ndarray, points: np.ndarray
+) -> ContaminationTest:
+    """Test for contamination at points (k, d) of features (k, q).
+
+    A share eps at y moves the difference of mean features by eps (phi(y) - E phi). With theta estimated what is left
+    of it is weighed by F = P' K P, and at each point the share's estimate d' F delta / d' F d is standardised.
+
+    Parameters
+    ----------
+    of : Balance
+    c : float
+        real'(0) of the loss.
+    delta : (q,) array
+        Difference of the samples' mean features at the fit.
+    features, mean : (k, q) and (q,) arrays
+        phi(y), and the simulated sample's mean.
+    points : (k, d) array
+    """
+    of_theta, of_alpha = of.solution(c)
+    form = (np.eye(len(mean)) - of.slope @ of_theta).T @ of_alpha  # c F
+    values, vectors = np.linalg.eigh(form @ of.noise @ form.T)
+    kept = values > 1e-9 * values[-1]
+    towards = features - mean
+    root = towards @ (vectors[:, kept] * np.sqrt(values[kept]))  # of the statistics' covariance
+    size = np.linalg.norm(root, axis=1)
+    able = size > 1e-6 * np.max(size)  # where the features can tell contamination from another theta
+    along = np.where(able, towards @ (form @ delta), 0.0)
+    size = np.where(able, size, 1.0)
+    statistics = np.where(able, np.sqrt(of.scale) * along / size, -np.inf)
+    best = int(np.argmax(statistics))
+    z = latents.draw("sobol", latents.normal, 2**14, int(kept.sum()), seed=0)[0]
+    largest = np.full(len(z), -np.inf)
+    for row in (root / size[:, None])[able]:
+        np.maximum(largest, z @ row, out=largest)
+    unit = towards[best] @ form @ towards[best]
+    return ContaminationTest(
+        float(statistics[best]),
+        float(np.mean(largest >= statistics[best])),
+        points[best],
+        float(along[best] / unit),
+        float(size[best] / np.sqrt(of.scale) / unit),
     )
 
 

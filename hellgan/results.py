@@ -14,10 +14,16 @@ from hellgan.covariances import Covariance
 from hellgan.deletion import Jackknife
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.influence import Influence
-from hellgan.overidentification import OveridentificationTest, overidentification
+from hellgan.overidentification import (
+    ContaminationTest,
+    OveridentificationTest,
+    balance,
+    contamination,
+    overidentification,
+)
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches
-from hellgan.validation import checked_seed, shown
+from hellgan.validation import checked_points, checked_seed, shown
 from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -242,6 +248,67 @@ class GANResults(WaldResults):
                 robust,
             )
 
+    def contamination_test(self, points=None) -> ContaminationTest:
+        """Test whether a share of the data lies where the generator puts less, and say where and how large it is.
+
+        The difference of the samples' mean features is looked at in the directions in which contamination at single
+        points would move it; the p-value is that of the largest of these statistics. It has the same null as
+        ``overidentification_test`` but fewer, one-sided alternatives.
+
+        Parameters
+        ----------
+        points : (k,) or (k, d) array_like, optional
+            Where contamination may lie; unless given, 256 draws of the fitted generator and ``influence().places()``.
+
+        Returns
+        -------
+        ContaminationTest
+            With ``statistic``, ``pvalue``, ``point``, ``share`` and ``share_error``.
+        """
+        self.require_law()
+        influence = self.influence()
+        if points is None:
+            drawn = self.sample(256, self.model.seed)
+            points = np.concatenate([influence.places(), drawn[:, None] if drawn.ndim == 1 else drawn])
+        points = checked_points(points, self.generator.dim)
+        of, delta, mean = self._balance()
+        return contamination(of, self.model.loss.c, delta, influence.features(points), mean, points)
+
+    def degenerate_directions(self) -> pd.DataFrame:
+        """List the combinations of alpha that have no variance of order 1/n where the generator fits.
+
+        There the law of alpha has rank q - p: v is 0 on average, and the generator has made the features' slopes in
+        each parameter orthogonal to alpha. A Wald test on one of them would mean nothing.
+
+        Returns
+        -------
+        DataFrame
+            One row for the mean of v (``mean``), and one for each unconstrained parameter. Columns: ``estimate`` and
+            ``std err`` of the combination at this fit, ``relative``, that error over what it would be were theta
+            known, and the combination's coefficients ``alpha_0`` to ``alpha_q``.
+        """
+        c, p = self.model.loss.c, self.generator.size
+        cov = self.require_law().cov[p:, p:]
+        of, _, mean = self._balance()
+        rows = np.concatenate([[[1.0, *mean]], np.pad(of.slope.T, ((0, 0), (1, 0)))])
+        regular = c * np.linalg.inv(c * of.covariance + 2 * np.diag(of.ridge))
+        regular = regular @ of.noise @ regular / of.scale
+        frame = pd.DataFrame(rows, ["mean", *self.generator.free_names], self._score_names[p:])
+        errors = np.sqrt(np.einsum("ri,ij,rj->r", rows, cov, rows))
+        known = np.sqrt(np.einsum("ri,ij,rj->r", rows[1:, 1:], regular, rows[1:, 1:]))
+        frame.insert(0, "relative", errors / [np.nan, *known])
+        frame.insert(0, "std err", errors)
+        frame.insert(0, "estimate", rows @ self.saddle.alpha)
+        return frame
+
+    def _balance(self):
+        """The quadratic game at the fit, the difference of mean features, and the simulated sample's mean."""
+        with jax.enable_x64(True):
+            game, u = self.model.game(), self.saddle
+            of = balance(game, u.theta, u.alpha, self.model.scrambles(), "real")
+            real, simulated = (np.asarray(mean)[1:] for mean in _mean_features(game, u.theta))
+        return of, real - simulated, simulated
+
     # What single observations do.
 
     def influence(self) -> Influence:
@@ -437,6 +504,12 @@ class GANResults(WaldResults):
 
 
 _scores = jax.jit(objective.observation_scores)
+
+
+@jax.jit
+def _mean_features(game, theta):
+    simulated = objective.features(game, objective.simulate(game, theta))
+    return game.x_weights @ objective.features(game, game.x), game.z_weights @ simulated
 
 
 @jax.jit
