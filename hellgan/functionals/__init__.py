@@ -41,9 +41,7 @@ def mean(fit) -> Functionals:
         response, names = _response, [model.columns[-1] if model.columns else "response"]
     else:
         response, names = _itself, ["mean"] if g.dim == 1 else model.columns or [f"x{k + 1}" for k in range(g.dim)]
-    found = Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names))
-    _tell_simulation_error(found, "mean")
-    return found
+    return _told(Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names)), "mean")
 
 
 def functional(fit, f, names=None) -> Functionals:
@@ -58,9 +56,7 @@ def functional(fit, f, names=None) -> Functionals:
     expectation = Mean(_points(fit), function)
     with jax.enable_x64(True):
         expectation.check_continuity(names)
-    found = Functionals(fit, expectation, names, [constraints.real()] * len(names))
-    _tell_simulation_error(found, "functional")
-    return found
+    return _told(Functionals(fit, expectation, names, [constraints.real()] * len(names)), "functional")
 
 
 def quantile(fit, levels) -> Functionals:
@@ -69,14 +65,16 @@ def quantile(fit, levels) -> Functionals:
     p = _checked_points(levels, "levels", "levels between 0 and 1")
     if np.any((p <= 0) | (p >= 1)):
         raise ValueError(f"levels: {p[(p <= 0) | (p >= 1)][0]:g} is not between 0 and 1; give levels such as 0.5.")
-    return Functionals(fit, Quantiles(Line(_points(fit)), p), _labels("q", p), [_line(fit.generator)] * len(p))
+    quantiles = Quantiles(Line(_points(fit)), p)
+    return _told(Functionals(fit, quantiles, _labels("q", p), [_line(fit.generator)] * len(p)), "quantile")
 
 
 def cdf(fit, points) -> Functionals:
     """Give probabilities of the fitted law; see ``GANResults.cdf``."""
     _require_line(fit, "cdf")
     t = _checked_points(points, "points", "finite numbers")
-    return Functionals(fit, Probabilities(Line(_points(fit)), t), _labels("F", t), [_PROBABILITY] * len(t))
+    probabilities = Probabilities(Line(_points(fit)), t)
+    return _told(Functionals(fit, probabilities, _labels("F", t), [_PROBABILITY] * len(t)), "cdf")
 
 
 _PROBABILITY = constraints.interval(0, 1)
@@ -145,16 +143,19 @@ def _checked_names(names, count: int | None) -> list[str]:
     return given
 
 
-def _tell_simulation_error(found: Functionals, what: str):
-    ratio = found.simulation_error / found.bse.to_numpy()
-    worst = int(np.argmax(np.where(np.isfinite(ratio), ratio, 0.0)))
-    if ratio[worst] > _NOTABLE:
+def _told(found: Functionals, what: str) -> Functionals:
+    """Warn where the simulation's own error is no longer small."""
+    errors = found.bse.to_numpy()
+    share = np.divide(found.simulation_error, errors, out=np.zeros_like(errors), where=errors > 0)
+    worst = int(np.argmax(share))
+    if share[worst] > _NOTABLE:
         warnings.warn(
-            f"{what}: the simulation's own error of {found.params.index[worst]} is {ratio[worst]:.2g} standard errors; "
-            "the expectation may be infinite or rest on a few draws far away.",
+            f"{what}: the simulation's own error of {found.params.index[worst]} is {share[worst]:.2g} standard errors, "
+            "since it rests on few draws far away; an expectation may even be infinite.",
             RuntimeWarning,
             stacklevel=4,
         )
+    return found
 
 
 # The points.
