@@ -285,7 +285,7 @@ class GANResults(WaldResults):
         >>> result = hg.GAN(hg.datasets.load_newcomb(), generator=hg.generators.Normal()).fit()
         >>> found = result.quantile([0.1, 0.5, 0.9])
         >>> print(found.params.round(1).to_dict())
-        {'q0.1': 21.1, 'q0.5': 27.7, 'q0.9': 34.3}
+        {'q0.1': 21.1, 'q0.5': 27.7, 'q0.9': 34.2}
         >>> print(found.conf_int(method="sup-t").round(0).loc["q0.9"].to_list())
         [32.0, 36.0]
         """
@@ -313,7 +313,7 @@ class GANResults(WaldResults):
     def functional(self, f, names=None) -> Functionals:
         """Estimate the expectation of a function of one observation under the fitted law, with standard errors.
 
-        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 16 for each
+        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 8 for each
         observation, behind its covariates, by weight), so that its own error, ``simulation_error``, is small beside
         the statistical one.
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,30 +11,51 @@ import numpy as np
 from jax import lax
 
 from hellgan import batching
-from hellgan.functionals.functional import Functional, Points, draws, shaped, simulation_error
+from hellgan.functionals.functional import Functional, Points, in_groups, shaped, simulation_error
 
 _STEP = 0.02  # of a trial move of the parameters, in interquartile ranges of the observations
+_GAP = 0.1  # a jump's part in the mean's derivative from which on it is refused, relative to f's own
+_GROUP = 8  # parameters a call
 
 
 def _evaluated(generator, function, theta, draw):
     return jnp.atleast_1d(jnp.asarray(function(shaped(generator, generator(theta, draw)))))
 
 
+class _Moments(NamedTuple):
+    """What S samples say of E f, at the estimate."""
+
+    values: np.ndarray  # (S, k) means
+    slopes: np.ndarray  # (S, k, p) means of the derivatives in theta
+    value_sizes: np.ndarray  # means of absolute values of both
+    slope_sizes: np.ndarray
+    reach: np.ndarray  # (S, d, p) means of the observations' absolute derivatives in theta
+    spread: np.ndarray  # (S, d) interquartile ranges of the observations
+
+
 @functools.partial(batching.program, static_argnames="function")
-def _means_and_slopes(generator, function, theta, z, weights):
-    """Means (S, k) over each sample, their derivatives (S, k, p), and the means of those's absolute values."""
+def _moments(generator, function, theta, z, weights) -> _Moments:
+    """Evaluate all of it, sample by sample."""
 
     def of_draw(draw):
-        def twice(theta):
-            value = _evaluated(generator, function, theta, draw)
+        def observed(theta):
+            x = generator(theta, draw)
+            return x, x
+
+        def evaluated(x):
+            value = jnp.atleast_1d(jnp.asarray(function(shaped(generator, x))))
             return value, value
 
-        slope, value = jax.jacfwd(twice, has_aux=True)(theta)
-        return value, slope
+        x_theta, x = jax.jacfwd(observed, has_aux=True)(theta)
+        f_x, value = jax.jacfwd(evaluated, has_aux=True)(x)
+        x_theta = x_theta.reshape(x.size, theta.size)
+        return value, f_x.reshape(value.size, x.size) @ x_theta, jnp.ravel(x), jnp.abs(x_theta)
 
     def of_sample(z):
-        values, slopes = jax.vmap(of_draw)(z)
-        return [jnp.tensordot(weights, rows, 1) for rows in (values, slopes, jnp.abs(slopes), jnp.abs(values))]
+        values, slopes, x, moves = jax.vmap(of_draw)(z)
+        means = [jnp.tensordot(weights, e, 1) for e in (values, slopes, jnp.abs(values), jnp.abs(slopes), moves)]
+        quartiles = jnp.quantile(x, jnp.array([0.25, 0.75]), axis=0)
+        return _Moments._make([*means, quartiles[1] - quartiles[0]])
 
     return lax.map(of_sample, z)
 
@@ -54,18 +76,22 @@ class Mean(Functional):
     function: Callable
 
     @functools.cached_property
-    def _moments(self):
-        found = _means_and_slopes(self.of.generator, self.function, self.of.theta, self.of.z, self.of.weights)
-        return [np.asarray(each) for each in found]
+    def _moments(self) -> _Moments:
+        of = self.of
+        return jax.tree.map(np.asarray, _moments(of.generator, self.function, of.theta, of.z, of.weights))
 
     def local(self):
-        values, slopes, *_ = self._moments
-        return values.mean(axis=0), slopes.mean(axis=0), simulation_error(values)
+        values = self._moments.values
+        return values.mean(axis=0), self._moments.slopes.mean(axis=0), simulation_error(values)
 
     def at(self, thetas):
-        values = self._moments[0]
-        found = np.asarray(_means(self.of.generator, self.function, thetas, self.of.z[0], self.of.weights))
-        return found + (values.mean(axis=0) - values[0])[None]
+        own = self._moments.values.mean(axis=0) - self._moments.values[0]
+        return self._first_means(thetas) + own[None]
+
+    def _first_means(self, thetas) -> np.ndarray:
+        """Means (R, k) over the first sample."""
+        of = self.of
+        return in_groups(lambda group: _means(of.generator, self.function, group, of.z[0], of.weights), _GROUP, thetas)
 
     def check_continuity(self, names):
         """Refuse a function with jumps: its mean moves with theta while the derivative of its values does not tell.
@@ -73,23 +99,18 @@ class Mean(Functional):
         The mean over the first sample is moved a little in each parameter, and compared with what the derivatives
         promise.
         """
-        with jax.enable_x64(True):
-            x, tangents = (np.asarray(each) for each in draws(self.of.generator, self.of.theta, self.of.z[0]))
-            spread = np.subtract(*np.quantile(x, [0.75, 0.25], axis=0))
-            reach = np.mean(np.abs(tangents), axis=0)  # (d, p)
-            moves = reach.T > 0  # (p, d)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                steps = _STEP * np.min(np.where(moves, spread[None] / reach.T, np.inf), axis=1)
-            steps = np.where(np.isfinite(steps) & (steps > 0), steps, _STEP)
-            trials = self.of.theta[None] + np.concatenate([np.diag(steps), -np.diag(steps)])
-            moved = np.asarray(_means(self.of.generator, self.function, trials, self.of.z[0], self.of.weights))
-        up, down = np.split(moved, 2)
-        _, slopes, sizes, magnitude = (each[0] for each in self._moments)
-        gap = np.abs((up - down).T / (2 * steps)[None] - slopes)  # (k, p)
-        jumps = np.any(gap > 0.1 * sizes + 1e-9 * (magnitude[:, None] / steps[None]), axis=1)
+        first = _Moments._make(each[0] for each in self._moments)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = first.spread[:, None] / first.reach  # (d, p)
+        steps = _STEP * np.min(np.where(np.isfinite(ratios) & (ratios > 0), ratios, np.inf), axis=0)
+        steps = np.where(np.isfinite(steps), steps, _STEP)
+        moves = np.diag(steps)
+        up, down = np.split(self._first_means(self.of.theta + np.concatenate([moves, -moves])), 2)
+        gap = np.abs((up - down).T / (2 * steps) - first.slopes)  # (k, p)
+        jumps = np.any(gap > _GAP * first.slope_sizes + 1e-9 * first.value_sizes[:, None] / steps, axis=1)
         if np.any(jumps):
-            name = names[int(np.argmax(jumps))]
             raise ValueError(
-                f"f: the mean of {name} moves with the parameters otherwise than f's derivative says, as where f is an "
-                "indicator or has a jump; give a continuous f, and use cdf for probabilities."
+                f"f: the mean of {names[int(np.argmax(jumps))]} moves with the parameters otherwise than f's "
+                "derivative says, as where f is an indicator or has a jump; give a continuous f, and use cdf for "
+                "probabilities."
             )

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,14 @@ class Points:
     theta: np.ndarray  # (p,)
     z: np.ndarray  # (S, m) or (S, m, k): S uncorrelated Sobol samples
     weights: np.ndarray  # (m,)
+
+
+def in_groups(program: Callable, size: int, thetas: np.ndarray, *rows: np.ndarray) -> np.ndarray:
+    """Call a program for groups of ``size`` parameters (R, p), the last one filled up, so that one size is compiled."""
+    count = len(thetas)
+    groups = np.minimum(np.arange(-(-count // size) * size), count - 1).reshape(-1, size)
+    found = [np.asarray(program(thetas[group], *(row[group] for row in rows))) for group in groups]
+    return np.concatenate(found)[:count]
 
 
 def shaped(generator: Generator, x):

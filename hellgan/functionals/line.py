@@ -10,11 +10,12 @@ import numpy as np
 from jax import lax
 
 from hellgan import batching
-from hellgan.functionals.functional import Functional, Points, draws, shaped, simulation_error
+from hellgan.functionals.functional import Functional, Points, draws, in_groups, shaped, simulation_error
 
 _WINDOW = 0.05  # half a window's share of the points; at most half the way to the sample's end
 _LEAST = 8  # points on either side, where there are any
 _HALVINGS = 60  # of (0, 1), by bisection
+_GROUP, _GROUP_OF_SAMPLES = 64, 8  # parameters a call
 
 # Where a generator is asked whether it is monotone: the middle, and far into both tails.
 _TAIL = np.array([1e-12, 1e-9, 1e-6, 1e-4])
@@ -69,8 +70,9 @@ class Line:
 
     def observe(self, thetas, u) -> np.ndarray:
         """Observations (R, k) at R parameters and levels (R, k) of the latent law."""
-        g = self.of.generator
-        return np.asarray(_values(g, thetas, g.law.quantile(_to_size(u, 1))))[:, : u.shape[1]]
+        g, size = self.of.generator, 1 if len(thetas) == 1 else _GROUP
+        found = in_groups(functools.partial(_values, g), size, thetas, g.law.quantile(_to_size(u, 1)))
+        return found[:, : u.shape[1]]
 
     def directions(self, thetas) -> np.ndarray | None:
         """1 where the generator increases in its latent number, -1 where it decreases, (R,); None if any does not."""
@@ -109,7 +111,7 @@ class Line:
 
     def sorted(self, thetas) -> np.ndarray:
         """The first sample's observations (R, m) in order, at other parameters."""
-        return np.asarray(_sorted(self.of.generator, thetas, self.of.z[0]))
+        return in_groups(lambda group: _sorted(self.of.generator, group, self.of.z[0]), _GROUP_OF_SAMPLES, thetas)
 
     def near(self, points, ranks) -> tuple[np.ndarray, np.ndarray]:
         """Densities (k,) at points of given ranks, and the mean derivatives in theta there (k, p)."""
