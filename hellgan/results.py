@@ -313,7 +313,7 @@ class GANResults(WaldResults):
     def functional(self, f, names=None) -> Functionals:
         """Estimate the expectation of a function of one observation under the fitted law, with standard errors.
 
-        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 8 for each
+        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 16 for each
         observation, behind its covariates, by weight), so that its own error, ``simulation_error``, is small beside
         the statistical one.
 

@@ -169,7 +169,7 @@ def _seed(model) -> int:
 def _points(fit) -> Points:
     """Draw the points of a fitted law.
 
-    In a regression every observation has some of its own, as many as make up ``POINTS`` and at least two, behind its
+    In a regression every observation has some of its own, as many as make up ``POINTS`` and at least four, behind its
     covariates.
     """
     g, model = fit.generator, fit.model
@@ -178,7 +178,7 @@ def _points(fit) -> Points:
         z = latents.draw("sobol", g.law, POINTS, g.latent_dim, seed, REPEATS)
         return Points(g, theta, z[..., 0] if g.latent_dim == 1 else z, np.full(POINTS, 1 / POINTS))
     n = fit.nobs
-    each = 2 ** max(1, math.ceil(math.log2(POINTS / n)))
+    each = 2 ** max(2, math.ceil(math.log2(POINTS / n)))
     repeats = max(4, min(REPEATS, 2 * REPEATS * POINTS // (n * each)))  # large samples need fewer for each of theirs
     z = latents.draw("sobol", g.law, each, g.latent_dim, seed, repeats * n + 1)[1:]
     z = z.reshape(repeats, n * each, g.latent_dim)
