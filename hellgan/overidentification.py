@@ -100,7 +100,7 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
     """Evaluate it at a root.
 
     ``under`` says whose covariance the features have: that of the ``"real"`` sample, of the ``"simulated"`` one, as
-    under the model, or of both, ``"pooled"``, where only their means agree.
+    under the model, of ``"both"``, where they are one law's, or ``"pooled"``, where only their means agree.
     """
     found = inference.parts_of(game, theta, alpha, scrambles)
     n, m = 1 / np.sum(np.square(game.x_weights)), 1 / np.sum(np.square(game.z_weights))
@@ -108,7 +108,8 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
     if game.tied:
         covariance, noise, scale = c_real, n * found.difference, n
     else:
-        covariance = {"real": c_real, "simulated": c_simulated, "pooled": (c_real + c_simulated) / 2}[under]
+        middle = (c_real + c_simulated) / 2
+        covariance = {"real": c_real, "simulated": c_simulated}.get(under, middle)
         own = c_real if under == "pooled" else covariance
         if scrambles is None:
             scale = n * m / (n + m)

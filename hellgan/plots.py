@@ -310,3 +310,36 @@ def four_panels(title: str):
     figure, axes = _pyplot().subplots(2, 2, figsize=(11.0, 8.4), layout="constrained")
     figure.suptitle(title)
     return axes.ravel()
+
+
+def curve_bands(points, values, pointwise, simultaneous, names, level: float, ax=None):
+    """Draw a curve with its pointwise and its simultaneous band.
+
+    Parameters
+    ----------
+    points, values : (k,) arrays
+    pointwise, simultaneous : (k, 2) arrays
+        Lower and upper ends; NaN where there are none.
+    names : pair of str
+        Of the axes.
+    level : float
+        Of both bands.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    order = np.argsort(points)
+    points, values = points[order], values[order]
+    for band, shade, what in ((simultaneous, 0.15, "simultaneous"), (pointwise, 0.3, "pointwise")):
+        if np.any(np.isfinite(band)):
+            ax.fill_between(
+                points, *band[order].T, color=BLUE, alpha=shade, linewidth=0, label=f"{100 * level:g} % {what}"
+            )
+    ax.plot(points, values, color=BLUE, linewidth=2, marker="o" if len(points) < 25 else "", markersize=4, label="fit")
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
+    ax.legend(loc="upper left", frameon=False)
+    return ax

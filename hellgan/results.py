@@ -8,10 +8,22 @@ import pandas as pd
 from scipy import special
 from statsmodels.iolib.summary import Summary
 
-from hellgan import batching, covariances, generators, inference, latents, objective, plots, reports, storage
+from hellgan import (
+    batching,
+    covariances,
+    functionals,
+    generators,
+    inference,
+    latents,
+    objective,
+    plots,
+    reports,
+    storage,
+)
 from hellgan.bootstrap import Bootstrap, bootstrap
 from hellgan.covariances import Covariance
 from hellgan.deletion import Jackknife
+from hellgan.functionals import Functionals
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.influence import Influence
 from hellgan.overidentification import (
@@ -305,7 +317,7 @@ class GANResults(WaldResults):
         """The quadratic game at the fit, the difference of mean features, and the simulated sample's mean."""
         with jax.enable_x64(True):
             game, u = self.model.game(), self.saddle
-            of = balance(game, u.theta, u.alpha, self.model.scrambles(), "real")
+            of = balance(game, u.theta, u.alpha, self.model.scrambles(), "both")
             real, simulated = (np.asarray(mean)[1:] for mean in _mean_features(game, u.theta))
         return of, real - simulated, simulated
 
@@ -394,6 +406,108 @@ class GANResults(WaldResults):
         scores = self.outlier_scores()
         flagged = np.flatnonzero(scores > OUTLIER)
         return flagged[np.argsort(-scores[flagged], kind="stable")]
+
+    # Functionals of the fitted law.
+
+    def mean(self) -> Functionals:
+        """Estimate the mean of an observation of the fitted law, with its standard error.
+
+        Of a regression it is the response's mean over the data's covariates, by weight; these are held as they are.
+
+        Returns
+        -------
+        Functionals
+            One named ``mean``; of several dimensions one for each column; of a regression one named as the response.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the mean rests on a few draws far away, as it does where it is infinite.
+        """
+        return functionals.mean(self)
+
+    def quantile(self, levels) -> Functionals:
+        """Estimate quantiles of the fitted law, with their joint covariance.
+
+        Parameters
+        ----------
+        levels : float or (k,) array_like
+            Between 0 and 1.
+
+        Returns
+        -------
+        Functionals
+            Named ``q0.5`` and so on. Exact where the generator is monotone in a single latent number, as all
+            families but ``AlphaStable`` are; else of 131,072 scrambled Sobol points.
+
+        Raises
+        ------
+        ValueError
+            For levels outside (0, 1), and for a law of several dimensions or a regression.
+
+        Examples
+        --------
+        >>> import hellgan as hg
+        >>> result = hg.GAN(hg.datasets.load_newcomb(), generator=hg.generators.Normal()).fit()
+        >>> found = result.quantile([0.1, 0.5, 0.9])
+        >>> print(found.params.round(1).to_dict())
+        {'q0.1': 21.1, 'q0.5': 27.7, 'q0.9': 34.2}
+        >>> print(found.conf_int(method="sup-t").round(0).loc["q0.9"].to_list())
+        [32.0, 36.0]
+        """
+        return functionals.quantile(self, levels)
+
+    def cdf(self, points) -> Functionals:
+        """Estimate the fitted law's distribution function, with the joint covariance of its values.
+
+        Parameters
+        ----------
+        points : float or (k,) array_like
+
+        Returns
+        -------
+        Functionals
+            Named ``F27`` and so on; intervals stay between 0 and 1. Computed as by ``quantile``.
+
+        Raises
+        ------
+        ValueError
+            For a law of several dimensions or a regression.
+        """
+        return functionals.cdf(self, points)
+
+    def functional(self, f, names=None) -> Functionals:
+        """Estimate the expectation of a function of one observation under the fitted law, with standard errors.
+
+        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 16 for each
+        observation, behind its covariates, by weight), so that its own error, ``simulation_error``, is small beside
+        the statistical one.
+
+        Parameters
+        ----------
+        f : callable
+            Written with ``jax.numpy`` for one observation, () or (d,), of a regression the covariates and then the
+            response; returns a number or a vector. It must be continuous, and differentiable almost everywhere: the
+            derivative of an indicator is 0 where it exists and says nothing of the probability, for which there is
+            ``cdf``.
+        names : str or sequence of str, optional
+            ``functional``, or ``f0``, ``f1``, ... of a vector, unless given.
+
+        Returns
+        -------
+        Functionals
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an f that fails on one observation or returns no floating-point numbers, and for one with jumps.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the expectation rests on a few draws far away, as it does where it is infinite.
+        """
+        return functionals.functional(self, f, names)
 
     # Reports.
 
