@@ -228,7 +228,9 @@ def test_delta_method_by_hand():
 def test_intervals_stay_inside_the_space():
     spaces = {"a": hg.positive(), "b": hg.interval(-1, 1), "c": hg.simplex(2)}
     generator = hg.generator(latent="uniform", **spaces)(lambda u, a, b, c: a + b + c[0] * u)
-    rows = inference.intervals(generator, np.array([0.1, 0.95, 0.02, 0.98]), np.array([0.5, 0.5, 0.2, 0.2]), 1.96)
+    rows = inference.intervals(
+        generator.element_spaces, np.array([0.1, 0.95, 0.02, 0.98]), np.array([0.5, 0.5, 0.2, 0.2]), 1.96
+    )
     assert np.all(rows[:, 0] > [0, -1, 0, 0])
     assert np.all(rows[:, 1] < [np.inf, 1, 1, 1])
 
