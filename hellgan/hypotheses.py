@@ -283,7 +283,7 @@ def _weights(fit, slope, factor: float) -> np.ndarray:
 
 
 def _scale(fit, game: Game) -> float:
-    """s of (4): n for Sobol or tied latents, nm/(n + m) for independent ones, by effective sizes."""
+    """The factor s of (9): n for Sobol or tied latents, nm/(n + m) for independent ones, by effective sizes."""
     n, m = (1 / float(np.sum(np.square(weights))) for weights in (game.x_weights, game.z_weights))
     return n if game.tied or fit.model.latent == "sobol" else n * m / (n + m)
 
@@ -431,7 +431,7 @@ class _Profile:
         def excess(step):
             return side * self.root(self.at + side * step) - quantile
 
-        step = optimize.brentq(excess, near, far, xtol=1e-10 * self.error, rtol=1e-12)
+        step: float = optimize.brentq(excess, near, far, xtol=1e-10 * self.error)  # pyright: ignore[reportAssignmentType]
         return float(self.space.unlink(self.at + side * step))
 
 

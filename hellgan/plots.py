@@ -133,7 +133,8 @@ def profile(values, statistics, estimate: float, quantile: float, wald, interval
     estimate, quantile : float
         Of the parameter; of the statistic's limit law.
     wald, interval : (2,) arrays
-        The Wald interval and that where the statistic is below the quantile; ends that are not finite are left open.
+        The Wald interval and that where the statistic is below the quantile. One whose end is not known is drawn as
+        far as the statistic is.
     name : str
         Of the parameter.
     ax : Axes, optional
@@ -143,22 +144,23 @@ def profile(values, statistics, estimate: float, quantile: float, wald, interval
     Axes
     """
     ax = new_axes() if ax is None else ax
-    ax.plot(values, statistics, color=BLUE, linewidth=2, label="distance statistic")
+    ax.plot(values, statistics, color=BLUE, linewidth=2, label="distance test")
     ax.axhline(quantile, color=GREY, linewidth=1.2, linestyle="--", label=f"chi-square quantile {quantile:.2f}")
     top = 1.6 * quantile
     ax.set_ylim(-0.22 * quantile, top)
     ax.set_xlim(values[0], values[-1])
+    found = values[np.isfinite(statistics)][[0, -1]]
     for ends, height, colour, label in (
         (interval, -0.07, BLUE, "profile interval"),
         (wald, -0.15, ORANGE, "Wald interval"),
     ):
-        shown = np.clip(np.where(np.isnan(ends), [-np.inf, np.inf], ends), values[0], values[-1])
+        shown = np.clip(np.where(np.isnan(ends), found, ends), values[0], values[-1])
         ax.plot(shown, [height * quantile] * 2, color=colour, linewidth=4, solid_capstyle="butt", label=label)
     for end in interval:
         if np.isfinite(end):
             ax.plot([end, end], [-0.07 * quantile, quantile], color=BLUE, linewidth=1, linestyle=":")
     ax.plot(estimate, 0, "o", color="black", markersize=6, label="estimate", zorder=3)
     ax.set_xlabel(name)
-    ax.set_ylabel("statistic")
+    ax.set_ylabel("distance statistic over its weight")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False)
     return ax

@@ -394,7 +394,7 @@ class GANResults(WaldResults):
         (name,) = self._chosen([name])
         wald, profile = (self.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
         curve = hypotheses.profile_curve(self, name, hypotheses.profile_points(self, name, np.array([wald, profile])))
-        estimate, quantile = float(self.params[name]), normal_quantile(alpha) ** 2
+        estimate, quantile = float(self.params.loc[name]), normal_quantile(alpha) ** 2  # pyright: ignore[reportArgumentType]
         return plots.profile(*curve, estimate, quantile, wald, profile, name, ax)
 
     @property
