@@ -161,7 +161,9 @@ def _parsed(text: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     if any(equation.count("=") > 1 or not equation.strip() for equation in equations):
         raise ValueError(f"restriction: got {shown(text)}; {example}.")
     try:
-        found = LinearConstraints.from_spec(plain, variable_names=list(aliases.values()))
+        # Of "a = -2" formulaic makes one operator "= -"; of a difference of brackets it does not.
+        differences = ["-".join(f"({side})" for side in equation.split("=")) for equation in equations]
+        found = LinearConstraints.from_spec(",".join(differences), variable_names=list(aliases.values()))
         matrix, target = (
             np.asarray(found.constraint_matrix, np.float64),
             np.asarray(found.constraint_values, np.float64),

@@ -206,13 +206,14 @@ class _Problem:
         """Return to the surface h = level by the shortest steps in the metric of ``here``; None where it is missed."""
         for _ in range(_MAX_RETURN):
             h, slope = self.restriction.at(theta)
-            if not (np.all(np.isfinite(h)) and np.all(np.isfinite(slope))):
-                return None
-            left, slope = level - h, slope @ here.whitening.T
-            step = np.linalg.lstsq(slope, left, rcond=None)[0]
-            with np.errstate(over="ignore"):  # a step that is too long is refused below
-                length = np.linalg.norm(step)
-            if not (length <= 1e3 * here.reach and np.linalg.norm(slope @ step - left) <= 1e-6 * np.linalg.norm(left)):
+            with np.errstate(over="ignore", invalid="ignore"):  # points far away are refused below
+                left, slope = level - h, slope @ here.whitening.T
+                if not (np.all(np.isfinite(left)) and np.all(np.isfinite(slope))):
+                    return None
+                step = np.linalg.lstsq(slope, left, rcond=None)[0]
+                length, missed = np.linalg.norm(step), np.linalg.norm(slope @ step - left)
+                is_solved = missed <= 1e-6 * np.linalg.norm(left)
+            if not (length <= 1e3 * here.reach and is_solved):
                 return None
             theta = theta + here.whitening.T @ step
             if length <= 1e-9:  # Newton's steps are quadratic there: the next is below rounding
