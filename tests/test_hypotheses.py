@@ -543,4 +543,4 @@ def test_size(loss):
         test = fit.distance_test("loc = 1")
         pvalues.append([fit.score_test("loc = 1").pvalue, test.pvalue, stats.chi2.sf(test.statistic, 1)])
     size = np.mean(np.array(pvalues) < 0.05, axis=0)
-    assert_monte_carlo(size, 0.05, mcse_proportion(0.05, len(samples)), bias=0.01, resolution=0.045)
+    assert_monte_carlo(size, 0.05, mcse_proportion(0.05, len(samples)), bias=0.003, resolution=0.04)
