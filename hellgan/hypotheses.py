@@ -53,7 +53,7 @@ class HypothesisTest:
     kind : str
         ``wald``, ``score`` or ``distance``.
     params : Series or None
-        Natural estimates under the restriction; None for a Wald test, which needs none.
+        Natural estimates under the restriction; None for a Wald test, which needs none, and where none are found.
     """
 
     statistic: float
@@ -191,7 +191,7 @@ def _check_inside(matrix, target, generator):
 
 def wald(fit, function: Callable) -> HypothesisTest:
     """Test a function of the named natural parameters by the delta method, (7)."""
-    _require(fit, "wald test")
+    _require(fit, "wald test", fit.covariance.natural)
     with jax.enable_x64(True):
         read(function, fit)
         h, slope = jax.device_get(_of_natural(function, fit.generator, fit.params.to_numpy()))
@@ -212,7 +212,7 @@ def score(fit, restriction) -> HypothesisTest:
     The covariance is the sandwich at the restricted estimate; that of the fit itself, where it is of another kind
     than ``"sandwich"``.
     """
-    _require(fit, "score test")
+    _require(fit, "score test", fit.covariance.natural)
     with jax.enable_x64(True):
         found, game = read(restriction, fit), fit.model.game()
         at = solve_restricted(game, found, fit.saddle.theta, fit.saddle.alpha)
@@ -239,7 +239,7 @@ def _cov_at(game: Game, at: RestrictedSaddle, scrambles) -> tuple[np.ndarray, st
 
 def distance(fit, restriction, robust: bool) -> HypothesisTest:
     """Test a restriction by how much the value of the game rises where it holds, (9)."""
-    _require(fit, "distance test")
+    _require(fit, "distance test", fit.covariance.natural)
     _require_minimum(fit, robust)
     with jax.enable_x64(True):
         found, game = read(restriction, fit), fit.model.game()
@@ -252,7 +252,7 @@ def distance(fit, restriction, robust: bool) -> HypothesisTest:
 
 def compare_distance(fit, restricted, robust: bool) -> HypothesisTest:
     """Test the parameters that another fit holds with ``fix`` by how much higher its value is, (9)."""
-    _require(fit, "compare_distance_test")
+    _require(fit, "compare_distance_test", fit.covariance.natural)
     _require_minimum(fit, robust)
     held = _held(fit, restricted)
     with jax.enable_x64(True):
@@ -313,12 +313,13 @@ def _unknown(r: int, kind: str, reason: str) -> HypothesisTest:
     return HypothesisTest(np.nan, r, np.nan, np.full(r, np.nan), kind, None)
 
 
-def _require(fit, what: str) -> None:
-    """Refuse a fit without a joint law."""
+def _require(fit, what: str, cov: np.ndarray) -> None:
+    """Refuse a fit without a joint law, or whose covariance is not all known."""
     if not fit.model.basis.is_linear:
         inference.require_basis(fit.model.game())
-    if not fit.converged or np.any(np.isnan(fit.covariance.theta)):
-        raise ValueError(f"{what}: the fit has no covariance, since {fit.trouble or fit.saddle.reason}.")
+    if not fit.converged or np.any(np.isnan(cov)):
+        reason = fit.trouble or fit.saddle.reason or "the simulated sample says nothing of some parameters"
+        raise ValueError(f"{what}: the fit has no covariance, since {reason}.")
 
 
 def _require_minimum(fit, robust: bool) -> None:
@@ -385,7 +386,7 @@ class _Profile:
     """The signed root of the distance test of one natural number, over its link scale."""
 
     def __init__(self, fit, name: str, robust: bool):
-        _require(fit, "profile")
+        _require(fit, "profile", fit.covariance.theta)
         _require_minimum(fit, robust)
         k = fit.generator.names.index(name)
         self.fit, self.name, self.space, self.natural = fit, name, fit.generator.element_spaces[k], fit.params.iloc[k]

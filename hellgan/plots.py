@@ -149,7 +149,8 @@ def profile(values, statistics, estimate: float, quantile: float, wald, interval
     top = 1.6 * quantile
     ax.set_ylim(-0.22 * quantile, top)
     ax.set_xlim(values[0], values[-1])
-    found = values[np.isfinite(statistics)][[0, -1]]
+    found = np.append(values[np.isfinite(statistics)], estimate)
+    found = [found.min(), found.max()]
     for ends, height, colour, label in (
         (interval, -0.07, BLUE, "profile interval"),
         (wald, -0.15, ORANGE, "Wald interval"),

@@ -388,6 +388,26 @@ def test_plot_of_a_profile():
         fit.plot_profile("spread")
 
 
+def test_plot_of_ends_that_are_not_known():
+    values = np.linspace(1.0, 5.0, 9)
+    statistics = np.where(values < 2.0, np.nan, (values - 3) ** 2)
+    ax = plots.profile(values, statistics, 3.0, 3.84, np.array([2.5, 3.5]), np.array([np.nan, np.inf]), "df")
+    drawn = {entry.get_label(): entry for entry in ax.get_lines()}
+    np.testing.assert_array_equal(drawn["profile interval"].get_xdata(), [2.0, 5.0])
+    plots.close(ax)
+
+
+def test_what_the_simulated_sample_does_not_show_is_not_tested():
+    """As where a mixture's components hardly overlap: theta has a covariance, some natural parameters have none."""
+    fit = fitted()
+    unseen = fit.covariance._replace(natural=np.full((2, 2), np.nan))
+    fit = type(fit)(fit.model, fit.saddle, fit.law, unseen)
+    for test in (fit.score_test, fit.distance_test):
+        with pytest.raises(ValueError, match="has no covariance, since the simulated sample says nothing of some"):
+            test("loc = 27")
+    assert np.all(np.isnan(fit.conf_int(method="profile")))
+
+
 # Reading restrictions.
 
 AWKWARD = ["Intercept", "x", "C(g)[T.b]", "C(g)[T.b]:x", "np.log(x + 1)", "a b", "x=2", "bs(x, df=4)[1]"]
