@@ -13,6 +13,7 @@ from hellgan import (
     covariances,
     functionals,
     generators,
+    hypotheses,
     inference,
     latents,
     objective,
@@ -24,6 +25,7 @@ from hellgan.bootstrap import Bootstrap, bootstrap
 from hellgan.covariances import Covariance
 from hellgan.deletion import Jackknife
 from hellgan.functionals import Functionals
+from hellgan.hypotheses import HypothesisTest
 from hellgan.inference import JointLaw, Sandwich
 from hellgan.influence import Influence
 from hellgan.overidentification import (
@@ -35,7 +37,7 @@ from hellgan.overidentification import (
 )
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches
-from hellgan.validation import checked_points, checked_seed, shown
+from hellgan.validation import checked_points, checked_seed, normal_quantile, shown
 from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -357,6 +359,104 @@ class GANResults(WaldResults):
         with jax.enable_x64(True):
             return np.asarray(reaches(self.model.game(), self.saddle.theta))
 
+    # Tests of restrictions, and the intervals that invert one.
+
+    def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
+        """Test hypotheses jointly by the Wald statistic.
+
+        Linear ones as in statsmodels; or a function of the named natural parameters, ``lambda loc, scale: loc / scale
+        - 5``, zero where the hypothesis holds: by the delta method (7), as a ``HypothesisTest``.
+        """
+        if not callable(r_matrix):
+            return super().wald_test(r_matrix, cov_p, invcov, use_f, df_constraints, scalar)
+        if cov_p is not None or invcov is not None or use_f or df_constraints is not None or not scalar:
+            raise ValueError("wald_test: a function is tested in its chi-square form; give no other argument with it.")
+        return hypotheses.wald(self, r_matrix)
+
+    def score_test(self, restriction) -> HypothesisTest:
+        """Test a restriction by the generator's score where it holds: (8).
+
+        Parameters
+        ----------
+        restriction : str, sequence of str, (r, k) array, (array, values) or callable
+            ``"loc = 27, scale = 5"``; rows of coefficients of the natural parameters, equal to 0 or to the ``values``;
+            or a smooth function of the named natural parameters, written in ``jax.numpy``, zero where the
+            hypothesis holds.
+
+        Returns
+        -------
+        HypothesisTest
+            With ``statistic``, ``df``, ``pvalue`` and the restricted estimates ``params``. The covariance is (2) at
+            these; the fit's own where its ``cov_type`` is not ``"sandwich"``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For what is no restriction, and for a fit without a joint law.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When no estimate under the restriction is found; the statistic is then NaN.
+        """
+        return hypotheses.score(self, restriction)
+
+    def distance_test(self, restriction, robust: bool = True) -> HypothesisTest:
+        """Test a restriction by how much the value of the game rises where it holds: (9).
+
+        Parameters
+        ----------
+        restriction
+            As for ``score_test``.
+        robust : bool
+            Take the weights (10) of the limit law, which allow misspecification; all 1 otherwise, as under a
+            correct model.
+
+        Returns
+        -------
+        HypothesisTest
+
+        Raises
+        ------
+        ValueError, TypeError
+            As ``score_test``; and for a non-zero-sum loss, whose estimate does not minimise that value.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As ``score_test``.
+        """
+        return hypotheses.distance(self, restriction, robust)
+
+    def compare_distance_test(self, restricted: "GANResults", robust: bool = True) -> HypothesisTest:
+        """Test the parameters that another fit holds at given values, by its value: (9).
+
+        Parameters
+        ----------
+        restricted : GANResults
+            On the same data, with the same discriminator, loss, latents and seed, of the same generator with (more)
+            parameters held by ``fix``.
+        robust : bool
+            As for ``distance_test``.
+
+        Returns
+        -------
+        HypothesisTest
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a fit that is not nested in this one; and as ``distance_test``.
+        """
+        return hypotheses.compare_distance(self, restricted, robust)
+
+    _methods = "'wald', 'sup-t' or 'profile'"
+
+    def _intervals(self, method, chosen, alpha):
+        if method != "profile":
+            return super()._intervals(method, chosen, alpha)
+        return hypotheses.profile_intervals(self, chosen, alpha)
+
     # What the two players make of data.
 
     def sample(self, size, seed=0) -> np.ndarray:
@@ -544,6 +644,28 @@ class GANResults(WaldResults):
         low, high = plots.view(x)
         grid = np.linspace(low, high, 801)
         return plots.histogram_fit(x, grid, self._density(grid), simulated, self.prob_real(grid), flagged, ax)
+
+    def plot_profile(self, name: str, ax=None, alpha: float = 0.05):
+        """Draw the distance test of each value of a parameter, with the Wald and the profile interval.
+
+        Parameters
+        ----------
+        name : str
+            Of ``params``.
+        ax : matplotlib Axes, optional
+            A new figure's unless given.
+        alpha : float
+            One minus the intervals' level.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        (name,) = self._chosen([name])
+        wald, profile = (self.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
+        curve = hypotheses.profile_curve(self, name, hypotheses.profile_points(self, name, np.array([wald, profile])))
+        estimate, quantile = float(self.params.loc[name]), normal_quantile(alpha) ** 2  # pyright: ignore[reportArgumentType]
+        return plots.profile(*curve, estimate, quantile, wald, profile, name, ax)
 
     @property
     def _family(self) -> generators.LinearRegression | None:

@@ -99,11 +99,15 @@ class WaldResults(LikelihoodModelResults):
             part = [names.index(name) for name in chosen]
             half = sup_t_quantile(self._cov[np.ix_(part, part)], alpha)
         elif method != "wald":
-            raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
+            return pd.DataFrame(self._intervals(method, chosen, alpha), chosen, ["lower", "upper"])
         rows = intervals(self.spaces, self.params.to_numpy(), self.bse.to_numpy(), half)
         return pd.DataFrame(rows, index=self.params.index, columns=["lower", "upper"]).loc[chosen]
 
     _methods = "'wald' or 'sup-t'"
+
+    def _intervals(self, method, chosen: list[str], alpha: float) -> np.ndarray:
+        """Compute the intervals (k, 2) of a further method that a subclass knows."""
+        raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
 
     def t_test(self, r_matrix, cov_p=None, use_t=None):
         """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""

@@ -7,7 +7,8 @@ The inner iteration is a damped Newton ascent in alpha, warm-started by d alpha/
 generator's own objective (a non-zero-sum loss) takes over once the zero-sum saddle is near: then the same step is
 Newton's on the stacked equations with alpha eliminated.
 
-`newton` iterates, `certificate` judges, `network` is for discriminators that are not linear in alpha.
+`newton` iterates, `certificate` judges, `restricted` is for equations among the parameters, `network` for
+discriminators that are not linear in alpha.
 """
 
 import dataclasses

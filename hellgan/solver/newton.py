@@ -262,14 +262,8 @@ class _State:
         slope = _solve(-np.where(usable[:, None, None], h_aa, unit), np.where(usable[:, None, None], h_at, 0.0))
         usable &= np.all(np.isfinite(slope), axis=(1, 2))
         slope = np.where(usable[:, None, None], slope, 0.0)
-        metric = np.swapaxes(np.where(usable[:, None, None], h_at, 0.0), 1, 2) @ slope
-        size = np.sqrt(np.abs(np.diagonal(metric, axis1=1, axis2=2)))
-        size = np.where(size > 0, size, 1.0)
-        scaled = (metric + np.swapaxes(metric, 1, 2)) / (2 * size[:, :, None] * size[:, None, :])
-        values, vectors = np.linalg.eigh(scaled)
-        usable &= values[:, 0] > -1e-10
-        root = np.sqrt(np.maximum(values, 0.0) + 1e-12)
-        whitening = np.swapaxes(vectors / root[:, None, :], 1, 2) / size[:, None, :]
+        whitening, least = whitened(np.swapaxes(np.where(usable[:, None, None], h_at, 0.0), 1, 2) @ slope)
+        usable &= least > -1e-10
         score = _apply(whitening, d_theta)
         schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
         norm = np.maximum(np.max(np.abs(score), axis=1), np.max(np.abs(local.gradient), axis=1))
@@ -306,6 +300,19 @@ class _State:
         length = np.maximum(np.linalg.norm(step, axis=1), 1e-300)
         step = step * np.minimum(1.0, reach / length)[:, None]
         return _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)
+
+
+def whitened(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates in which each of a stack of metrics M (k, p, p) is 1, W M W' = 1: W, and M's least eigenvalue.
+
+    The eigenvalue (k,) is that of M with its diagonal scaled to 1.
+    """
+    size = np.sqrt(np.abs(np.diagonal(metric, axis1=1, axis2=2)))
+    size = np.where(size > 0, size, 1.0)
+    scaled = (metric + np.swapaxes(metric, 1, 2)) / (2 * size[:, :, None] * size[:, None, :])
+    values, vectors = np.linalg.eigh(scaled)
+    root = np.sqrt(np.maximum(values, 0.0) + 1e-12)
+    return np.swapaxes(vectors / root[:, None, :], 1, 2) / size[:, None, :], values[:, 0]
 
 
 def _apply(matrices, vectors):
