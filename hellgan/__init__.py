@@ -16,7 +16,10 @@ from hellgan.losses import Loss
 if TYPE_CHECKING:
     from hellgan import datasets, divergences
     from hellgan.batch import BatchResults, fit_batch
+    from hellgan.bootstrap import Bootstrap
+    from hellgan.functionals import Functionals
     from hellgan.gan import GAN
+    from hellgan.influence import Influence
     from hellgan.loading import load
     from hellgan.results import GANResults, compare
 
@@ -25,8 +28,11 @@ __version__ = "0.1.0"
 # Imported when first asked for: statsmodels, pandas and scipy.stats take longer to import than JAX.
 _LAZY = {
     "BatchResults": "hellgan.batch",
+    "Bootstrap": "hellgan.bootstrap",
+    "Functionals": "hellgan.functionals",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
+    "Influence": "hellgan.influence",
     "compare": "hellgan.results",
     "datasets": "",
     "divergences": "",
@@ -37,7 +43,10 @@ _LAZY = {
 __all__ = [
     "GAN",
     "BatchResults",
+    "Bootstrap",
+    "Functionals",
     "GANResults",
+    "Influence",
     "Loss",
     "compare",
     "constraints",

@@ -241,15 +241,17 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5):
     return ax
 
 
-def pp_plot(expected, observed, half_width, ax=None):
+def pp_plot(expected, observed, half_width, of: str, ax=None):
     """Draw a P-P plot with a simultaneous band.
 
     Parameters
     ----------
     expected, observed : (k,) arrays
         Fitted and empirical probabilities below the same points.
-    half_width : (k,) array or float
-        Of the band about the diagonal.
+    half_width : (k,) array
+        Of the band about the diagonal; NaN where it is not known.
+    of : str
+        Whose probabilities they are.
     ax : Axes, optional
 
     Returns
@@ -257,10 +259,12 @@ def pp_plot(expected, observed, half_width, ax=None):
     Axes
     """
     ax = new_axes(5.0, 5.0) if ax is None else ax
-    low, high = np.clip(expected - half_width, 0, 1), np.clip(expected + half_width, 0, 1)
-    ax.fill_between(expected, low, high, color=GREY, alpha=0.35, linewidth=0, label="95 % simultaneous")
+    known = np.isfinite(half_width)
+    middle, half = expected[known], half_width[known]
+    low, high = np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    ax.fill_between(middle, low, high, color=GREY, alpha=0.35, linewidth=0, label="95 % simultaneous")
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-    ax.plot(expected, observed, color=BLUE, linewidth=1.8, label="data")
+    ax.plot(expected, observed, color=BLUE, linewidth=1.8, label=of)
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("fitted probability")
@@ -305,11 +309,15 @@ def log_ratio_plot(values, flagged, threshold, ax=None):
     return ax
 
 
-def four_panels(title: str):
+def four_panels():
     """Open a figure of four Axes: (4,)."""
-    figure, axes = _pyplot().subplots(2, 2, figsize=(11.0, 8.4), layout="constrained")
-    figure.suptitle(title)
-    return axes.ravel()
+    return _pyplot().subplots(2, 2, figsize=(12.0, 9.0), layout="constrained")[1].ravel()
+
+
+def message(text: str, ax) -> None:
+    """Write a sentence where a figure would be."""
+    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=ax.transAxes)
+    ax.set_axis_off()
 
 
 def curve_bands(points, values, pointwise, simultaneous, names, level: float, ax=None):

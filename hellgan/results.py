@@ -11,6 +11,7 @@ from statsmodels.iolib.summary import Summary
 from hellgan import (
     batching,
     covariances,
+    diagnostics,
     functionals,
     generators,
     hypotheses,
@@ -37,7 +38,7 @@ from hellgan.overidentification import (
 )
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches
-from hellgan.validation import checked_points, checked_seed, normal_quantile, shown
+from hellgan.validation import checked_points, checked_seed, chosen_names, normal_quantile, shown
 from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -661,11 +662,39 @@ class GANResults(WaldResults):
         -------
         matplotlib Axes
         """
-        (name,) = self._chosen([name])
+        (name,) = chosen_names([name], list(self.params.index))
         wald, profile = (self.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
         curve = hypotheses.profile_curve(self, name, hypotheses.profile_points(self, name, np.array([wald, profile])))
         estimate, quantile = float(self.params.loc[name]), normal_quantile(alpha) ** 2  # pyright: ignore[reportArgumentType]
         return plots.profile(*curve, estimate, quantile, wald, profile, name, ax)
+
+    def plot_influence(self, name: str | None = None, ax=None):
+        """Draw the influence functions over the data's rug; in several dimensions Cook's distances instead.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of ``joint_params``; all generator parameters unless given.
+        ax : Axes, optional
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        influence = self.influence()
+        return influence.plot(name, ax) if self.generator.dim == 1 else influence.plot_index(ax=ax)
+
+    def plot_diagnostics(self):
+        """Draw four panels: the fit, a P-P plot with a simultaneous band, the log ratio, influence.
+
+        In several dimensions the P-P plot is that of the discriminator's log ratio, and influence is told by Cook's
+        distances.
+
+        Returns
+        -------
+        array (4,) of matplotlib Axes
+        """
+        return diagnostics.draw(self, OUTLIER)
 
     @property
     def _family(self) -> generators.LinearRegression | None:

@@ -36,6 +36,7 @@ ORDER = (
     "deletion",
     "contamination",
     "influence",
+    "diagnostics",
     "storage",
     "reports",
     "results",
