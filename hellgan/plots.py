@@ -187,22 +187,24 @@ def bias_curves(curves, name, ax=None):
     ax = new_axes() if ax is None else ax
     ax.axhline(0, color=GREY, linewidth=0.8)
     several = len(curves) > 1
-    k = 0
-    for c, curve in enumerate(curves):
+    shares = sorted({float(eps) for curve in curves for eps in curve.eps})
+    looks = itertools.cycle(_STYLES)
+    colors = {curve.label: color for curve, (color, _) in zip(curves, looks, strict=False)}
+    styles = dict(zip(shares, itertools.cycle(_STYLES), strict=False))
+    for curve in curves:
         at = np.argsort(curve.points[:, 0])
         for e, eps in enumerate(curve.eps):
-            color = _STYLES[(c if several else k) % len(_STYLES)][0]
-            style = _STYLES[(e if several else k) % len(_STYLES)][1]
-            label = f"{curve.label}, " * several + f"eps = {eps:g}"
+            color, style = styles[float(eps)]
+            color = colors[curve.label] if several else color
             line = curve.bias[e, at, curve.names.index(name)]
-            ax.plot(curve.points[at, 0], line, color=color, linestyle=style, linewidth=1.8, label=label)
-            k += 1
+            ax.plot(curve.points[at, 0], line, color=color, linestyle=style, linewidth=1.8)
+    for label in colors if several else ():
+        ax.plot([], [], color=colors[label], linewidth=3, label=label)
+    for eps, (color, style) in styles.items():
+        ax.plot([], [], color="black" if several else color, linestyle=style, linewidth=1.8, label=f"eps = {eps:g}")
     ax.set_xlabel("place of the contamination")
     ax.set_ylabel(f"bias of {name}")
-    if several and max(len(curve.eps) for curve in curves) * len(curves) > 6:
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    else:
-        ax.legend(loc="best", framealpha=0.9)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False)
     return ax
 
 
@@ -293,15 +295,12 @@ def log_ratio_plot(values, flagged, threshold, ax=None):
     ranks = np.empty(len(values), int)
     ranks[order] = np.arange(len(values))
     ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.axhline(threshold, color=RED, linewidth=1.0, linestyle="--", label="flagged above")
+    ax.axhline(threshold, color=RED, linewidth=1.0, linestyle="--", label="flagged from here")
     ax.plot(values[order], "o", color=BLUE, markersize=3.5)
     if len(flagged):
-        ax.plot(ranks[flagged], values[flagged], "o", mfc="none", mec=RED, markersize=10, mew=1.6)
-    for k in flagged[:5]:
-        ax.annotate(
-            str(k), (ranks[k], values[k]), xytext=(-8, 0), textcoords="offset points", ha="right", va="center",
-            fontsize=9,
-        )  # fmt: skip
+        named = ", ".join(str(k) for k in flagged[:6]) + (", ..." if len(flagged) > 6 else "")
+        look = {"mfc": "none", "mec": RED, "markersize": 10, "mew": 1.6, "label": f"flagged: {named}"}
+        ax.plot(ranks[flagged], values[flagged], "o", **look)
     ax.margins(y=0.1)
     ax.set_xlabel("observations by log ratio")
     ax.set_ylabel("log ratio, real over fitted")
