@@ -339,9 +339,27 @@ def _unidentified(games, information) -> str:
     names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
     if _is_inert(size):
         return f"the simulated features do not react to {names[int(np.argmin(size))]}"
-    vectors = np.linalg.eigh(information / np.outer(size, size))[1]
+    worst = weakest_combination(games.generator, information)
+    return (
+        f"the combination {worst.text} (unconstrained, standardised) is not identified by the features: the "
+        f"information matrix has condition number {worst.condition:.1e}"
+    )
+
+
+class Combination(NamedTuple):
+    """The combination of unconstrained parameters of which the features say least."""
+
+    text: str
+    condition: float  # number, of the information matrix with 1 on its diagonal
+
+
+def weakest_combination(generator: Generator, information: np.ndarray) -> Combination:
+    """Name it, from the information about theta (p, p)."""
+    names = [name for name, space in generator.parameters.items() for _ in range(space.size)]
+    size = np.sqrt(np.abs(np.diag(information)))
+    values, vectors = np.linalg.eigh(information / np.outer(size, size))
     parts = [f"{vectors[k, 0]:+.2f} {names[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
-    return f"the combination {' '.join(parts)} (unconstrained, standardised) is not identified by the features"
+    return Combination(" ".join(parts), float(values[-1] / max(values[0], np.finfo(float).eps)))
 
 
 @batching.program

@@ -8,6 +8,10 @@ import pandas as pd
 from statsmodels.iolib.summary import Summary
 from statsmodels.iolib.table import SimpleTable
 
+from hellgan import inference
+
+_WEAK = 1e5  # condition number from which the summary warns
+
 
 def summary(fit, alpha: float = 0.05) -> Summary:
     """Lay the fit out as a statsmodels summary."""
@@ -90,10 +94,39 @@ def _notes(fit) -> list[str]:
             f"The simulated sample says next to nothing of {', '.join(unseen)}: components hardly overlap. Their "
             "values are those of the start, without standard errors."
         )
+    edges = [name for name, is_near in zip(fit.params.index, _near_edge(fit), strict=True) if is_near]
+    if edges:
+        notes.append(
+            f"{', '.join(edges)}: less than two standard errors from the edge of its space; prefer intervals by "
+            "conf_int(method='profile') or bootstrap()."
+        )
     features = fit.model.basis.size - 1
+    if fit.law.sandwich is not None:
+        weakest = inference.weakest_combination(fit.generator, _information(fit))
+        if weakest.condition > _WEAK:
+            notes.append(
+                f"The combination {weakest.text} (unconstrained, standardised) is hardly identified: the information "
+                f"matrix has condition number {weakest.condition:.1e}."
+            )
+        if features == fit.generator.size:
+            notes.append("As many features as parameters: a method of moments whatever the loss, with nothing to test.")
     if fit.sandwich is not None and fit.nobs < 3 * features:
         notes.append(f"{fit.nobs} observations for {features} features: intervals are likely to be too short.")
     return notes
+
+
+def _near_edge(fit) -> np.ndarray:
+    """Whether each natural parameter is within two standard errors of a finite edge of its space."""
+    values, errors = fit.params.to_numpy(), fit.bse.to_numpy()
+    lower, upper = (np.array([getattr(space, end) for space in fit.spaces]) for end in ("lower", "upper"))
+    with np.errstate(invalid="ignore"):
+        return (values - 2 * errors < lower) | (values + 2 * errors > upper)
+
+
+def _information(fit) -> np.ndarray:
+    """The discriminator's information about theta, (p, p)."""
+    p, h = fit.generator.size, fit.saddle.jacobian
+    return h[p:, :p].T @ np.linalg.solve(-h[p:, p:], h[p:, :p])
 
 
 def column(fit) -> pd.Series:
