@@ -364,6 +364,12 @@ def test_bias_table_of_the_normal_location(eps, c):
 
 
 @pytest.mark.slow
+def test_population_bias_is_the_fit_of_each_mixture():
+    got = population_bias("root", LOCATION, {"loc": 2.0}, [norm(5, 1), norm(7, 1)], [0.05, 0.2])
+    assert got.shape == (2, 2, 1)
+    np.testing.assert_allclose(got[..., 0], [[0.05535, 0.00857], [0.18316, 0.02285]], atol=5e-6)
+
+
 @pytest.mark.parametrize(
     ("loss", "c", "printed", "decimals"),
     [

@@ -15,7 +15,7 @@ divergence (``docs/theory.md``, section 1). F is nonnegative where g decreases.
 from hellgan.divergences.between import divergence, gaussian_divergence
 from hellgan.divergences.kernels import divergence_function
 from hellgan.divergences.laws import density, mixture
-from hellgan.divergences.population import PopulationFit, population_fit
+from hellgan.divergences.population import PopulationFit, population_bias, population_fit
 from hellgan.divergences.quadrature import Density
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "divergence_function",
     "gaussian_divergence",
     "mixture",
+    "population_bias",
     "population_fit",
 ]

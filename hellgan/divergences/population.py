@@ -11,7 +11,7 @@ import numpy as np
 from hellgan import latents
 from hellgan.divergences.between import distance
 from hellgan.divergences.kernels import calibrated
-from hellgan.divergences.laws import check_family, family_law, law_of
+from hellgan.divergences.laws import check_family, family_law, law_of, mixture
 from hellgan.divergences.quadrature import quantiles
 from hellgan.generators import Generator
 from hellgan.losses import Loss
@@ -117,6 +117,47 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
         }
     params = {name: value if value.ndim else float(value) for name, value in natural.items()}
     return PopulationFit(params, objective(steps), loss, family, converged)
+
+
+def population_bias(loss: str | Loss, family: Generator, params: dict, contaminations, eps) -> np.ndarray:
+    """Give the bias that contamination has on the population's fit: ``bias_curve`` of an ideal discriminator.
+
+    Parameters
+    ----------
+    loss, family
+        As for ``population_fit``.
+    params : dict
+        The truth within the family, natural scale.
+    contaminations : sequence of Y laws
+        Such as ``scipy.stats.norm(c, 1)`` for several c; laws with a density, since a point mass is at the same
+        distance from every member of the family.
+    eps : float or sequence of E floats
+        Shares of contamination.
+
+    Returns
+    -------
+    (E, Y, r) array
+        Minimiser of the divergence from (1 - eps) P + eps Q, less the truth, natural scale.
+
+    Examples
+    --------
+    >>> import hellgan as hg
+    >>> from scipy.stats import norm
+    >>> location = hg.generators.Normal().fix(scale=1.0)
+    >>> bias = hg.divergences.population_bias("log", location, {"loc": 0.0}, [norm(3, 1), norm(5, 1)], 0.1)
+    >>> bias.round(4).ravel().tolist()
+    [0.1267, 0.021]
+    """
+    truth, shares = family.theta(**params), np.atleast_1d(np.asarray(eps, np.float64))
+    with jax.enable_x64(True):
+        values = np.asarray(family.natural_vector(jnp.asarray(truth)))
+
+    def one(share, law):
+        mixed = mixture([1 - share, share], [(family, params), law])
+        found = population_fit(loss, mixed, family).params
+        return np.concatenate([np.ravel(value) for value in found.values()]) - values
+
+    return np.array([[one(share, law) for law in contaminations] for share in shares])
 
 
 def _start(family, sample, start):
