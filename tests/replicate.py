@@ -1,14 +1,15 @@
 """Many fits of simulated samples, on all cores: what the Monte Carlo tests share."""
 
-import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 import hellgan as hg
+from hellgan import batching, inference
+from hellgan.overidentification import overidentification
+from hellgan.solver import solve_saddle, solve_saddles
 
 
 class Replicates(NamedTuple):
@@ -38,31 +39,47 @@ def replicate(
     **arguments,
 ) -> Replicates:
     """Fit ``GAN(draw(rng), **arguments)`` with rng and the latent seed of (seed, r) for every replication r."""
+    draws = [draw(np.random.default_rng([seed, r])) for r in range(replications)]
+    fixed = arguments.pop("seed", None)
+    seeds = [r if fixed is None else fixed for r in range(replications)]
+    model = hg.GAN(draws[0], **arguments)
     if not (test or joint):
-        return _in_one_batch(draw, replications, seed, arguments)
+        return _estimates(model, draws, seeds)
 
-    def one(r):
-        model = hg.GAN(draw(np.random.default_rng([seed, r])), **{"seed": r, **arguments})
-        fit = model.fit()
-        interval = fit.conf_int().to_numpy()
-        pvalue = fit.overidentification_test(robust).pvalue if test else np.nan
-        both = (fit.joint_params.to_numpy(), np.sqrt(np.diag(fit.joint_cov()))) if joint else (np.nan, np.nan)
-        return fit.params.to_numpy(), fit.bse.to_numpy(), interval[:, 0], interval[:, 1], fit.converged, pvalue, *both
+    def task(chunk):
+        return _in_full(model, draws[chunk], seeds[chunk], test, robust)
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        warnings.filterwarnings("ignore", message=".*GAN", category=UserWarning)
-        rows = list(pool.map(one, range(replications)))
+    rows = batching.over_chunks(task, replications, None)
     return Replicates(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def _in_one_batch(draw, replications, seed, arguments) -> Replicates:
+def _in_full(model, samples, seeds, test: bool, robust: bool) -> list[tuple]:
+    """What is inferred from each of a chunk of samples."""
+    games, starts = model.pose(samples, seeds)
+    saddles = solve_saddles(games, starts)
+    scrambles = [model.scrambles(seed) for seed in seeds]
+    for k, saddle in enumerate(saddles):
+        if not saddle.is_saddle:
+            saddles[k] = solve_saddle(batching.take(games, k), starts[k])
+    rows = []
+    for k, (saddle, law) in enumerate(zip(saddles, inference.laws(games, saddles, scrambles), strict=True)):
+        fit = hg.GANResults(model, saddle, law)
+        interval, pvalue = fit.conf_int().to_numpy(), np.nan
+        if test:
+            game = batching.take(games, k)
+            arguments = (saddle.theta, saddle.alpha, saddle.value, scrambles[k], robust)
+            pvalue = overidentification(game, *arguments).pvalue
+        both = fit.joint_params.to_numpy(), np.sqrt(np.maximum(np.diag(fit.joint_cov()), 0))
+        rows.append((fit.params.to_numpy(), fit.bse.to_numpy(), *interval.T, fit.converged, pvalue, *both))
+    return rows
+
+
+def _estimates(model, samples, seeds) -> Replicates:
     """Estimates and intervals only: many times faster."""
-    samples = [draw(np.random.default_rng([seed, r])) for r in range(replications)]
-    seed_of_all = arguments.pop("seed", None)
-    seeds = range(replications) if seed_of_all is None else [seed_of_all] * replications
+    replications = len(samples)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*fits did not converge", category=UserWarning)
-        batch = hg.fit_batch(hg.GAN(samples[0], **arguments), samples, seeds=seeds)
+        batch = hg.fit_batch(model, samples, seeds=seeds)
     intervals = batch.conf_int().to_numpy().reshape(replications, -1, 2)
     none = np.full(replications, np.nan)
     return Replicates(

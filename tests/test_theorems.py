@@ -110,23 +110,21 @@ def test_factor_of_simulation():
     assert_monte_carlo(ratio, 1.0, mcse_mean(np.sqrt(N) * got.errors[:, 0]) / 1.8166, bias=0.01, resolution=0.02)
 
 
-def test_quasi_random_latents_remove_the_factor():
-    """256 Sobol points: sqrt(n) sd = sqrt(3) = 1.7321, and the standard errors say so."""
+@pytest.mark.parametrize("loss", GAMES)
+def test_quasi_random_latents_remove_the_factor(loss):
+    """256 Sobol points: sqrt(n) sd = sqrt(3) = 1.7321, the standard errors say so, and (4) keeps its size."""
     got = replicate(
-        _draw, REPLICATIONS, 33, test=True,
-        generator=LOGISTIC_LOCATION, discriminator=LOGISTIC_SCORE, loss="root", n_simulated=256,
+        _draw, REPLICATIONS, 33, test=True, joint=True,
+        generator=LOGISTIC_LOCATION, discriminator=LOGISTIC_SCORE, loss=loss, n_simulated=256,
     )  # fmt: skip
     scaled = np.sqrt(N) * got.estimates[:, 0]
     assert_monte_carlo(scaled.std(ddof=1), np.sqrt(3), mcse_sd(scaled), bias=0.02, resolution=0.24)
-    assert_monte_carlo(
-        np.sqrt(N) * got.errors[:, 0].mean(),
-        np.sqrt(3),
-        mcse_mean(np.sqrt(N) * got.errors[:, 0]),
-        bias=0.01,
-        resolution=0.03,
-    )
+    errors = np.sqrt(N) * got.errors[:, 0]
+    assert_monte_carlo(errors.mean(), np.sqrt(3), mcse_mean(errors), bias=0.01, resolution=0.03)
     size = np.mean(got.overid < 0.05)
     assert_monte_carlo(size, 0.05, mcse_proportion(0.05, REPLICATIONS), bias=0.01, resolution=0.05)
+    correlation = np.corrcoef(got.estimates[:, 0], got.joint[:, 2])[0, 1]
+    assert_monte_carlo(correlation, 0.0, 1 / np.sqrt(REPLICATIONS), bias=0.03, resolution=0.19)
 
 
 @pytest.mark.parametrize(("latent", "m", "plain"), [("iid", 500, 0.051), ("iid", 2000, 0.113), ("sobol", 512, 0.156)])
