@@ -83,11 +83,12 @@ def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
     held = np.zeros((len(x), 4, p))
     good = np.array([law.sandwich is not None for law in laws])
     covs = np.stack([np.eye(p) if law.sandwich is None else law.sandwich.cov[:p, :p] for law in laws])
-    factor, k = model.loss.chi2_factor, p + alpha.shape[1]
+    factor = model.loss.chi2_factor
     wald = (theta - wanted) ** 2 / np.diagonal(covs, axis1=1, axis2=2)
     held[:, 0] = wald <= QUANTILE
-    held[:, 1] = wald * (n - k) / n <= QUANTILE
-    h = np.stack([s.jacobian for s in saddles])
+    held[:, 1] = wald * (n - p - alpha.shape[1]) / n <= QUANTILE
+    size = p + alpha.shape[1]
+    h = np.stack([s.jacobian if ok else np.eye(size) for s, ok in zip(saddles, good, strict=True)])  # a miss anyway
     schur = h[:, :p, :p] - h[:, :p, p:] @ np.linalg.solve(h[:, p:, p:], h[:, p:, :p])
     inverse = np.linalg.inv(schur)
     for j, (name, value) in enumerate(truth.items()):
