@@ -127,6 +127,26 @@ def test_quasi_random_latents_remove_the_factor(loss):
     assert_monte_carlo(correlation, 0.0, 1 / np.sqrt(REPLICATIONS), bias=0.03, resolution=0.19)
 
 
+@pytest.mark.parametrize("latent", ["iid", "sobol"])
+@pytest.mark.parametrize("loss", GAMES[:-1])
+def test_sandwich_and_bootstrap_agree(loss, latent):
+    """Standard errors by (2) and by 200 refits are one number, both samples resampled, or Sobol points shifted.
+
+    Kills a bootstrap that leaves the latents alone (ratio .71 for m = n), or resamples Sobol points (above 1.2).
+    """
+    ratios = []
+    for r in range(12):
+        model = hg.GAN(
+            np.random.default_rng([36, r]).logistic(size=400), LOGISTIC_LOCATION, LOGISTIC_SCORE, loss,
+            latent=latent, n_simulated=400 if latent == "iid" else 256, seed=r,
+        )  # fmt: skip
+        fit = model.fit()
+        boot = fit.bootstrap(200, seed=r)
+        assert boot.n_failed == 0
+        ratios.append(boot.bse["loc"] / fit.bse["loc"])
+    assert_monte_carlo(np.mean(ratios), 1.0, np.sqrt(1 / 400 / 12), bias=0.02, resolution=0.2)
+
+
 @pytest.mark.parametrize(("latent", "m", "plain"), [("iid", 500, 0.051), ("iid", 2000, 0.113), ("sobol", 512, 0.156)])
 def test_misspecified_overidentification(latent, m, plain):
     """N(0, 4) data, N(theta, 1) model, features (x, tanh): the means match, the law does not.
