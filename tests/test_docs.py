@@ -36,7 +36,7 @@ VOLATILE = re.compile(r"^(Iterations|Score norm).*$", re.MULTILINE)
 @pytest.mark.slow
 def test_readme_prints_what_it_says():
     pairs = readme_outputs()
-    assert len(pairs) == 4
+    assert len(pairs) == 5
     for shown, printed in pairs:
         assert VOLATILE.sub("", printed) == VOLATILE.sub("", shown)
 
