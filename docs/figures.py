@@ -44,7 +44,6 @@ def bias_of_losses():
     for loss in ("hellinger", "log", "root"):
         influence = hg.GAN(x, generator=hg.generators.Normal(), loss=loss).fit().influence()
         curves.append(influence.bias_curve(points, 0.1))
-        print(loss, curves[-1])
     curves.append(influence.bias_curve(points, 0.1, estimator="ml"))
     return plots.bias_curves(curves, "loc")
 

@@ -4,8 +4,8 @@ import contextlib
 import doctest
 import importlib
 import io
-import pkgutil
 import json
+import pkgutil
 import re
 import subprocess
 import sys
