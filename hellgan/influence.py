@@ -404,7 +404,7 @@ class Influence:
         Parameters
         ----------
         eps, kind, points, spread, threads
-            As for ``bias_curve``; some sixty places out to 20 scales from the centre unless given.
+            As for ``bias_curve``; ``places()``, 36 a direction out to 20 scales from the median, unless given.
 
         Returns
         -------

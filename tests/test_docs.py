@@ -4,8 +4,11 @@ import contextlib
 import doctest
 import importlib
 import io
+import json
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,9 +36,45 @@ VOLATILE = re.compile(r"^(Iterations|Score norm).*$", re.MULTILINE)
 @pytest.mark.slow
 def test_readme_prints_what_it_says():
     pairs = readme_outputs()
-    assert len(pairs) == 4
+    assert len(pairs) == 5
     for shown, printed in pairs:
         assert VOLATILE.sub("", printed) == VOLATILE.sub("", shown)
+
+
+PAGES = ("covariance.md", "discriminator.md", "robustness.md")
+
+# Runs the blocks that it is given in order, as a reader would in one session, and answers with what each printed.
+SESSION = """
+import contextlib, io, json, sys
+names, printed = {}, []
+for block in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(block, names)
+    printed.append(out.getvalue())
+json.dump(printed, sys.stdout)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_page_prints_what_it_says(name):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    blocks = BLOCK.findall(text)
+    assert 0 < len(blocks) == text.count("```python")  # none goes without its output, and so unseen
+    sources = json.dumps([code for code, _ in blocks])
+    run = subprocess.run(
+        [sys.executable, "-c", SESSION], input=sources, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    for (_, shown), printed in zip(blocks, json.loads(run.stdout), strict=True):
+        assert printed.rstrip() == shown.rstrip()
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{page}" for page in PAGES)])
+def test_links_and_figures_exist(name):
+    page = ROOT / name
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
 
 
 MODULES = [m.name for m in pkgutil.walk_packages(hellgan.__path__, "hellgan.")]

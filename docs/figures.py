@@ -1,0 +1,62 @@
+"""Make the figures of the pages in this folder: ``python docs/figures.py`` writes ``docs/figures/*.png``."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import numpy as np
+
+import hellgan as hg
+from hellgan import plots
+
+FOLDER = Path(__file__).parent / "figures"
+DISCRIMINATORS = {"Sigmoids(16)": None, "Polynomial(2)": hg.discriminators.Polynomial(2)}
+
+
+def save(axes, name: str, dpi: int = 90) -> None:
+    """Write the figure of an Axes, or of the first of several."""
+    figure = np.ravel(axes)[0].figure
+    figure.savefig(FOLDER / f"{name}.png", dpi=dpi, pil_kwargs={"optimize": True})
+    plots.close(np.ravel(axes)[0])
+
+
+def influence_of_discriminators(x):
+    """Draw the location's influence function with bounded and with unbounded features."""
+    fits = {
+        name: hg.GAN(x, generator=hg.generators.Normal(), discriminator=discriminator).fit()
+        for name, discriminator in DISCRIMINATORS.items()
+    }
+    grid = np.linspace(*plots.view(x), 401)
+    curves = {name: fit.influence().at(grid)["loc"] for name, fit in fits.items()}
+    observed = {name: fit.influence().observations["loc"] for name, fit in fits.items()}
+    ax = plots.influence_curves(grid, curves, x, observed, [])
+    ax.set_ylabel("influence on loc")
+    return ax
+
+
+def bias_of_losses():
+    """Draw the location's bias under a tenth of contamination along its place, for losses and maximum likelihood."""
+    x = np.random.default_rng(0).normal(0, 1, 400)
+    points = np.concatenate([np.linspace(0, 6, 25), [6.5, 7, 8]])
+    curves = []
+    for loss in ("hellinger", "log", "root"):
+        influence = hg.GAN(x, generator=hg.generators.Normal(), loss=loss).fit().influence()
+        curves.append(influence.bias_curve(points, 0.1))
+    curves.append(influence.bias_curve(points, 0.1, estimator="ml"))
+    return plots.bias_curves(curves, "loc")
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    x = hg.datasets.load_newcomb()
+    newcomb = hg.GAN(x, generator=hg.generators.Normal()).fit()
+    save(newcomb.plot_diagnostics(), "newcomb_diagnostics", dpi=70)
+    save(newcomb.plot_profile("scale"), "newcomb_profile")
+    save(influence_of_discriminators(x), "influence_discriminators")
+    save(bias_of_losses(), "bias_losses")
+
+
+if __name__ == "__main__":
+    main()
