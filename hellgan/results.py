@@ -309,7 +309,7 @@ class GANResults(WaldResults):
         regular = c * np.linalg.inv(c * of.covariance + 2 * np.diag(of.ridge))
         regular = regular @ of.noise @ regular / of.scale
         frame = pd.DataFrame(rows, ["mean", *self.generator.free_names], self._score_names[p:])
-        errors = np.sqrt(np.einsum("ri,ij,rj->r", rows, cov, rows))
+        errors = np.sqrt(np.maximum(np.einsum("ri,ij,rj->r", rows, cov, rows), 0.0))  # 0 but for rounding
         known = np.sqrt(np.einsum("ri,ij,rj->r", rows[1:, 1:], regular, rows[1:, 1:]))
         frame.insert(0, "relative", errors / [np.nan, *known])
         frame.insert(0, "std err", errors)

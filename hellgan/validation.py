@@ -363,6 +363,8 @@ def checked_groups(groups, n: int) -> list[np.ndarray]:
     """Return the clusters of n observations, one or two ways, as codes 0, 1, ..."""
     import pandas as pd
 
+    if np.ndim(groups) not in (1, 2):
+        raise ValueError(f"groups: shape {np.shape(groups)}; give a cluster, or two, for each of the {n} observations.")
     frame = pd.DataFrame(groups).reset_index(drop=True)
     if len(frame) != n or frame.shape[1] not in (1, 2):
         raise ValueError(f"groups: shape {np.shape(groups)}; give a cluster, or two, for each of the {n} observations.")

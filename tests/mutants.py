@@ -53,6 +53,17 @@ MUTANTS = tuple(
         ("a batch starts all from one sample", "generators/location_scale.py", "start = self.start(samples, weights)", "start = self.start(samples[:1].repeat(len(samples), 0), weights)", "tests/test_batch.py -k start"),
         ("scrambles of the first few only", "inference.py", "range(FIRST, SCRAMBLES, FIRST)", "range(FIRST, FIRST)", "tests/test_inference.py -k simulation_noise"),
         ("generator objective of log_ns with the wrong sign", "losses.py", "return -log_sigmoid(v)", "return log_sigmoid(v)", "tests/test_losses.py"),
+        ("kernels of the lags mixed up", "covariances.py", '{"bartlett": sm.weights_bartlett, "uniform": sm.weights_uniform}', '{"uniform": sm.weights_bartlett, "bartlett": sm.weights_uniform}', "tests/test_covariances.py -k hac_is_statsmodels"),
+        ("intersection of clusters not taken off", "covariances.py", "one_way(groups[1]) - one_way(both)", "one_way(groups[1])", "tests/test_covariances.py -k clusters_are_statsmodels"),
+        ("a chain of covariances goes on from the last", "covariances.py", "fit.law.sandwich.cov * n / (n - k)", "fit.sandwich.cov * n / (n - k)", "tests/test_covariances.py -k chain"),
+        ("intercept under the model with the wrong sign", "covariances.py", "-(mean_features @ of_alpha)[None]", "(mean_features @ of_alpha)[None]", "tests/test_covariances.py -k under_the_model_by_hand"),
+        ("sup-t of all parameters whatever is chosen", "wald.py", "self._cov[np.ix_(part, part)]", "self._cov", "tests/test_covariances.py -k sup_t_intervals"),
+        ("bootstrap forgets the sampling weights", "bootstrap.py", "shares = counts * model.shares()", "shares = counts / model.nobs", "tests/test_bootstrap.py -k cold_fit"),
+        ("Sobol points of the bootstrap stay where they are", "latents.py", "^ rng.integers(0, 2**_BITS, size=dim)", "^ (0 * rng.integers(0, 2**_BITS, size=dim))", "tests/test_bootstrap.py -k shifted_alike"),
+        ("bias correction of BCa once, not twice", "bootstrap.py", "special.ndtr(z0 + (z0 + z) /", "special.ndtr((z0 + z) /", "tests/test_bootstrap.py -k bca"),
+        ("a regression's simulations not resampled", "bootstrap.py", '                fields["z_weights"] = np.repeat(weights, game.tied, axis=1) / game.tied\n', "                pass\n", "tests/test_bootstrap.py -k regressions_refit"),
+        ("jackknife without its simulation part", "deletion.py", " + natural @ simulated @ natural.T", "", "tests/test_bootstrap.py -k jackknife"),
+        ("leave-one-out with the Jacobian of all", "deletion.py", "without = fit.saddle.jacobian + odds[rows, :, None] * (total - each)", "without = fit.saddle.jacobian + 0 * (total - each)", "tests/test_bootstrap.py -k newton_step"),
     )
 )  # fmt: skip
 
