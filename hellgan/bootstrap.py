@@ -63,6 +63,11 @@ class Bootstrap:
     def __repr__(self):
         return f"<Bootstrap of {self._fit!r}: {len(self)} refits, {self.kind}, {self.n_failed} failed>"
 
+    def is_of(self, fit) -> bool:
+        """Whether its refits are those of a fit's model and solution."""
+        own = self._fit
+        return own is fit or (own.model is fit.model and own.saddle is fit.saddle)
+
     @property
     def _good(self) -> pd.DataFrame:
         return self.params.dropna()

@@ -271,7 +271,7 @@ def breakdown(
         moved = np.max(np.abs(theta - fit.saddle.theta) / reach, axis=1)
         moved[lost] = 0.0
         if np.any(moved > bound):
-            return Breakdown(float(share), points[int(np.argmax(moved))], bound, kind, resolution, failed)
+            return Breakdown(round(float(share), 12), points[int(np.argmax(moved))], bound, kind, resolution, failed)
     return Breakdown(np.inf, None, bound, kind, resolution, failed)
 
 

@@ -11,6 +11,7 @@ from scipy import special
 
 from hellgan import inference, objective, refits
 
+_REFITTED = ("sandwich", "HC1", "model")  # kinds of covariance that a refit can have, too
 _BLOCK = 1024  # rows whose Jacobians are in memory at once
 
 
@@ -124,6 +125,11 @@ class Decisive(NamedTuple):
 
 def decisive(fit, influence: np.ndarray, k: int, change: str, null: float, alpha: float) -> Decisive:
     """Find them for parameter k; ``influence`` (n, p + q + 1) is unconstrained, the rest as for the public method."""
+    if fit.cov_type not in _REFITTED:
+        raise ValueError(
+            f"decisive: the refit's covariance cannot be of the kind {fit.cov_type}; take that of another, as in "
+            "with_cov('sandwich').influence()."
+        )
     shares = fit.model.shares()
     estimate, error = fit.params.iloc[k] - null, fit.bse.iloc[k]
     half, side = -special.ndtri(alpha / 2), np.sign(estimate)
@@ -145,6 +151,7 @@ def decisive(fit, influence: np.ndarray, k: int, change: str, null: float, alpha
     weights = shares.copy()
     weights[positions] = 0.0
     again = fit.reweighted(weights)
+    again = again.with_cov(fit.cov_type) if again.converged else again
     refitted, (lower, upper) = again.params.iloc[k], again.conf_int(alpha).iloc[k]
     changed = (
         again.converged

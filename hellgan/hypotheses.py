@@ -209,20 +209,21 @@ def _of_natural(function, generator, natural):
 def score(fit, restriction) -> HypothesisTest:
     """Test a restriction by the generator's score where it holds, (8).
 
-    The covariance is the sandwich at the restricted estimate; that of the fit itself, where it is of another kind
-    than ``"sandwich"``.
+    The covariance is the sandwich at the restricted estimate. Where the fit's is of another kind it is that, and the
+    profile's curvature that of the fit, too: the two must be of one point.
     """
     _require(fit, "score test", fit.covariance.natural)
     with jax.enable_x64(True):
         found, game = read(restriction, fit), fit.model.game()
         at = solve_restricted(game, found, fit.saddle.theta, fit.saddle.alpha)
-        cov, trouble = fit.covariance.theta, at.reason
+        cov, trouble, jacobian = fit.covariance.theta, at.reason, fit.saddle.jacobian
         if not trouble and fit.cov_type == "sandwich":
+            jacobian = at.jacobian
             cov, trouble = _cov_at(game, at, fit.model.scrambles())
         params = _params(fit, at.theta)
     if trouble:
         return _unknown(len(at.multipliers), "score", trouble)
-    moved = at.slope @ np.linalg.solve(schur_complement(at.jacobian, game.p), at.score)
+    moved = at.slope @ np.linalg.solve(schur_complement(jacobian, game.p), at.score)
     statistic = float(moved @ np.linalg.solve(at.slope @ cov @ at.slope.T, moved))  # (8)
     return _test(statistic, np.ones(len(moved)), "score", params)
 

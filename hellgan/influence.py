@@ -336,7 +336,7 @@ class Influence:
             Of the parameter.
         change : {"sign", "significance", "both"}
             That estimate less ``null`` changes its sign; that the Wald interval comes to hold ``null``, or no longer
-            does; that the interval comes to lie on the other side.
+            does, on the estimate's own side; that the interval comes to lie on the other side.
         null : float
         alpha : float
             One minus the interval's level.

@@ -36,7 +36,8 @@ class OveridentificationTest:
 
     def __str__(self):
         form = "misspecification-robust" if self.robust else "plain"
-        return f"overidentification test ({form}): {self.statistic:.3f}, df {self.df}, p-value {self.pvalue:.4f}"
+        law = f"df {self.df}" + (f", mean weight {mean:.3f}" if abs((mean := np.mean(self.weights)) - 1) > 5e-4 else "")
+        return f"overidentification test ({form}): {self.statistic:.3f}, {law}, p-value {self.pvalue:.4f}"
 
 
 def overidentification(
@@ -121,6 +122,11 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
     )
 
 
+# A point is looked at where a share of a half would be twice its standard error: elsewhere the features cannot tell
+# contamination there from other parameters.
+_TOLD = 0.25
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ContaminationTest:
     """Whether a share of the data lies where the generator puts less: the largest of many one-sided statistics.
@@ -177,7 +183,9 @@ def contamination(
     towards = features - mean
     root = towards @ (vectors[:, kept] * np.sqrt(values[kept]))  # of the statistics' covariance
     size = np.linalg.norm(root, axis=1)
-    able = size > 1e-6 * np.max(size)  # where the features can tell contamination from another theta
+    units = np.einsum("kq,qr,kr->k", towards, form, towards)
+    errors = size / np.sqrt(of.scale) / np.where(units > 0, units, np.nan)  # of the shares
+    able = errors < _TOLD if np.any(errors < _TOLD) else errors == np.nanmin(errors)
     along = np.where(able, towards @ (form @ delta), 0.0)
     size = np.where(able, size, 1.0)
     statistics = np.where(able, np.sqrt(of.scale) * along / size, -np.inf)
@@ -186,13 +194,12 @@ def contamination(
     largest = np.full(len(z), -np.inf)
     for row in (root / size[:, None])[able]:
         np.maximum(largest, z @ row, out=largest)
-    unit = towards[best] @ form @ towards[best]
     return ContaminationTest(
         float(statistics[best]),
         float(np.mean(largest >= statistics[best])),
         points[best],
-        float(along[best] / unit),
-        float(size[best] / np.sqrt(of.scale) / unit),
+        float(along[best] / units[best]),
+        float(errors[best]),
     )
 
 

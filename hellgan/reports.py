@@ -79,7 +79,8 @@ def _notes(fit) -> list[str]:
     if not fit.converged:
         notes.append(f"Not converged: {fit.trouble}.")
     if not fit.model.basis.is_linear:
-        notes.append("A discriminator with a hidden layer has no joint normal law: no standard errors are given.")
+        given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
+        notes.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")
     flagged = fit.outliers()
     if len(flagged):
         shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")

@@ -38,7 +38,7 @@ from hellgan.overidentification import (
 )
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches
-from hellgan.validation import checked_points, checked_seed, chosen_names, normal_quantile, shown
+from hellgan.validation import checked_points, checked_seed, chosen_names, first_sentence, normal_quantile, shown
 from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -232,8 +232,7 @@ class GANResults(WaldResults):
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
         if cov_type == "bootstrap":
-            drawn = options.pop("bootstrap", None)
-            covariance = (self.bootstrap(**options) if drawn is None else drawn).covariance()
+            covariance = self._drawn(**options).covariance()
         else:
             covariance = covariances.of_fit(self, cov_type, options)
         return GANResults(self.model, self.saddle, self.law, covariance)
@@ -273,7 +272,8 @@ class GANResults(WaldResults):
         Parameters
         ----------
         points : (k,) or (k, d) array_like, optional
-            Where contamination may lie; unless given, 256 draws of the fitted generator and ``influence().places()``.
+            Where contamination may lie; unless given, 256 draws of the fitted generator, ``influence().places()`` and
+            the observations (of more than 256, as many that lie evenly among them).
 
         Returns
         -------
@@ -283,8 +283,10 @@ class GANResults(WaldResults):
         self.require_law()
         influence = self.influence()
         if points is None:
-            drawn = self.sample(256, self.model.seed)
-            points = np.concatenate([influence.places(), drawn[:, None] if drawn.ndim == 1 else drawn])
+            drawn, model_x = self.sample(256, self.model.seed), self.model.x
+            model_x = np.sort(model_x) if model_x.ndim == 1 else model_x
+            parts = [influence.places(), drawn, model_x[:: -(-len(model_x) // 256)]]
+            points = np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts])
         points = checked_points(points, self.generator.dim)
         of, delta, mean = self._balance()
         return contamination(of, self.model.loss.c, delta, influence.features(points), mean, points)
@@ -359,6 +361,23 @@ class GANResults(WaldResults):
         """Change of each unconstrained parameter that moves the fitted law by its interquartile range: (p,)."""
         with jax.enable_x64(True):
             return np.asarray(reaches(self.model.game(), self.saddle.theta))
+
+    def _drawn(self, bootstrap: Bootstrap | None = None, **options) -> Bootstrap:
+        """A bootstrap of this fit: the given one, or a new one."""
+        if bootstrap is None:
+            try:
+                return self.bootstrap(**options)
+            except TypeError as error:
+                raise ValueError(
+                    f"with_cov: {first_sentence(error)}; 'bootstrap' takes what bootstrap() does."
+                ) from None
+        if options:
+            raise ValueError(
+                f"with_cov: {', '.join(options)} beside a bootstrap= that is made already; give one of them."
+            )
+        if not isinstance(bootstrap, Bootstrap) or not bootstrap.is_of(self):
+            raise ValueError("bootstrap: give what this fit's own bootstrap() made.")
+        return bootstrap
 
     # Tests of restrictions, and the intervals that invert one.
 
