@@ -64,6 +64,16 @@ MUTANTS = tuple(
         ("a regression's simulations not resampled", "bootstrap.py", '                fields["z_weights"] = np.repeat(weights, game.tied, axis=1) / game.tied\n', "                pass\n", "tests/test_bootstrap.py -k regressions_refit"),
         ("jackknife without its simulation part", "deletion.py", " + natural @ simulated @ natural.T", "", "tests/test_bootstrap.py -k jackknife"),
         ("leave-one-out with the Jacobian of all", "deletion.py", "without = fit.saddle.jacobian + odds[rows, :, None] * (total - each)", "without = fit.saddle.jacobian + 0 * (total - each)", "tests/test_bootstrap.py -k newton_step"),
+        ("influence not centred", "influence.py", "(rows - shares @ rows).T", "rows.T", "tests/test_influence.py -k identities"),
+        ("influence at points centred by themselves", "influence.py", "(rows - mean).T).T", "(rows - rows.mean(axis=0)).T).T", "tests/test_influence.py -k differences_of_refits"),
+        ("natural scale forgotten in influence", "influence.py", "[rows[:, :p] @ natural.T, rows[:, p:]]", "[rows[:, :p], rows[:, p:]]", "tests/test_influence.py -k natural_scale"),
+        ("contamination takes no weight from the rest", "contamination.py", "weights = (1 - share) * game.x_weights", "weights = 1.0 * game.x_weights", "tests/test_influence.py -k contaminated_sample"),
+        ("all contamination at the first place", "contamination.py", "rows = of.rows[chunk]", "rows = of.rows[:1].repeat(chunk.stop - chunk.start, 0)", "tests/test_influence.py -k differences_of_refits"),
+        ("squared suprema", "influence.py", "sizes = np.linalg.norm(values[:, :p] @ root, axis=1)[:, None]", "sizes = np.sum((values[:, :p] @ root) ** 2, axis=1)[:, None]", "tests/test_influence.py -k sensitivities_by_hand"),
+        ("shares of the root are not followed in order", "contamination.py", "natural[order] = np.array(path.natural)", "natural[:] = np.array(path.natural)", "tests/test_influence.py -k order_of_points"),
+        ("distance test without its factor", "hypotheses.py", "factor = fit.model.loss.chi2_factor * _scale(fit, game)", "factor = _scale(fit, game)", "tests/test_hypotheses.py -k distance"),
+        ("score test takes the derivative for the score", "hypotheses.py", "at.slope @ cov @ at.slope.T, moved", "at.slope @ cov @ at.slope.T, 2 * moved", "tests/test_hypotheses.py -k agree"),
+        ("quantile's derivative dropped", "functionals/estimates.py", "self.gradient @ theta_cov @ self.gradient.T", "0 * self.gradient @ theta_cov @ self.gradient.T", "tests/test_functionals.py -k normal"),
     )
 )  # fmt: skip
 
