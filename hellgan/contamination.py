@@ -8,6 +8,7 @@ it ends.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -77,9 +78,26 @@ class BiasCurve:
         frame["n_failed"] = np.sum(np.isnan(bias[:, :, 0]), axis=1)
         return frame
 
-    def plot(self, name: str | None = None, ax=None):
-        """Draw the bias of one parameter along the points, one line a share; the first parameter unless named."""
-        return plots.bias_curves([self], self.names[0] if name is None else name, ax)
+    def plot(self, name: str | None = None, ax=None, beside: Sequence["BiasCurve"] = ()):
+        """Draw the bias of one parameter along the points, one line a share.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the parameter; the first unless given.
+        ax : Axes, optional
+        beside : sequence of BiasCurve
+            Of other losses, or of maximum likelihood, to draw in the same figure.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        name = self.names[0] if name is None else name
+        for curve in (self, *beside):
+            if name not in curve.names:
+                raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(curve.names)}.")
+        return plots.bias_curves([self, *beside], name, ax)
 
 
 class Foreign(NamedTuple):

@@ -13,12 +13,10 @@ from hellgan import (
     covariances,
     diagnostics,
     functionals,
-    generators,
     hypotheses,
     inference,
     latents,
     objective,
-    plots,
     reports,
     storage,
 )
@@ -32,13 +30,11 @@ from hellgan.influence import Influence
 from hellgan.overidentification import (
     ContaminationTest,
     OveridentificationTest,
-    balance,
-    contamination,
     overidentification,
 )
 from hellgan.solver import SaddlePoint, solve_saddle
 from hellgan.starts import reaches
-from hellgan.validation import checked_points, checked_seed, chosen_names, first_sentence, normal_quantile, shown
+from hellgan.validation import checked_seed, chosen_names, first_sentence, shown
 from hellgan.wald import WaldResults
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
@@ -131,7 +127,7 @@ class GANResults(WaldResults):
         return self.sandwich
 
     @property
-    def _score_names(self) -> list[str]:
+    def score_names(self) -> list[str]:
         return self.generator.free_names + [f"alpha_{k}" for k in range(len(self.saddle.alpha))]
 
     @staticmethod
@@ -140,11 +136,11 @@ class GANResults(WaldResults):
 
     def bread(self) -> pd.DataFrame:
         """A: minus the mean derivative of the scores in (theta, alpha), unconstrained scale; *not* inverted."""
-        return self._labelled(self.require_law().bread, self._score_names)
+        return self._labelled(self.require_law().bread, self.score_names)
 
     def meat(self) -> pd.DataFrame:
         """B: covariance of sqrt(n) times the mean score, real and simulated parts together."""
-        return self._labelled(self.require_law().meat, self._score_names)
+        return self._labelled(self.require_law().meat, self.score_names)
 
     def estfun(self) -> pd.DataFrame:
         """Scores of the observations in (theta, alpha): (n, p + q + 1), unweighted and not centred.
@@ -153,7 +149,7 @@ class GANResults(WaldResults):
         """
         with jax.enable_x64(True):
             rows = np.asarray(_scores(self.model.game(), self.saddle.theta, self.saddle.alpha))
-        return pd.DataFrame(rows[: self.nobs], columns=self._score_names)
+        return pd.DataFrame(rows[: self.nobs], columns=self.score_names)
 
     def bootstrap(
         self,
@@ -281,15 +277,7 @@ class GANResults(WaldResults):
             With ``statistic``, ``pvalue``, ``point``, ``share`` and ``share_error``.
         """
         self.require_law()
-        influence = self.influence()
-        if points is None:
-            drawn, model_x = self.sample(256, self.model.seed), self.model.x
-            model_x = np.sort(model_x) if model_x.ndim == 1 else model_x
-            parts = [influence.places(), drawn, model_x[:: -(-len(model_x) // 256)]]
-            points = np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts])
-        points = checked_points(points, self.generator.dim)
-        of, delta, mean = self._balance()
-        return contamination(of, self.model.loss.c, delta, influence.features(points), mean, points)
+        return diagnostics.contamination_test(self, points)
 
     def degenerate_directions(self) -> pd.DataFrame:
         """List the combinations of alpha that have no variance of order 1/n where the generator fits.
@@ -304,27 +292,7 @@ class GANResults(WaldResults):
             ``std err`` of the combination at this fit, ``relative``, that error over what it would be were theta
             known, and the combination's coefficients ``alpha_0`` to ``alpha_q``.
         """
-        c, p = self.model.loss.c, self.generator.size
-        cov = self.require_law().cov[p:, p:]
-        of, _, mean = self._balance()
-        rows = np.concatenate([[[1.0, *mean]], np.pad(of.slope.T, ((0, 0), (1, 0)))])
-        regular = c * np.linalg.inv(c * of.covariance + 2 * np.diag(of.ridge))
-        regular = regular @ of.noise @ regular / of.scale
-        frame = pd.DataFrame(rows, ["mean", *self.generator.free_names], self._score_names[p:])
-        errors = np.sqrt(np.maximum(np.einsum("ri,ij,rj->r", rows, cov, rows), 0.0))  # 0 but for rounding
-        known = np.sqrt(np.einsum("ri,ij,rj->r", rows[1:, 1:], regular, rows[1:, 1:]))
-        frame.insert(0, "relative", errors / [np.nan, *known])
-        frame.insert(0, "std err", errors)
-        frame.insert(0, "estimate", rows @ self.saddle.alpha)
-        return frame
-
-    def _balance(self):
-        """The quadratic game at the fit, the difference of mean features, and the simulated sample's mean."""
-        with jax.enable_x64(True):
-            game, u = self.model.game(), self.saddle
-            of = balance(game, u.theta, u.alpha, self.model.scrambles(), "both")
-            real, simulated = (np.asarray(mean)[1:] for mean in _mean_features(game, u.theta))
-        return of, real - simulated, simulated
+        return diagnostics.degenerate_directions(self, self.require_law())
 
     # What single observations do.
 
@@ -652,18 +620,7 @@ class GANResults(WaldResults):
         -------
         matplotlib Axes
         """
-        x, flagged = self.model.x, self.outliers()
-        simulated = self.sample(4096, seed=self.model.seed + 1)
-        if self.generator.covariates > 1:
-            x, simulated = (np.column_stack([self._abscissa(rows), rows[:, -1]]) for rows in (x, simulated))
-            known, named = self._family is not None, self.model.columns or ["x1", "response"]
-            return plots.scatter_fit(x, simulated, flagged, ["fitted" if known else named[0], named[-1]], ax)
-        if self.generator.dim > 1:
-            names = self.model.columns or [f"x{k + 1}" for k in range(self.generator.dim)]
-            return plots.scatter_fit(x, simulated, flagged, names, ax)
-        low, high = plots.view(x)
-        grid = np.linspace(low, high, 801)
-        return plots.histogram_fit(x, grid, self._density(grid), simulated, self.prob_real(grid), flagged, ax)
+        return diagnostics.draw_fit(self, ax)
 
     def plot_profile(self, name: str, ax=None, alpha: float = 0.05):
         """Draw the distance test of each value of a parameter, with the Wald and the profile interval.
@@ -682,10 +639,7 @@ class GANResults(WaldResults):
         matplotlib Axes
         """
         (name,) = chosen_names([name], list(self.params.index))
-        wald, profile = (self.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
-        curve = hypotheses.profile_curve(self, name, hypotheses.profile_points(self, name, np.array([wald, profile])))
-        estimate, quantile = float(self.params.loc[name]), normal_quantile(alpha) ** 2  # pyright: ignore[reportArgumentType]
-        return plots.profile(*curve, estimate, quantile, wald, profile, name, ax)
+        return diagnostics.draw_profile(self, name, alpha, ax)
 
     def plot_influence(self, name: str | None = None, ax=None):
         """Draw the influence functions over the data's rug; in several dimensions Cook's distances instead.
@@ -714,26 +668,6 @@ class GANResults(WaldResults):
         array (4,) of matplotlib Axes
         """
         return diagnostics.draw(self, OUTLIER)
-
-    @property
-    def _family(self) -> generators.LinearRegression | None:
-        """The linear model, where it is one."""
-        family = self.generator.generator if isinstance(self.generator, generators.Fixed) else self.generator
-        return family if isinstance(family, generators.LinearRegression) else None
-
-    def _abscissa(self, rows) -> np.ndarray:
-        """What a plot of several covariates shows on its horizontal axis."""
-        return rows[:, 0] if self._family is None else self._location(self._family, rows[:, :-1])
-
-    def _location(self, family: generators.LinearRegression, covariates) -> np.ndarray:
-        values = {**getattr(self.generator, "values", {}), **self.params}
-        return family.design(covariates) @ np.array([values[name] for name in family.coefficients], np.float64)
-
-    def _density(self, grid) -> np.ndarray | None:
-        if not self.generator.has_density:
-            return None
-        with jax.enable_x64(True):
-            return np.asarray(_density(self.generator, self.saddle.theta, grid))
 
     # On disk.
 
@@ -778,22 +712,17 @@ class GANResults(WaldResults):
         ValueError
             For a model that is no linear regression.
         """
-        if self._family is None:
+        family = diagnostics.linear_family(self)
+        if family is None:
             what = "location in closed form" if self.generator.covariates else "covariates"
             raise ValueError(f"predict: the model has no {what}; use sample(size) for draws from the fitted generator.")
         if exog is None:
-            return self._location(self._family, self.model.x[:, :-1])
-        fitted = self._location(self._family, self.model.new_covariates(exog, transform))
+            return diagnostics.location(self, family, self.model.x[:, :-1])
+        fitted = diagnostics.location(self, family, self.model.new_covariates(exog, transform))
         return pd.Series(fitted, exog.index, name="predicted") if isinstance(exog, pd.DataFrame) else fitted
 
 
 _scores = jax.jit(objective.observation_scores)
-
-
-@jax.jit
-def _mean_features(game, theta):
-    simulated = objective.features(game, objective.simulate(game, theta))
-    return game.x_weights @ objective.features(game, game.x), game.z_weights @ simulated
 
 
 @jax.jit
@@ -804,12 +733,6 @@ def _simulate(generator, theta, z):
 @jax.jit
 def _log_ratios(basis, alpha, x):
     return jax.vmap(lambda row: basis.log_ratio(alpha, row))(x)
-
-
-@jax.jit
-def _density(generator, theta, grid):
-    natural = generator.natural(theta)
-    return jax.numpy.exp(jax.vmap(lambda point: generator.log_density(point, **natural))(grid))
 
 
 def compare(fits) -> pd.DataFrame:

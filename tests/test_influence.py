@@ -328,7 +328,14 @@ def test_figures(newcomb, influence):
     assert len(axes) == 4
     band = axes[1].collections[0].get_paths()[0].vertices
     assert band[:, 1].max() <= 1
-    assert influence.bias_curve([0.0, 20.0], [0.02, 0.1]).plot("scale").get_ylabel() == "bias of scale"
+    curve = influence.bias_curve([0.0, 20.0], [0.02, 0.1])
+    ax = curve.plot("scale", beside=[influence.bias_curve([0.0, 20.0], [0.02, 0.1], estimator="ml")])
+    assert ax.get_ylabel() == "bias of scale"
+    drawn = [np.ravel(line.get_ydata()).tolist() for line in ax.get_lines() if len(line.get_xdata()) == 2]
+    assert curve.bias[1, :, 1].tolist() in drawn
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {
+        "root", "maximum likelihood", "eps = 0.02", "eps = 0.1"
+    }  # fmt: skip
     assert len(influence.plot_index("log_ratio").texts) == 5
 
 
