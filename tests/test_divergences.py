@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from hellgan import constraints, divergences, generators, losses
-from hellgan.divergences import density, divergence, gaussian_divergence, mixture, population_fit
+from hellgan.divergences import density, divergence, gaussian_divergence, mixture, population_bias, population_fit
 from tests.tolerance import EXACT
 
 norm = stats.norm

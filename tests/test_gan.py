@@ -441,4 +441,4 @@ def test_twenty_sizes_of_one_bucket_share_a_compile():
 def test_buckets_waste_little():
     """At most a quarter of the rows is padding, but for the smallest samples."""
     for n in range(17, 5000, 13):
-        assert n <= gan._bucket(n) <= 1.25 * n + 1
+        assert n <= hg.GAN.padded_size(n) <= 1.25 * n + 1

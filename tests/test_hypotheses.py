@@ -180,7 +180,7 @@ def test_score_takes_the_covariance_of_another_kind(cov_type):
     fit = fitted()
     other = fit.with_cov(cov_type)
     found = solved(fit, "loc = 26")
-    step = np.linalg.solve(restricted.schur_complement(found.jacobian, 2), found.score)[0]
+    step = np.linalg.solve(restricted.schur_complement(fit.saddle.jacobian, 2), found.score)[0]
     assert other.score_test("loc = 26").statistic == pytest.approx(step**2 / other.covariance.theta[0, 0], rel=1e-8)
 
 

@@ -22,7 +22,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT
 
 import hellgan as hg
-from hellgan import gan, inference
+from hellgan import gan, inference, storage
 
 PACKAGE = Path(hg.__file__).parent
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
@@ -262,10 +262,20 @@ CALLS = {
     **dict.fromkeys(("log_ratio", "prob_real"), (NEWCOMB,)),
     "sample": (3,),
     "save": None,  # below
+    **dict.fromkeys(("mean", "jackknife", "influence", "degenerate_directions", "contamination_test", "reach"), ()),
+    **dict.fromkeys(("plot_influence", "plot_diagnostics", "with_cov", "require_law"), ()),
+    **dict.fromkeys(("score_test", "distance_test"), ("loc = 27",)),
+    **dict.fromkeys(("quantile", "cdf"), ([0.5],)),
+    "functional": (jnp.square,),
+    "bootstrap": (8,),
+    "plot_profile": ("loc",),
+    "reweighted": (np.ones(66),),
+    "compare_distance_test": None,  # in test_hypotheses
 }
 VALUES = {
     *("model", "generator", "params", "saddle", "law", "sandwich", "trouble", "converged", "nobs", "n_simulated"),
     *("df_resid", "cov_type", "bse", "tvalues", "pvalues", "use_t", "scale", "normalized_cov_params", "joint_params"),
+    *("spaces", "covariance", "score_names"),
 }
 
 
@@ -636,7 +646,7 @@ def test_file_holds_no_pickle(saved, kind):
     with np.load(folder / f"{kind}.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     assert all(a.dtype.kind in "fU" for a in arrays.values())
-    assert json.loads(str(arrays["facts"]))["format"] == 1
+    assert json.loads(str(arrays["facts"]))["format"] == storage.FORMAT
 
 
 class Bomb:
@@ -687,7 +697,7 @@ def bad_file(kind, folder, path):
     elif kind == "JSON of another kind":
         np.savez(path, facts=np.array("[1, 2]"))
     elif kind == "another format":
-        forged(folder, path, format=2)
+        forged(folder, path, format=storage.FORMAT + 1)
     elif kind == "pickle":
         path.write_bytes(pickle.dumps(Bomb(path.with_name("exploded"))))
     elif kind == "pickle inside":
