@@ -4,6 +4,7 @@ Bread and simulation part of (2) are those of the fit; the covariance of the rea
 statsmodels' for serially dependent and for clustered observations.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from hellgan.validation import checked_groups, shown
 
 KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
 KERNELS = ("bartlett", "uniform")
+_FEW = 10  # clusters, with which errors are far too small more often than not
 
 
 class Covariance(NamedTuple):
@@ -170,6 +172,12 @@ def _cluster(fit, groups=None, use_correction: bool = True):
         raise ValueError("groups: give the cluster of each observation, as in with_cov('cluster', groups=...).")
     codes = checked_groups(groups, fit.nobs)
     counts = [int(each.max()) + 1 for each in codes]
+    if min(counts) <= _FEW:
+        warnings.warn(
+            f"{min(counts)} clusters are too few for their covariance: errors are likely to be far too small.",
+            UserWarning,
+            stacklevel=4,
+        )
     meat = cluster_meat(_rows(fit), fit.law.sandwich.n, codes, use_correction)
     law = with_meat(fit.law, meat)
     return law, " and ".join(str(count) for count in counts) + " clusters"

@@ -85,7 +85,8 @@ class WaldResults(LikelihoodModelResults):
             Which parameters, by name or position; all unless given.
         method : str
             ``"wald"``: each holds its parameter with probability 1 - alpha; ``"sup-t"``: all of them hold theirs at
-            once, by the law of the largest of the correlated statistics; and what a subclass knows besides.
+            once, by the law of the largest of the correlated statistics. Fits know ``"profile"`` besides: where the
+            distance test does not reject; for a bootstrap's see ``bootstrap().conf_int``.
 
         Returns
         -------

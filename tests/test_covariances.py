@@ -19,6 +19,8 @@ from hellgan.overidentification import Balance, contamination
 from hellgan.results import GANResults
 from hellgan.wald import sup_t_quantile
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*clusters are too few")
+
 # The solver stops at a score norm of 1e-9; the scores' derivatives are about 1 here.
 SOLVER = 1e-8
 N = 48
@@ -616,3 +618,10 @@ def test_sizes_at_five_percent():
         pvalues = np.array(list(pool.map(one, range(replications))))
     mcse = mcse_proportion(0.05, replications)
     assert_monte_carlo(np.mean(pvalues <= 0.05, axis=0), [0.05, 0.05], [mcse, mcse], resolution=0.05)
+
+
+@pytest.mark.filterwarnings("default:.*clusters are too few")
+def test_few_clusters_are_warned_of():
+    fit = hg.GAN(np.random.default_rng(1).normal(size=60), hg.generators.Normal()).fit()
+    with pytest.warns(UserWarning, match="2 clusters are too few"):
+        fit.with_cov("cluster", groups=np.arange(60) % 2)

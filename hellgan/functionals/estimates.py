@@ -34,7 +34,7 @@ class Functionals(WaldResults):
     def __init__(self, fit, functional: Functional, names: Sequence[str], spaces: Sequence[Constraint]):
         with jax.enable_x64(True):
             value, self.gradient, self.simulation_error = functional.local()
-        self.functional, self._reason = functional, fit._why_no_cov
+        self.functional, self._fit, self._reason = functional, fit, fit._why_no_cov
         self.points = functional.points
         theta_cov = fit.covariance.theta
         if not np.all(np.isfinite(fit.covariance.natural)):  # some parameter has no error to pass on
@@ -113,6 +113,8 @@ class Functionals(WaldResults):
         theta = getattr(bootstrap, "theta", None)
         if theta is None or callable(theta):
             raise TypeError(f"bootstrap: got {shown(bootstrap)}; give what bootstrap() of the fit returned.")
+        if hasattr(bootstrap, "is_of") and not bootstrap.is_of(self._fit):
+            raise ValueError("bootstrap: it is of another fit; give what bootstrap() of this one returned.")
         theta = np.asarray(theta, np.float64)
         p = self.gradient.shape[1]
         if theta.ndim != 2 or theta.shape[1] != p:
@@ -123,6 +125,14 @@ class Functionals(WaldResults):
         with jax.enable_x64(True):
             values = self.functional.at(theta[kept])
         return pd.DataFrame(values, columns=list(self.params.index))
+
+    def __repr__(self):
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.params.items())
+        return f"<Functionals of {self._fit.model!r}: {values}>"
+
+    def summary(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Give ``tidy``: estimates, errors and intervals in a frame."""
+        return self.tidy(alpha)
 
     def plot(self, ax=None, alpha: float = 0.05):
         """Draw a curve of quantiles or probabilities with its pointwise and its simultaneous band.
