@@ -75,12 +75,12 @@ def over_chunks(
             return task(slice(begin, min(begin + size, count)))
 
     done: list = []
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool, _bar(count, progress, unit) as bar:
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool, bar(count, progress, unit) as shown:
         futures = [pool.submit(in_double, begin) for begin in range(0, count, size)]
         try:
             for future in futures:
                 done += future.result()
-                bar.update(len(done) - bar.n)
+                shown.update(len(done) - shown.n)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -104,7 +104,8 @@ def _chunk(fits, threads):
     return max(-(-fits // (threads * rounds)), group_size(fits))
 
 
-def _bar(total, shown, unit):
+def bar(total: int, shown: bool, unit: str):
+    """Open a progress bar."""
     from tqdm import tqdm
 
     return tqdm(total=total, disable=not shown, unit=unit)

@@ -301,7 +301,7 @@ class _Simulated:
         model, g = self.fit.model, self.fit.generator
         z = g.law.quantile(np.maximum(rng.random((model.nobs, g.latent_dim)), 2.0**-54))
         z = np.concatenate([model.x[:, : g.covariates], z], axis=1) if g.covariates else z
-        return np.asarray(_simulate(g, self.fit.saddle.theta, z[:, 0] if z.shape[1] == 1 else z))
+        return np.asarray(refits.simulated(g, self.fit.saddle.theta, z[:, 0] if z.shape[1] == 1 else z))
 
     def _latent_seeds(self, replicates):
         return [np.random.default_rng([self.seed, r, 1]).integers(2**31) for r in replicates]
@@ -310,11 +310,6 @@ class _Simulated:
 def centred(rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Take off the mean of weighted rows."""
     return rows - shares @ rows
-
-
-@jax.jit
-def _simulate(generator, theta, z):
-    return jax.vmap(lambda draw: generator(theta, draw))(z)
 
 
 @jax.jit

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
-from hellgan import latents, plots, refits
+from hellgan import batching, latents, plots, refits
 from hellgan.validation import checked_points, shown
 
 KINDS = ("point", "cluster", "spread")
@@ -133,7 +133,7 @@ def bias_curve(
     points, shares = checked_points(points, fit.generator.dim), _checked_shares(eps)
     order = np.argsort(shares)
     path = _Path(fit, foreign(fit, points, kind, spread))
-    with _progress(len(shares) * len(points), progress) as bar:
+    with batching.bar(len(shares) * len(points), progress, "refit") as bar:
         for k in order:
             path.follow(float(shares[k]), threads)
             bar.update(len(points))
@@ -234,6 +234,8 @@ def likelihood_bias_curve(fit, points, eps, kind: str = "point", spread: float |
 
 
 def _maximum_likelihood(generator, x, weights, theta) -> np.ndarray:
+    from scipy import optimize
+
     def objective(theta):
         value, slope = _negative_likelihood(generator, x, weights, theta)
         return float(value), np.asarray(slope)
@@ -298,9 +300,3 @@ def _checked_shares(eps) -> np.ndarray:
     if shares.ndim != 1 or not np.all((shares > 0) & (shares < 1)):
         raise ValueError(f"eps: got {shown(eps)}; give shares of contamination between 0 and 1.")
     return shares
-
-
-def _progress(total, shown):
-    from tqdm import tqdm
-
-    return tqdm(total=total, disable=not shown, unit="refit")

@@ -13,8 +13,7 @@ import numpy as np
 
 from hellgan.generators import Generator
 from hellgan.inference import JointLaw, Sandwich, natural_covs
-from hellgan.objective import simulated_means
-from hellgan.overidentification import Balance, balance
+from hellgan.overidentification import Balance, balance, mean_features
 from hellgan.validation import checked_groups, shown
 
 KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
@@ -137,13 +136,8 @@ def _model(fit):
         if not game.loss.is_calibrated:
             raise ValueError(f"model: the optimum of the loss {game.loss.name} is not the log density ratio.")
         of = balance(game, fit.saddle.theta, fit.saddle.alpha, model.scrambles(), "simulated")
-        mean = jax.device_get(_mean_features(game, fit.saddle.theta, fit.saddle.alpha))
+        mean = jax.device_get(mean_features(game, fit.saddle.theta))[1]
     return under_model(fit.law, of, game.loss.c, mean), ""
-
-
-@jax.jit
-def _mean_features(game, theta, alpha):
-    return simulated_means(game, theta, alpha, game.z).features[1:]
 
 
 def _rows(fit) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from hellgan import generators, hypotheses, objective, overidentification, plots
+from hellgan import generators, overidentification, plots, profiles
 from hellgan.inference import Sandwich
 from hellgan.overidentification import Balance, ContaminationTest
 from hellgan.validation import checked_points, chosen_names, normal_quantile
@@ -104,7 +104,7 @@ def draw_profile(fit, name: str, alpha: float, ax=None):
     """Draw the distance test of each value of a parameter, with the Wald and the profile interval."""
     (name,) = chosen_names([name], list(fit.params.index))
     wald, profile = (fit.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
-    curve = hypotheses.profile_curve(fit, name, hypotheses.profile_points(fit, name, np.array([wald, profile])))
+    curve = profiles.profile_curve(fit, name, profiles.profile_points(fit, name, np.array([wald, profile])))
     return plots.profile(*curve, float(fit.params[name]), normal_quantile(alpha) ** 2, wald, profile, name, ax)
 
 
@@ -164,11 +164,5 @@ def _balance(fit) -> tuple[Balance, np.ndarray, np.ndarray]:
     with jax.enable_x64(True):
         game, u = fit.model.game(), fit.saddle
         of = overidentification.balance(game, u.theta, u.alpha, fit.model.scrambles(), "both")
-        real, simulated = (np.asarray(mean)[1:] for mean in _mean_features(game, u.theta))
+        real, simulated = jax.device_get(overidentification.mean_features(game, u.theta))
     return of, real - simulated, simulated
-
-
-@jax.jit
-def _mean_features(game, theta):
-    simulated = objective.features(game, objective.simulate(game, theta))
-    return game.x_weights @ objective.features(game, game.x), game.z_weights @ simulated

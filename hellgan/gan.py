@@ -178,9 +178,14 @@ class GAN:
         relative = self.weights / self.weights.max()  # huge and tiny weights must not overflow or lose digits
         return relative / relative.sum()
 
+    @property
+    def rows(self) -> np.ndarray:
+        """The sample as rows: (n, d)."""
+        return self.x[:, None] if self.x.ndim == 1 else self.x
+
     def scales(self) -> np.ndarray:
         """Robust scale of each coordinate: (d,)."""
-        columns = self.x[:, None] if self.x.ndim == 1 else self.x
+        columns = self.rows
         k = self.generator.covariates  # which may be dummies
         spreads = [np.std(column) or 1.0 for column in columns.T[:k]]
         return np.array([*spreads, *(robust_scale(column, self.shares()) for column in columns.T[k:])])

@@ -309,6 +309,12 @@ def require_basis(game: Game) -> None:
         )
 
 
+def informations(jacobians: np.ndarray, p: int) -> np.ndarray:
+    """The discriminator's information about theta, -H_at' H_aa^-1 H_at (k, p, p), for each of a stack of H."""
+    h_at, h_aa = jacobians[:, p:, :p], jacobians[:, p:, p:]
+    return np.swapaxes(h_at, 1, 2) @ np.linalg.solve(-h_aa, h_at)
+
+
 def identification_problems(games: Game, jacobians: Sequence[np.ndarray]) -> list[str | None]:
     """Name, for each Jacobian of a game of one structure, the parameters that the features cannot tell apart, or None.
 
@@ -316,14 +322,13 @@ def identification_problems(games: Game, jacobians: Sequence[np.ndarray]) -> lis
     """
     if not jacobians:
         return []
-    h_at, h_aa = (np.stack(jacobians)[:, games.p :, part] for part in (slice(games.p), slice(games.p, None)))
-    informations = np.swapaxes(h_at, 1, 2) @ np.linalg.solve(-h_aa, h_at)
-    size = np.sqrt(np.abs(np.diagonal(informations, axis1=1, axis2=2)))
-    usable = np.all(np.isfinite(informations), axis=(1, 2)) & ~_is_inert(size)
+    found = informations(np.stack(jacobians), games.p)
+    size = np.sqrt(np.abs(np.diagonal(found, axis1=1, axis2=2)))
+    usable = np.all(np.isfinite(found), axis=(1, 2)) & ~_is_inert(size)
     size = np.where(usable[:, None], size, 1.0)
-    scaled = np.where(usable[:, None, None], informations / (size[:, :, None] * size[:, None, :]), 0.0)
+    scaled = np.where(usable[:, None, None], found / (size[:, :, None] * size[:, None, :]), 0.0)
     identified = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR * games.p
-    return [None if ok else _unidentified(games, each) for ok, each in zip(identified, informations, strict=True)]
+    return [None if ok else _unidentified(games, each) for ok, each in zip(identified, found, strict=True)]
 
 
 def _is_inert(size):

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from hellgan import contamination, deletion, latents, objective, plots, refits
+from hellgan import contamination, deletion, inference, latents, objective, plots, refits
 from hellgan.contamination import BiasCurve, Breakdown
 from hellgan.deletion import Decisive, Jackknife
 from hellgan.losses import derivatives
-from hellgan.overidentification import balance
+from hellgan.overidentification import balance, mean_features
 from hellgan.solver.implicit import weight_slopes
 from hellgan.validation import checked_points, shown
 
@@ -117,7 +117,7 @@ class Influence:
             raise ValueError("under: a regression has no closed form at the model; give 'fit'.")
         with jax.enable_x64(True):
             of = balance(game, fit.saddle.theta, fit.saddle.alpha, model.scrambles(), "simulated")
-            mean = np.asarray(_simulated_means(game, fit.saddle.theta, fit.saddle.alpha).features)[1:]
+            mean = jax.device_get(mean_features(game, fit.saddle.theta))[1]
         phi = self.features(x) - mean
         of_theta, of_alpha = of.solution(game.loss.c)
         slopes = phi @ of_alpha.T
@@ -151,8 +151,7 @@ class Influence:
         Rays go along the axes and the diagonals of pairs; in a regression from every observation along the response,
         and along each covariate.
         """
-        model = self.fit.model
-        x = model.x[:, None] if model.x.ndim == 1 else model.x
+        model, x = self.fit.model, self.fit.model.rows
         center, scale = np.median(x, axis=0), model.scales()
         d, k = x.shape[1], self.fit.generator.covariates
         radii = np.concatenate([-_FAR[::-1], -_NEAR[::-1], [0.0], _NEAR, _FAR])
@@ -225,8 +224,7 @@ class Influence:
     def _suprema(self, x, sizes) -> np.ndarray:
         """Largest sizes (k, r) over default points (k, d); infinite where they still grow at those farthest away."""
         model = self.fit.model
-        rows = model.x[:, None] if model.x.ndim == 1 else model.x
-        away = np.max(np.abs(x - np.median(rows, axis=0)) / model.scales(), axis=1)
+        away = np.max(np.abs(x - np.median(model.rows, axis=0)) / model.scales(), axis=1)
         far, largest = away > 1e4, sizes.max(axis=0)
         grows = np.max(sizes[far], axis=0) > 1.01 * np.max(sizes[~far], axis=0)
         return np.where(grows, np.inf, largest)
@@ -235,8 +233,7 @@ class Influence:
         fit, p = self.fit, self.fit.generator.size
         if kind == "self":
             return np.linalg.inv(fit.covariance.theta * fit.require_law().n)
-        h = fit.saddle.jacobian
-        information = h[p:, :p].T @ np.linalg.solve(-h[p:, p:], h[p:, :p])
+        information = inference.informations(fit.saddle.jacobian[None], p)[0]
         return (information + information.T) / (2 * fit.model.loss.c)
 
     # Leaving observations out.
@@ -444,8 +441,7 @@ class Influence:
 
     def places(self) -> np.ndarray:
         """Places (k, d) of contamination: along the rays of ``default_points``, out to 20 scales."""
-        model = self.fit.model
-        x = model.x[:, None] if model.x.ndim == 1 else model.x
+        model, x = self.fit.model, self.fit.model.rows
         center, scale, axes = np.median(x, axis=0), model.scales(), np.eye(x.shape[1])
         radii = np.concatenate([np.linspace(0.5, 6, 12), [7, 8, 10, 12, 15, 20]])
         radii = np.concatenate([-radii[::-1], radii])
@@ -520,11 +516,6 @@ def _score_gradients(game, theta, alpha, x):
 @jax.jit
 def _features_at(game, x):
     return objective.features(game, x)
-
-
-@jax.jit
-def _simulated_means(game, theta, alpha):
-    return objective.simulated_means(game, theta, alpha, game.z)
 
 
 @jax.jit

@@ -3,11 +3,12 @@
 import dataclasses
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
-from hellgan import inference, latents
-from hellgan.objective import Game
+from hellgan import inference, latents, objective
+from hellgan.objective import Array, Game
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,6 +126,13 @@ def balance(game: Game, theta, alpha, scrambles: np.ndarray | None, under: str) 
 # A point is looked at where a share of a half would be twice its standard error: elsewhere the features cannot tell
 # contamination there from other parameters.
 _TOLD = 0.25
+
+
+@jax.jit
+def mean_features(game: Game, theta) -> tuple[Array, Array]:
+    """Mean features (q,), without the constant, of the real and of the simulated sample."""
+    real, simulated = objective.features(game, game.x), objective.features(game, objective.simulate(game, theta))
+    return (game.x_weights @ real)[1:], (game.z_weights @ simulated)[1:]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

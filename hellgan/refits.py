@@ -51,7 +51,6 @@ def refit(
     more: int | None = 2,
     threads: int | None = None,
     progress: bool = False,
-    unit: str = "refit",
 ) -> Refits:
     """Solve a game with some of its fields changed, ``count`` times.
 
@@ -70,7 +69,7 @@ def refit(
         Whether to infer the joint law at each solution.
     more : int
         How many further starts to try for a refit that is not certified; None: not even the same one anew.
-    threads, progress, unit
+    threads, progress
         As ``batching.over_chunks`` takes them.
     """
     theta, alpha = (np.broadcast_to(u, (count, np.shape(u)[-1])) for u in (theta, alpha))
@@ -89,7 +88,7 @@ def refit(
         found = inference.laws(games, saddles, [scrambles] * size) if laws else [None] * size
         return list(zip(saddles, found, strict=True))
 
-    done: list[tuple[SaddlePoint, JointLaw | None]] = batching.over_chunks(task, count, threads, progress, unit)
+    done: list[tuple[SaddlePoint, JointLaw | None]] = batching.over_chunks(task, count, threads, progress, "refit")
     certified = np.array([saddle.is_saddle for saddle, _ in done])[:, None]
     return Refits(
         np.where(certified, np.array([saddle.theta for saddle, _ in done]), np.nan),
@@ -108,3 +107,9 @@ def natural_rows(generator: Generator, theta: np.ndarray) -> np.ndarray:
 @jax.jit
 def _natural_rows(generator, theta):
     return jax.vmap(generator.natural_vector)(theta)
+
+
+@jax.jit
+def simulated(generator: Generator, theta, z):
+    """Observations that a generator makes of latent draws (k,) or (k, latent_dim)."""
+    return jax.vmap(lambda draw: generator(theta, draw))(z)

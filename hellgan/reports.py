@@ -103,7 +103,9 @@ def _notes(fit) -> list[str]:
         )
     features = fit.model.basis.size - 1
     if fit.law.sandwich is not None:
-        weakest = inference.weakest_combination(fit.generator, _information(fit))
+        weakest = inference.weakest_combination(
+            fit.generator, inference.informations(fit.saddle.jacobian[None], fit.generator.size)[0]
+        )
         if weakest.condition > _WEAK:
             notes.append(
                 f"The combination {weakest.text} (unconstrained, standardised) is hardly identified: the information "
@@ -122,12 +124,6 @@ def _near_edge(fit) -> np.ndarray:
     lower, upper = (np.array([getattr(space, end) for space in fit.spaces]) for end in ("lower", "upper"))
     with np.errstate(invalid="ignore"):
         return (values - 2 * errors < lower) | (values + 2 * errors > upper)
-
-
-def _information(fit) -> np.ndarray:
-    """The discriminator's information about theta, (p, p)."""
-    p, h = fit.generator.size, fit.saddle.jacobian
-    return h[p:, :p].T @ np.linalg.solve(-h[p:, p:], h[p:, :p])
 
 
 def column(fit) -> pd.Series:

@@ -17,6 +17,8 @@ from hellgan import (
     inference,
     latents,
     objective,
+    profiles,
+    refits,
     reports,
     storage,
 )
@@ -443,7 +445,7 @@ class GANResults(WaldResults):
     def _intervals(self, method, chosen, alpha):
         if method != "profile":
             return super()._intervals(method, chosen, alpha)
-        return hypotheses.profile_intervals(self, chosen, alpha)
+        return profiles.profile_intervals(self, chosen, alpha)
 
     # What the two players make of data.
 
@@ -460,7 +462,7 @@ class GANResults(WaldResults):
             rows = np.random.default_rng([0xC0, seed]).choice(self.nobs, int(size), p=self.model.shares())
             z = np.concatenate([self.model.x[rows, : g.covariates], z], axis=1)
         with jax.enable_x64(True):
-            return np.asarray(_simulate(g, self.saddle.theta, z[:, 0] if z.shape[1] == 1 else z))
+            return np.asarray(refits.simulated(g, self.saddle.theta, z[:, 0] if z.shape[1] == 1 else z))
 
     def log_ratio(self, x) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
@@ -723,11 +725,6 @@ class GANResults(WaldResults):
 
 
 _scores = jax.jit(objective.observation_scores)
-
-
-@jax.jit
-def _simulate(generator, theta, z):
-    return jax.vmap(lambda draw: generator(theta, draw))(z)
 
 
 @jax.jit

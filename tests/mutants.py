@@ -71,7 +71,7 @@ MUTANTS = tuple(
         ("all contamination at the first place", "contamination.py", "rows = of.rows[chunk]", "rows = of.rows[:1].repeat(chunk.stop - chunk.start, 0)", "tests/test_influence.py -k differences_of_refits"),
         ("squared suprema", "influence.py", "sizes = np.linalg.norm(values[:, :p] @ root, axis=1)[:, None]", "sizes = np.sum((values[:, :p] @ root) ** 2, axis=1)[:, None]", "tests/test_influence.py -k sensitivities_by_hand"),
         ("shares of the root are not followed in order", "contamination.py", "natural[order] = np.array(path.natural)", "natural[:] = np.array(path.natural)", "tests/test_influence.py -k order_of_points"),
-        ("distance test without its factor", "hypotheses.py", "factor = fit.model.loss.chi2_factor * _scale(fit, game)", "factor = _scale(fit, game)", "tests/test_hypotheses.py -k distance"),
+        ("distance test without its factor", "hypotheses.py", "factor = fit.model.loss.chi2_factor * sample_size(fit, game)", "factor = sample_size(fit, game)", "tests/test_hypotheses.py -k distance"),
         ("score test takes the derivative for the score", "hypotheses.py", "at.slope @ cov @ at.slope.T, moved", "at.slope @ cov @ at.slope.T, 2 * moved", "tests/test_hypotheses.py -k agree"),
         ("quantile's derivative dropped", "functionals/estimates.py", "self.gradient @ theta_cov @ self.gradient.T", "0 * self.gradient @ theta_cov @ self.gradient.T", "tests/test_functionals.py -k normal"),
     )

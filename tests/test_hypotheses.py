@@ -12,7 +12,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
 import hellgan as hg
-from hellgan import batching, hypotheses, objective, plots
+from hellgan import batching, hypotheses, objective, plots, profiles, restrictions
 from hellgan.solver import newton, restricted
 
 NEWCOMB = hg.datasets.load_newcomb()
@@ -41,7 +41,7 @@ def line():
 def solved(fit, restriction):
     """Solve a fit's game under a restriction."""
     with jax.enable_x64(True):
-        found = hypotheses.read(restriction, fit)
+        found = restrictions.read(restriction, fit)
         return restricted.solve_restricted(fit.model.game(), found, fit.saddle.theta, fit.saddle.alpha)
 
 
@@ -329,7 +329,7 @@ def test_profile_of_some_parameters():
     assert list(frame.index) == ["scale"]
     assert list(frame.columns) == ["lower", "upper"]
     np.testing.assert_allclose(frame, fitted().conf_int(0.1, method="profile").loc[["scale"]], rtol=1e-9)
-    lower, upper = hypotheses.profile_interval(fitted(), "scale", 0.1, robust=False)
+    lower, upper = profiles.profile_interval(fitted(), "scale", 0.1, robust=False)
     assert fitted().distance_test(f"scale = {upper!r}", robust=False).pvalue == pytest.approx(0.1, rel=1e-5)
     assert lower < upper
 
@@ -362,7 +362,7 @@ def test_profile_that_is_lost_is_nan(monkeypatch):
 
 def test_curve_is_the_statistic():
     fit = fitted()
-    values, statistics = hypotheses.profile_curve(fit, "scale", [6.0, 4.5, fit.params["scale"]])
+    values, statistics = profiles.profile_curve(fit, "scale", [6.0, 4.5, fit.params["scale"]])
     np.testing.assert_array_equal(values, [4.5, fit.params["scale"], 6.0])
     for value, statistic in zip(values, statistics, strict=True):
         test = fit.distance_test(f"scale = {float(value)!r}")
@@ -427,14 +427,14 @@ AWKWARD = ["Intercept", "x", "C(g)[T.b]", "C(g)[T.b]:x", "np.log(x + 1)", "a b",
     ],
 )
 def test_equations_are_read_whatever_the_names(text, rows, values):
-    matrix, target = hypotheses._parsed(text, AWKWARD)
+    matrix, target = restrictions._parsed(text, AWKWARD)
     expected = [[rows.get(name, 0.0) for name in AWKWARD]]
     np.testing.assert_allclose(matrix, expected, rtol=EXACT)
     np.testing.assert_allclose(target, [values], rtol=EXACT)
 
 
 def test_several_equations_with_commas_in_names():
-    matrix, target = hypotheses._parsed("bs(x, df=4)[1] = 1, x = 2,`C(g)[T.b]`=3", AWKWARD)
+    matrix, target = restrictions._parsed("bs(x, df=4)[1] = 1, x = 2,`C(g)[T.b]`=3", AWKWARD)
     assert [AWKWARD[np.flatnonzero(row)[0]] for row in matrix] == ["bs(x, df=4)[1]", "x", "C(g)[T.b]"]
     np.testing.assert_array_equal(target, [1, 2, 3])
 
