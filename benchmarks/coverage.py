@@ -76,7 +76,7 @@ def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
     model = hg.GAN(x[0], generator)
     games, starts = model.pose(list(x), seeds)
     saddles = solved(games, starts)
-    laws = inference.laws(games, saddles, [model.scrambles(seed) for seed in seeds])
+    laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
     theta, alpha = (np.stack([getattr(s, name) for s in saddles]) for name in ("theta", "alpha"))
     ridge = games.discriminator.ridge
     values = np.array([s.value for s in saddles]) - np.sum(ridge * alpha**2, axis=1)

@@ -152,8 +152,7 @@ def _fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int) ->
             alone = _on(model, samples[k], seeds[k], begin + k)
             saddle = solve_saddle(alone.game(), alone.starts())
         saddles.append(saddle)
-    scrambles = {seed: model.scrambles(seed) for seed in set(seeds)}
-    laws = inference.laws(games, saddles, [scrambles[seed] for seed in seeds])
+    laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
     covs = inference.natural_covs(model.generator, laws, model.n_simulated)
     return [_Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
 

@@ -258,7 +258,7 @@ class _Resampled:
                 return {"z": self.game.z[np.pad(np.repeat(np.arange(model.n_simulated), counts), padding)]}
             return {"z_weights": np.pad(counts / model.n_simulated, padding)}
         g = model.generator
-        z = latents.shifted(g.law, model.n_simulated, g.latent_dim, model.seed, rng)
+        z = latents.shifted(g.law, model.n_simulated, g.latent_dim, rng)
         return {"z": z[:, 0] if g.latent_dim == 1 else z}
 
     def _rows(self, counts) -> dict[str, np.ndarray]:

@@ -298,14 +298,14 @@ class GAN:
         z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, seed, count)
         return z[..., 0] if g.latent_dim == 1 else z
 
-    def scrambles(self, seed: int | None = None) -> np.ndarray | None:
-        """Sobol samples independent of the fit's, for the simulation noise.
+    def scrambles(self) -> np.ndarray | None:
+        """Sobol samples independent of the fit's, whatever its seed, for the simulation noise.
 
         None for independent latents, and for a regression: there each observation has its own.
         """
         if self.latent != "sobol" or self.tied:
             return None
-        return self._draw(self.seed if seed is None else seed, 1 + inference.SCRAMBLES)[1:]
+        return self._draw(0, 1 + inference.SCRAMBLES)[1:]
 
     def fit(
         self, start=None, cov_type: str = "sandwich", throw: bool = False, cov_kwds: dict | None = None

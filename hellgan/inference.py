@@ -241,7 +241,7 @@ def laws(games: Game, saddles: Sequence[SaddlePoint], scrambles: Sequence) -> li
         trouble = problem or saddle.reason
         found.append(None if is_linear and not trouble else _without_errors(games.generator, saddle, trouble))
     usable = [k for k, law in enumerate(found) if law is None]
-    size = batching.group_size(len(usable))
+    size = batching.group_size(len(saddles))  # of all, so that no fit's last digits depend on the others' success
     for begin in range(0, len(usable), size):
         chosen = usable[begin : begin + size]
         group = batching.take(games, chosen)

@@ -57,7 +57,7 @@ def _in_full(model, samples, seeds, test: bool, robust: bool) -> list[tuple]:
     """What is inferred from each of a chunk of samples."""
     games, starts = model.pose(samples, seeds)
     saddles = solve_saddles(games, starts)
-    scrambles = [model.scrambles(seed) for seed in seeds]
+    scrambles = [model.scrambles() for _ in seeds]
     for k, saddle in enumerate(saddles):
         if not saddle.is_saddle:
             saddles[k] = solve_saddle(batching.take(games, k), starts[k])

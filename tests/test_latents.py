@@ -76,7 +76,8 @@ class Outermost:
 def test_uniform_draws_lie_strictly_inside(kind, monkeypatch):
     monkeypatch.setattr(np.random, "default_rng", Outermost)
     monkeypatch.setattr(qmc, "Sobol", Outermost)
-    low, high = latents.draw(kind, latents.uniform, 2, 1, 987654321).ravel()  # cached: a seed of its own
+    # Cached: a seed and a dimension of its own.
+    low, high = latents.draw(kind, latents.uniform, 2, 13, 987654321)[0, :, 0]
     assert 0 < low < 1e-9
     assert 1 - 1e-9 < high < 1
 
