@@ -14,13 +14,25 @@ from hellgan.generators import generator
 from hellgan.losses import Loss
 
 if TYPE_CHECKING:
-    from hellgan import datasets, divergences
+    from hellgan import datasets, divergences, montecarlo
     from hellgan.batch import BatchResults, fit_batch
     from hellgan.bootstrap import Bootstrap
     from hellgan.functionals import Functionals
     from hellgan.gan import GAN
     from hellgan.influence import Influence
     from hellgan.loading import load
+    from hellgan.montecarlo import (
+        Cluster,
+        Dependence,
+        HeavyTails,
+        Leverage,
+        PointMass,
+        Spread,
+        Study,
+        StudyResults,
+        Vertical,
+        truth,
+    )
     from hellgan.results import GANResults, compare
 
 __version__ = "0.1.0"
@@ -29,25 +41,45 @@ __version__ = "0.1.0"
 _LAZY = {
     "BatchResults": "hellgan.batch",
     "Bootstrap": "hellgan.bootstrap",
+    "Cluster": "hellgan.montecarlo",
+    "Dependence": "hellgan.montecarlo",
     "Functionals": "hellgan.functionals",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
+    "HeavyTails": "hellgan.montecarlo",
     "Influence": "hellgan.influence",
+    "Leverage": "hellgan.montecarlo",
+    "PointMass": "hellgan.montecarlo",
+    "Spread": "hellgan.montecarlo",
+    "Study": "hellgan.montecarlo",
+    "StudyResults": "hellgan.montecarlo",
+    "Vertical": "hellgan.montecarlo",
     "compare": "hellgan.results",
     "datasets": "",
     "divergences": "",
     "fit_batch": "hellgan.batch",
     "load": "hellgan.loading",
+    "montecarlo": "",
+    "truth": "hellgan.montecarlo",
 }
 
 __all__ = [
     "GAN",
     "BatchResults",
     "Bootstrap",
+    "Cluster",
+    "Dependence",
     "Functionals",
     "GANResults",
+    "HeavyTails",
     "Influence",
+    "Leverage",
     "Loss",
+    "PointMass",
+    "Spread",
+    "Study",
+    "StudyResults",
+    "Vertical",
     "compare",
     "constraints",
     "datasets",
@@ -60,9 +92,11 @@ __all__ = [
     "latents",
     "load",
     "losses",
+    "montecarlo",
     "positive",
     "real",
     "simplex",
+    "truth",
 ]
 
 

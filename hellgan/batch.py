@@ -33,7 +33,7 @@ class BatchResults:
         Outer and inner steps of the solver.
     """
 
-    def __init__(self, model: GAN, samples, seeds, fits: Sequence["_Fit"]):
+    def __init__(self, model: GAN, samples, seeds, fits: Sequence["Fit"]):
         self.model, self._samples, self._seeds = model, samples, seeds
         names = model.generator.names
         self.params = pd.DataFrame(np.array([fit.natural for fit in fits]), columns=names)
@@ -68,7 +68,7 @@ class BatchResults:
         return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))
 
 
-class _Fit(NamedTuple):
+class Fit(NamedTuple):
     """What is kept of one fit."""
 
     saddle: SaddlePoint
@@ -121,9 +121,9 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
 
     def task(chunk):
-        return _fit_all(model, samples[chunk], seeds[chunk], chunk.start)
+        return fit_all(model, samples[chunk], seeds[chunk], chunk.start)
 
-    fits: list[_Fit] = batching.over_chunks(task, len(samples), threads, progress, "fit")
+    fits: list[Fit] = batching.over_chunks(task, len(samples), threads, progress, "fit")
     failed = sum(bool(fit.trouble) for fit in fits)
     if failed:
         from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -136,7 +136,7 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     return BatchResults(model, samples, seeds, fits)
 
 
-def _fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int) -> list[_Fit]:
+def fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0) -> list[Fit]:
     """Fit a chunk of samples, the first being number ``begin``; the caller holds ``jax.enable_x64``."""
     try:
         games, starts = model.pose(samples, seeds)
@@ -154,7 +154,7 @@ def _fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int) ->
         saddles.append(saddle)
     laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
     covs = inference.natural_covs(model.generator, laws, model.n_simulated)
-    return [_Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
+    return [Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
 
 
 def _on(model: GAN, sample, seed: int, k: int) -> GAN:

@@ -67,7 +67,7 @@ def over_chunks(
     Each task runs in double precision. ``threads`` is twice the number of processors unless given, since one can
     compute while another waits for the interpreter; one on an accelerator, where fits run side by side.
     """
-    threads = _checked_threads(threads)
+    threads = checked_threads(threads)
     size = _chunk(count, threads)
 
     def in_double(begin):
@@ -87,7 +87,7 @@ def over_chunks(
     return done
 
 
-def _checked_threads(threads):
+def checked_threads(threads):
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return 2 * cores if on_cpu() else 1

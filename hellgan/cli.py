@@ -1,4 +1,4 @@
-"""The command line: ``hellgan fit`` and ``hellgan datasets``."""
+"""The command line: ``hellgan fit``, ``hellgan study`` and ``hellgan datasets``."""
 
 import argparse
 import json
@@ -57,10 +57,59 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--seed", type=int, default=0, help="seed of the latent draws (default: 0)")
     fit.add_argument("--json", action="store_true", help="print JSON instead of a table")
     fit.add_argument("--plot", metavar="OUT.png", help="write a figure of the fit")
+    _add_study(commands)
     datasets = commands.add_parser("datasets", help="list the bundled data sets")
     datasets.set_defaults(command=_datasets, name="datasets")
     datasets.add_argument("--csv", metavar="NAME", help="write one of them to standard output as CSV")
     return parser
+
+
+def _add_study(commands) -> None:
+    about = "run a Monte Carlo study that a TOML file describes"
+    study = commands.add_parser("study", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    study.set_defaults(command=_study, name="study")
+    study.add_argument("file", metavar="FILE.toml", help="the design")
+    study.add_argument("--out", metavar="FOLDER", help="folder of the results (default: FILE, in this directory)")
+    study.add_argument("--replications", type=int, metavar="R", help="another number than the file's")
+    study.add_argument("--threads", type=int, help="threads of this machine (default: two a processor)")
+    study.add_argument("--scheduler", metavar="ADDRESS", help="run on the Dask cluster with this scheduler")
+    study.add_argument(
+        "--array", metavar="I/N", help="do the I-th of N shares, I from 1: one task of a job array, same --out for all"
+    )
+    study.add_argument("--measures", metavar="NAME[,NAME]", help="measures of the table that is printed")
+    study.add_argument("--latex", action="store_true", help="print it as LaTeX instead of Markdown")
+
+
+def _study(options) -> int:
+    from hellgan import montecarlo
+
+    changes = {} if options.replications is None else {"replications": options.replications}
+    study = montecarlo.from_toml(options.file, **changes)
+    out = options.out or os.path.splitext(os.path.basename(options.file))[0]
+    arguments = {"threads": options.threads, "share": None if options.array is None else _share(options.array)}
+    if options.scheduler is None:
+        result = study.run(out, **arguments)
+    else:
+        with montecarlo.connected(options.scheduler) as client:
+            result = study.run(out, client, **arguments)
+    left = result.progress()
+    missing = int((left["wanted"] - left["done"]).sum())
+    if missing:
+        sys.stderr.write(f"hellgan study: {missing} of {int(left['wanted'].sum())} replicates are still to do.\n")
+        return 0
+    measures = {} if options.measures is None else {"measures": options.measures.split(",")}
+    sys.stdout.write((result.to_latex if options.latex else result.to_markdown)(**measures))
+    failed = result.failures()
+    if len(failed):
+        sys.stderr.write(f"hellgan study: {len(failed)} replicates failed; the table leaves them out.\n")
+    return 0
+
+
+def _share(text: str) -> tuple[int, int]:
+    first, _, second = text.partition("/")
+    if not (first.strip().isdigit() and second.strip().isdigit()):
+        raise ValueError(f"--array: got {text!r}; give I/N, as in 3/20.")
+    return int(first), int(second)
 
 
 def _fit(options) -> int:

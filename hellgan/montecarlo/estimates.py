@@ -1,8 +1,10 @@
 """What a method says of replicates: estimates with errors and intervals, or why there are none."""
 
+import contextlib
+import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,15 +84,14 @@ def one_by_one(
     missing = np.full(len(names), np.nan)
     for each in arguments:
         begin = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with recorded() as said:
             try:
                 row = function(*each)
             except Exception as error:  # any: a method is the user's
                 text = " ".join(str(error).split())
                 row = Estimate(missing, missing, converged=False, message=f"{type(error).__name__}: {text}")
         seconds.append(time.perf_counter() - begin)
-        warned.append("; ".join(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)))
+        warned.append("; ".join(said))
         if row.lower is None or row.upper is None:
             low, high = intervals(row.values, row.std_errors).T
             row = row._replace(lower=low, upper=high)
@@ -116,3 +117,59 @@ def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds: Sequence[
 def by_name(names: Sequence[str], given: Mapping[str, float]) -> np.ndarray:
     """Put named numbers in order; NaN for those that are not there."""
     return np.array([given.get(name, np.nan) for name in names], np.float64)
+
+
+class _Recorder:
+    """Warnings of several threads, told apart: ``warnings.catch_warnings`` changes the state of all of them."""
+
+    def __init__(self):
+        self._lock, self._local, self._depth = threading.Lock(), threading.local(), 0
+        self._state = self._before = None
+
+    def enter(self) -> list[str]:
+        with self._lock:
+            if self._depth == 0:
+                self._state = warnings.catch_warnings()
+                self._state.__enter__()
+                self._before = warnings.showwarning
+                warnings.simplefilter("always")
+                warnings.showwarning = self._show
+            self._depth += 1
+        said: list[str] = []
+        self._stack().append(said)
+        return said
+
+    def leave(self) -> None:
+        self._stack().pop()
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0 and self._state is not None:
+                self._state.__exit__(None, None, None)
+
+    def _stack(self) -> list[list[str]]:
+        if not hasattr(self._local, "stack"):
+            self._local.stack = []
+        return self._local.stack
+
+    def _show(self, message, category, filename, lineno, file=None, line=None):
+        stack = self._stack()
+        if not stack:  # of a thread that records nothing
+            if self._before is not None:
+                self._before(message, category, filename, lineno, file, line)
+            return
+        text = f"{category.__name__}: {' '.join(str(message).split())}"
+        if text not in stack[-1]:
+            stack[-1].append(text)
+
+
+_RECORDER = _Recorder()
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Record the warnings of this thread, each once, instead of showing them."""
+    said = _RECORDER.enter()
+    try:
+        yield said
+    finally:
+        _RECORDER.leave()

@@ -1,0 +1,201 @@
+"""A study's design: its cells, from crossed factors, and the methods that run in each."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hellgan.montecarlo import methods
+from hellgan.montecarlo.contaminations import Contamination, as_tuple, label_of, share_of
+from hellgan.montecarlo.definitions import definition, digest
+from hellgan.montecarlo.methods import Method, Setting
+from hellgan.montecarlo.truths import Truth
+from hellgan.validation import shown
+
+Label = str | int | float
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One combination of the factors.
+
+    Attributes
+    ----------
+    key : str
+        Hash of truth, contamination and n: 16 hexadecimal digits. The same key, the same samples.
+    labels : dict of str to label
+        The factors' levels, as tables show them.
+    """
+
+    key: str
+    labels: Mapping[str, Label]
+    truth: Truth
+    contaminations: tuple[Contamination, ...]
+    n: int
+
+    def samples(self, streams) -> np.ndarray:
+        """Draw the samples of some replicates: (R, n) or (R, n, d)."""
+        return self.truth.samples(self.n, streams, self.contaminations)
+
+    def setting(self, level: float, dim: int) -> Setting:
+        return Setting(self.truth.generator, self.n, dim, tuple(self.truth.estimands), level)
+
+    @property
+    def share(self) -> float:
+        """Share of foreign observations."""
+        return share_of(self.contaminations)
+
+    def __str__(self):
+        return ", ".join(f"{name} = {label}" for name, label in self.labels.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A method in the cells it runs in.
+
+    Attributes
+    ----------
+    hash : str
+        Of the method's definition.
+    definition : JSON value
+    replications : int
+    cells : tuple of str
+        Keys.
+    """
+
+    name: str
+    method: Method
+    hash: str
+    definition: Any
+    replications: int
+    cells: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """All cells and methods; what a worker gets."""
+
+    cells: Mapping[str, Cell]
+    plans: Mapping[str, Plan]
+    seed: int
+    level: float
+    factors: tuple[str, ...]
+
+
+def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) -> dict[str, Cell]:
+    """Cross the factors: truths, departures from them, sample sizes, and any others that the truth is a function of."""
+    truths, departures = _levels("truth", truth), _departures(contamination)
+    sizes = {size: size for size in map(_checked_size, [n] if np.ndim(n) == 0 else list(n))}
+    if not sizes:
+        raise ValueError("n: no sample sizes; give at least one.")
+    crossed = {"truth": truths, **{name: _levels(name, values) for name, values in factors.items()}}
+    crossed |= {"contamination": departures, "n": sizes}
+    clash = [name for name in factors if name in ("truth", "contamination", "n", "method", "parameter", "replicate")]
+    if clash:
+        raise ValueError(f"factors: {clash[0]!r} is taken; choose another name.")
+    shown_names = [name for name, levels in crossed.items() if name in ("contamination", "n", *factors) or len(levels) > 1]
+    cells: dict[str, Cell] = {}
+    for chosen in itertools.product(*(levels.items() for levels in crossed.values())):
+        pairs = dict(zip(crossed, chosen, strict=True))
+        labels = {name: pairs[name][0] for name in shown_names}
+        if not matches(where, labels, shown_names):
+            continue
+        base = pairs["truth"][1]
+        if not isinstance(base, Truth):
+            base = base(**{name: pairs[name][1] for name in factors})
+            if not isinstance(base, Truth):
+                raise TypeError(f"truth: the function returned {shown(base)}; it must return hg.truth(...).")
+        elif factors:
+            raise ValueError(
+                f"factors: the truth does not depend on {next(iter(factors))}; give truth= a function of the factors."
+            )
+        departure, size = pairs["contamination"][1], pairs["n"][1]
+        key = digest([base, departure, size])
+        if key in cells:
+            raise ValueError(f"cells: {labels} and {dict(cells[key].labels)} are the same; give each level once.")
+        cells[key] = Cell(key, labels, base, departure, size)
+    if not cells:
+        raise ValueError("where: no cell is left; let it hold for at least one.")
+    return cells
+
+
+def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: int, factors) -> dict[str, Plan]:
+    """Read the methods."""
+    if not isinstance(given, Mapping) or not given:
+        raise TypeError("methods: give a dict of names, such as {'root': dict(loss='root')}.")
+    plans = {}
+    for name, method in given.items():
+        name = str(name)
+        if not name or "/" in name or name.startswith("."):
+            raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
+        entry = methods.read(name, method)
+        chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
+        if not chosen:
+            raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")
+        wanted = replications if entry.replications is None else checked_count(f"replications of {name}", entry.replications)
+        described = definition(entry.definition)
+        plans[name] = Plan(name, entry.method, digest(described), described, wanted, chosen)
+    return plans
+
+
+def matches(where, labels: Mapping[str, Label], factors: Sequence[str]) -> bool:
+    """Whether a cell is meant: ``where`` maps factors to levels, or is a function of the labels."""
+    if where is None:
+        return True
+    if isinstance(where, Mapping):
+        unknown = [name for name in where if name not in factors]
+        if unknown:
+            raise ValueError(f"where: {unknown[0]!r} is no factor; the study has {', '.join(factors)}.")
+        return all(labels[name] in _as_list(values) for name, values in where.items())
+    if isinstance(where, Callable):
+        return bool(where(**labels))
+    raise TypeError(f"where: got {shown(where)}; give factor: levels, or a function of the factors.")
+
+
+def checked_count(name: str, value) -> int:
+    """Return a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: got {shown(value)}; give a positive whole number.")
+    return int(value)
+
+
+def _checked_size(n) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
+        raise ValueError(f"n: got {shown(n)}; give whole numbers of at least 2 observations.")
+    return int(n)
+
+
+def _levels(name, given) -> dict[Label, Any]:
+    if isinstance(given, Mapping):
+        levels = {str(label): value for label, value in given.items()}
+    elif isinstance(given, (list, tuple, np.ndarray, range)):
+        values = [value.item() if isinstance(value, np.generic) else value for value in given]
+        simple = all(isinstance(value, (str, int, float)) for value in values)
+        levels = {value if simple else k + 1: value for k, value in enumerate(values)}
+        if len(levels) < len(values):
+            raise ValueError(f"{name}: {shown(given)} has a level twice; give each once.")
+    else:
+        levels = {"": given}
+    if not levels:
+        raise ValueError(f"{name}: no levels; give at least one.")
+    if name == "truth":
+        for value in levels.values():
+            if not isinstance(value, Truth) and not callable(value):
+                raise TypeError(f"truth: got {shown(value)}; give hg.truth(generator, parameter=value, ...).")
+    return levels
+
+
+def _departures(given) -> dict[Label, tuple[Contamination, ...]]:
+    if isinstance(given, Mapping):
+        return {str(label): as_tuple(value) for label, value in given.items()}
+    several = [as_tuple(value) for value in (given if isinstance(given, list) else [given])]
+    levels = {label_of(each): each for each in several}
+    if len(levels) < len(several) or not levels:
+        raise ValueError("contamination: give each departure once, or names: {'near': hg.Cluster(...), ...}.")
+    return levels  # pyright: ignore[reportReturnType]
+
+
+def _as_list(values):
+    return [values] if np.ndim(values) == 0 else list(values)

@@ -1,0 +1,348 @@
+"""What a study compares: configured GANs, comparators and a user's own functions, each on all replicates of a cell."""
+
+import abc
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from hellgan import batching, inference
+from hellgan.batch import fit_all
+from hellgan.gan import GAN
+from hellgan.generators import Generator
+from hellgan.montecarlo.comparators import Comparator, named
+from hellgan.montecarlo.estimates import Estimate, Estimates, by_name, one_by_one, recorded, stacked
+from hellgan.montecarlo.streams import METHOD, Stream
+from hellgan.validation import checked_generator, normal_quantile, shown
+
+# Arguments of GAN that a method may give; what its data, weights and seed are is the study's business.
+_OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated")
+_OF_FIT = ("cov_type", "cov_kwds")
+_OF_STUDY = ("replications", "where")
+
+_LARGE = 100_000  # numbers in a sample, from where samples go one by one: a group of them would only take memory
+
+
+class Setting(NamedTuple):
+    """What a method needs to know of a cell.
+
+    Attributes
+    ----------
+    generator : Generator or None
+        The truth's.
+    n, dim : int
+        Observations of a sample, and coordinates of one.
+    names : tuple of str
+        Of the estimands.
+    level : float
+        Of intervals.
+    """
+
+    generator: Generator | None
+    n: int
+    dim: int
+    names: tuple[str, ...]
+    level: float
+
+
+class Method(abc.ABC):
+    """A way to estimate; abstract."""
+
+    @abc.abstractmethod
+    def batch(self, setting: Setting) -> int:
+        """Give how many replicates are computed together, whether as many are wanted or not."""
+
+    @abc.abstractmethod
+    def chunk(self, setting: Setting) -> int:
+        """Give how many replicates make a task of about a second; a multiple of ``batch``."""
+
+    @abc.abstractmethod
+    def check(self, setting: Setting) -> None:
+        """Refuse, in one sentence, what cannot work."""
+
+    @abc.abstractmethod
+    def names(self, setting: Setting, samples: np.ndarray, streams: Sequence[Stream]) -> tuple[str, ...]:
+        """Name the numbers that are estimated; from a few samples where nothing else tells."""
+
+    @abc.abstractmethod
+    def estimate(
+        self, setting: Setting, names: tuple[str, ...], samples: np.ndarray, streams: Sequence[Stream]
+    ) -> Estimates:
+        """Estimate from each of R samples."""
+
+    def fit(self, setting: Setting, sample: np.ndarray, stream: Stream) -> Any:
+        """Give what the method itself makes of one sample, where it makes more than estimates."""
+        return None
+
+
+class GANMethod(Method):
+    """A configured GAN, fitted in groups; one by one where it wants another covariance than the sandwich."""
+
+    def __init__(self, arguments: Mapping[str, Any]):
+        self.arguments = {name: value for name, value in arguments.items() if name in _OF_GAN}
+        self.of_fit = {name: value for name, value in arguments.items() if name in _OF_FIT}
+
+    def generator(self, setting: Setting) -> Generator:
+        given = self.arguments.get("generator")
+        return setting.generator if given is None else checked_generator(given)
+
+    def batch(self, setting):
+        return batching.group_size(_LARGE) if setting.n * setting.dim <= _LARGE and not self.of_fit else 1
+
+    def chunk(self, setting):
+        wanted = 2 ** round(np.log2(128_000 / (setting.n * setting.dim)))
+        return int(np.clip(wanted, self.batch(setting), 256))
+
+    def check(self, setting):
+        if self.generator(setting) is None:
+            raise ValueError("methods: the truth is no generator; give the method its own, as in dict(generator=...).")
+
+    def names(self, setting, samples, streams):
+        return tuple(self._model(setting, samples[0], streams[0]).generator.names)
+
+    def _model(self, setting, sample, stream) -> GAN:
+        return GAN(sample, **{**self.arguments, "generator": self.generator(setting)}, seed=stream.latent_seed)
+
+    def fit(self, setting, sample, stream):
+        return self._model(setting, sample, stream).fit(**self.of_fit)
+
+    def estimate(self, setting, names, samples, streams):
+        if self.of_fit:
+            return self._one_by_one(setting, names, samples, streams)
+        size = self.batch(setting)
+        # A sample that is refused (constant, say) must not take the others with it.
+        refused = {k: said for k in range(len(samples)) if (said := self._refusal(setting, samples[k], streams[k]))}
+        usable = [k for k in range(len(samples)) if k not in refused]
+        rows = [_failure(names, refused.get(k, "")) for k in range(len(samples))]
+        begin, warned = time.perf_counter(), [""] * len(samples)
+        if usable:
+            model = self._model(setting, samples[usable[0]], streams[usable[0]])
+            padded = [*usable, *[usable[0]] * (-len(usable) % size)]
+            with jax.enable_x64(True), recorded() as said:
+                seeds = [streams[k].latent_seed for k in padded]
+                fits = fit_all(model, [samples[k] for k in padded], seeds)
+            warned = ["; ".join(said)] * len(samples)
+            half = normal_quantile(1 - setting.level)
+            for k, fit in zip(usable, fits, strict=False):
+                with np.errstate(invalid="ignore"):
+                    errors = np.sqrt(np.diag(fit.cov))
+                low, high = inference.intervals(model.generator.element_spaces, fit.natural, errors, half).T
+                rows[k] = Estimate(
+                    np.asarray(fit.natural),
+                    errors,
+                    low,
+                    high,
+                    fit.saddle.is_saddle and not fit.trouble,
+                    fit.saddle.is_saddle,
+                    fit.saddle.iterations,
+                    fit.trouble,
+                )
+        seconds = (time.perf_counter() - begin) / len(samples)
+        return stacked(names, rows, np.full(len(samples), seconds), warned)
+
+    def _refusal(self, setting, sample, stream):
+        if _is_ordinary(sample):
+            return ""
+        try:
+            self._model(setting, sample, stream)
+        except (ValueError, TypeError) as error:
+            return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return ""
+
+    def _one_by_one(self, setting, names, samples, streams):
+        def one(sample, stream):
+            return _of_result(self.fit(setting, sample, stream), names, setting.level)
+
+        return one_by_one(one, list(zip(samples, streams, strict=True)), names, _no_intervals)
+
+
+class ComparatorMethod(Method):
+    """A comparator of this package."""
+
+    def __init__(self, comparator: Comparator):
+        self.comparator = comparator
+
+    def _generator(self, setting) -> Generator:
+        generator = self.comparator.model if self.comparator.model is not None else setting.generator
+        if generator is None:
+            raise ValueError(
+                f"methods: the truth is no generator; give {type(self.comparator).__name__} a family, as in model=..."
+            )
+        return generator
+
+    def batch(self, setting):
+        return 1
+
+    def chunk(self, setting):
+        return self.comparator.chunk
+
+    def check(self, setting):
+        self.comparator.check(self._generator(setting), setting.n)
+
+    def names(self, setting, samples, streams):
+        return self.comparator.names(self._generator(setting))
+
+    def estimate(self, setting, names, samples, streams):
+        rngs = [stream.rng(METHOD) for stream in streams]
+        return self.comparator.estimate_each(self._generator(setting), samples, rngs, setting.level)
+
+
+class FunctionMethod(Method):
+    """A user's own function of a sample; it gets of ``rng``, ``seed``, ``setting`` what it names as arguments."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+        try:
+            accepted = inspect.signature(function).parameters
+        except (TypeError, ValueError):
+            accepted = {}
+        self._wants = [name for name in ("rng", "seed", "setting") if name in accepted]
+
+    def batch(self, setting):
+        return 1
+
+    def chunk(self, setting):
+        return 64
+
+    def check(self, setting):
+        return None
+
+    def fit(self, setting, sample, stream):
+        offered = {"rng": stream.rng(METHOD), "seed": stream.latent_seed, "setting": setting}
+        return self.function(sample, **{name: offered[name] for name in self._wants})
+
+    def names(self, setting, samples, streams):
+        return tuple(_table(self.fit(setting, samples[0], streams[0]))["estimate"])
+
+    def estimate(self, setting, names, samples, streams):
+        half = normal_quantile(1 - setting.level)
+        own = {} if setting.generator is None else dict(
+            zip(setting.generator.names, setting.generator.element_spaces, strict=True)
+        )
+
+        def intervals(values, errors):
+            rows = []
+            for name, value, error in zip(names, values, errors, strict=True):
+                inside = name in own and np.isfinite(value) and own[name].problem(value) is None
+                rows.append(
+                    inference.intervals([own[name]], [value], [error], half)[0]
+                    if inside
+                    else [value - half * error, value + half * error]
+                )
+            return np.array(rows, np.float64).reshape(len(names), 2)
+
+        def one(sample, stream):
+            return _of_result(self.fit(setting, sample, stream), names, setting.level)
+
+        return one_by_one(one, list(zip(samples, streams, strict=True)), names, intervals)
+
+
+def _is_ordinary(sample) -> bool:
+    """Whether a sample surely passes the front door: what costs time is asked only where it does not."""
+    return bool(np.all(np.isfinite(sample))) and bool(np.all(np.ptp(sample, axis=0) > 0))
+
+
+def _failure(names, message) -> Estimate:
+    missing = np.full(len(names), np.nan)
+    return Estimate(missing, missing, missing, missing, False, None, 0, message)
+
+
+def _no_intervals(values, errors):
+    return np.full((len(values), 2), np.nan)
+
+
+def _table(returned) -> dict[str, Any]:
+    """Read what a function returned: columns, each a mapping of names to numbers, and facts about the fit."""
+    if hasattr(returned, "params") and hasattr(returned, "bse"):  # this package's results, and statsmodels' on frames
+        return {"estimate": dict(returned.params), "std_error": dict(returned.bse)}
+    if hasattr(returned, "columns") and "estimate" in returned:  # a frame, parameters in its index
+        return {str(name): dict(returned[name]) for name in returned.columns}
+    if hasattr(returned, "items"):
+        given = dict(returned.items())
+        return given if isinstance(given.get("estimate"), Mapping) or hasattr(given.get("estimate"), "items") else {
+            "estimate": given
+        }
+    raise TypeError(
+        f"methods: a function returned {shown(returned)}; it must return estimates by name, as a dict or Series, a "
+        "frame with the columns estimate, std_error, lower, upper, or a fit."
+    )
+
+
+def _of_result(returned, names, level) -> Estimate:
+    table = _table(returned)
+    unknown = [name for name in table["estimate"] if name not in names]
+    if unknown:
+        raise ValueError(f"the estimate {unknown[0]!r} was not among those of the first replicate: {', '.join(names)}")
+    columns = {part: by_name(names, table[part]) if part in table else None for part in ("lower", "upper")}
+    if hasattr(returned, "conf_int") and hasattr(returned, "bse"):
+        rows = np.asarray(returned.conf_int(alpha=1 - level), np.float64)
+        ends = {name: row for name, row in zip(dict(returned.params), rows, strict=True)}
+        columns = {
+            part: by_name(names, {name: row[k] for name, row in ends.items()}) for k, part in enumerate(columns)
+        }
+    saddle = getattr(getattr(returned, "saddle", None), "is_saddle", None)
+    facts = table if isinstance(returned, Mapping) else {}
+    converged = facts.get("converged", getattr(returned, "converged", True))
+    message = facts.get("message", getattr(returned, "trouble", ""))
+    return Estimate(
+        by_name(names, table["estimate"]),
+        by_name(names, table.get("std_error", {})),
+        columns["lower"],
+        columns["upper"],
+        bool(converged),
+        saddle,
+        int(facts.get("iterations", getattr(getattr(returned, "saddle", None), "iterations", 0))),
+        str(message or ("" if converged else "it says that it did not converge")),
+    )
+
+
+class Entry(NamedTuple):
+    """A method of a study, with what the study needs to know of it."""
+
+    method: Method
+    definition: Any
+    replications: int | None
+    where: Any
+
+
+def read(name: str, given) -> Entry:
+    """Read what stands for a method: arguments of a GAN, a comparator (by name, too) or a function.
+
+    A dict may hold, besides, ``replications`` (fewer than the study's) and ``where`` (factor: values, or a function
+    of the cell's labels): the cells it runs in.
+    """
+    rest, options = given, {}
+    if isinstance(given, Mapping):
+        options = {key: given[key] for key in _OF_STUDY if key in given}
+        rest = {key: value for key, value in given.items() if key not in _OF_STUDY}
+    method, definition = _read(name, rest)
+    return Entry(method, definition, options.get("replications"), options.get("where"))
+
+
+def _read(name, given) -> tuple[Method, Any]:
+    if isinstance(given, Comparator):
+        return ComparatorMethod(given), given
+    if isinstance(given, str):
+        return _read(name, named(given))
+    if isinstance(given, Mapping):
+        if "comparator" in given:
+            arguments = {key: value for key, value in given.items() if key != "comparator"}
+            comparator = given["comparator"]
+            return _read(name, named(comparator, **arguments) if isinstance(comparator, str) else comparator)
+        if "function" in given:
+            return _read(name, given["function"])
+        unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
+        if unknown:
+            raise ValueError(
+                f"methods: {name} has {unknown[0]!r}, which is no argument of a GAN; give "
+                f"{', '.join((*_OF_GAN, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
+            )
+        return GANMethod(given), dict(given)
+    if callable(given):
+        return FunctionMethod(given), given
+    raise TypeError(
+        f"methods: {name} is {shown(given)}; give a dict of GAN arguments, a comparator, or a function of a sample."
+    )

@@ -1,0 +1,228 @@
+"""What came of a study: frames of estimates, performance measures with their Monte Carlo errors, failures, figures."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hellgan.montecarlo import performance
+from hellgan.montecarlo.store import Store
+from hellgan.montecarlo.tables import latex, markdown
+from hellgan.validation import shown
+
+_VARIABLES = ("estimate", "std_error", "lower", "upper")
+_FACTS = ("converged", "is_saddle", "seconds", "iterations")
+
+
+class StudyResults:
+    """The results of a study, read from its folder when asked for; made by ``Study.run`` and ``montecarlo.read``.
+
+    Failures are rows like any other: ``converged`` is False, and ``message`` says why.
+
+    Attributes
+    ----------
+    methods : list of str
+    cells : list of dict
+        Labels of the factors.
+    level : float
+        Of intervals.
+    """
+
+    def __init__(self, store: Store, manifest: Mapping[str, Any], kept: Any = None):
+        self._store, self._manifest = store, manifest
+        self._kept = kept  # a temporary folder lives as long as its results
+
+    @property
+    def folder(self) -> str:
+        return os.fspath(self._store.folder)
+
+    @property
+    def methods(self) -> list[str]:
+        return list(self._manifest["methods"])
+
+    @property
+    def cells(self) -> list[dict]:
+        return [dict(cell["labels"]) for cell in self._manifest["cells"].values()]
+
+    @property
+    def factors(self) -> list[str]:
+        return list(self._manifest["factors"])
+
+    @property
+    def level(self) -> float:
+        return float(self._manifest["level"])
+
+    def __repr__(self):
+        left = self.progress()
+        done, wanted = int(left["done"].sum()), int(left["wanted"].sum())
+        return f"<StudyResults: {len(self.cells)} cells, {len(self.methods)} methods, {done} of {wanted} replicates>"
+
+    def progress(self) -> pd.DataFrame:
+        """Count replicates that are there, and that are wanted: one row a method and cell."""
+        rows = []
+        for name, method in self._manifest["methods"].items():
+            for key in method["cells"]:
+                wanted = method["replications"]
+                ranges = self._store.covered(name, key)
+                done = len({r for begin, end in ranges for r in range(begin, min(end, wanted))})
+                rows.append({"method": name, **self._manifest["cells"][key]["labels"], "done": done, "wanted": wanted})
+        return pd.DataFrame(rows)
+
+    def to_frame(self, methods: Sequence[str] | None = None) -> pd.DataFrame:
+        """List all estimates: one row a method, cell, replicate and parameter.
+
+        Columns: ``method``, the factors, ``eps`` (share of foreign observations), ``replicate``, ``parameter``,
+        ``estimate``, ``std_error``, ``lower``, ``upper``, ``truth`` (NaN where the study knows none), ``converged``,
+        ``is_saddle`` (NaN for a method that looks for none), ``iterations``, ``seconds``, ``message``, ``warned``.
+        """
+        frames = [self._cell_frame(key, methods) for key in self._manifest["cells"]]
+        frames = [frame for frame in frames if len(frame)]
+        if not frames:
+            return pd.DataFrame()
+        frame = pd.concat(frames, ignore_index=True)
+        # Of the same levels in all cells, in the study's order.
+        for name in ("method", *self.factors, "parameter"):
+            frame[name] = pd.Categorical(frame[name], list(dict.fromkeys(frame[name])))
+        return frame
+
+    def _cell_frame(self, key: str, methods: Sequence[str] | None = None) -> pd.DataFrame:
+        import pyarrow as pa
+
+        for name in methods or ():
+            if name not in self.methods:
+                raise ValueError(f"methods: {shown(name)} is not of this study; give some of {', '.join(self.methods)}.")
+        cell = self._manifest["cells"][key]
+        frames = []
+        for name, method in self._manifest["methods"].items():
+            if key not in method["cells"] or (methods is not None and name not in methods):
+                continue
+            tables = list(self._store.tables(name, key, method["replications"]))
+            if not tables:
+                continue
+            frame = pa.concat_tables([table.unify_dictionaries() for table in tables]).to_pandas()
+            labels = {"method": name, **cell["labels"]}
+            for at, (column, value) in enumerate(labels.items()):
+                frame.insert(at, column, pd.Categorical([value] * len(frame), [value]))
+            frame.insert(len(labels), "eps", cell["share"])
+            truth = frame["parameter"].map(cell["estimands"]).astype(float)
+            frame.insert(frame.columns.get_loc("upper") + 1, "truth", truth)
+            frames.append(frame)
+        if not frames:
+            return pd.DataFrame()
+        whole = pd.concat(frames, ignore_index=True)
+        first = [*dict.fromkeys(["method", *self.factors, "eps", "replicate", "parameter", *_VARIABLES, "truth"])]
+        return whole[[*first, *(c for c in whole.columns if c not in first)]]
+
+    def to_xarray(self):
+        """Give the estimates as an xarray Dataset.
+
+        Dimensions: ``method``, the factors, ``replicate``, ``parameter``. Variables ``estimate``, ``std_error``,
+        ``lower``, ``upper`` have all of them, ``truth`` the factors and ``parameter``, and ``converged``,
+        ``is_saddle``, ``seconds``, ``iterations`` all but ``parameter``; NaN where a method has no such replicate.
+        """
+        import xarray as xr
+
+        frame = self.to_frame()
+        if not len(frame):
+            raise ValueError("to_xarray: no replicates are there yet.")
+        factors = self.factors
+        dims = ["method", *factors, "replicate"]
+        wide = frame.set_index([*dims, "parameter"])[list(_VARIABLES)]
+        data = xr.Dataset.from_dataframe(wide)
+        facts = frame.drop_duplicates(dims).set_index(dims)[list(_FACTS)].astype(float)
+        data = data.merge(xr.Dataset.from_dataframe(facts))
+        truths = frame.drop_duplicates([*factors, "parameter"]).set_index([*factors, "parameter"])[["truth"]]
+        data = data.merge(xr.Dataset.from_dataframe(truths))
+        data.attrs = {"level": self.level, "seed": self._manifest["seed"], "hellgan": self._manifest["hellgan"]}
+        return data
+
+    def performance(
+        self,
+        measures: Sequence[str] | None = None,
+        *,
+        null: Mapping[str, float] | None = None,
+        reference: str | None = None,
+        methods: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Compute performance measures with their Monte Carlo standard errors.
+
+        Parameters
+        ----------
+        measures : sequence of str, optional
+            Of ``hellgan.montecarlo.MEASURES``; all that apply unless given.
+        null : mapping of str to float, optional
+            Values whose exclusion from the interval counts as rejection; the truth, so that it is the size, unless
+            given.
+        reference : str, optional
+            A method, for relative efficiencies.
+        methods : sequence of str, optional
+
+        Returns
+        -------
+        DataFrame
+            One row a method, cell, parameter and measure: ``value`` and ``mcse`` over the ``n`` replicates that
+            converged; ``with_failures`` and ``with_failures_mcse`` over all (a failure misses the truth and rejects
+            nothing); ``n_failed``.
+        """
+        if reference is not None and reference not in self.methods:
+            raise ValueError(
+                f"reference: {shown(reference)} is not of this study; give one of {', '.join(self.methods)}."
+            )
+        wanted = methods if methods is None or reference is None else list(dict.fromkeys([*methods, reference]))
+        by = ["method", *self.factors, "eps"]
+        frames = []
+        for key in self._manifest["cells"]:  # cell by cell: memory does not grow with their number
+            frame = self._cell_frame(key, wanted)
+            if len(frame):
+                frames.append(
+                    performance.table(frame, by, measures, null=null, reference=reference, level=self.level)
+                )
+        if not frames:
+            raise ValueError("performance: no replicates are there yet.")
+        whole = pd.concat(frames, ignore_index=True)
+        if methods is not None:
+            whole = whole[whole["method"].isin(list(methods))].reset_index(drop=True)
+        return whole
+
+    def failures(self) -> pd.DataFrame:
+        """List replicates that failed, and why: for ``Study.replay``."""
+        frame = self.to_frame()
+        columns = ["method", *self.factors, "replicate", "message"]
+        if not len(frame):
+            return pd.DataFrame(columns=columns)
+        return frame.loc[~frame["converged"], columns].drop_duplicates().reset_index(drop=True)
+
+    def warnings(self) -> pd.DataFrame:
+        """Count warnings: one row a method, cell and text."""
+        frame = self.to_frame()
+        by = ["method", *self.factors, "warned"]
+        if not len(frame):
+            return pd.DataFrame(columns=[*by, "replicates"])
+        once = frame.loc[frame["warned"] != "", [*by, "replicate"]].drop_duplicates()
+        return once.groupby(by, observed=True, sort=False).size().rename("replicates").reset_index()
+
+    def replications_for(self, measure: str, mcse: float) -> pd.DataFrame:
+        """Say how many replications a wanted Monte Carlo standard error costs: one row a method, cell and parameter."""
+        table = self.performance([measure])
+        wanted = np.ceil(table["n"] * (table["mcse"] / mcse) ** 2)
+        columns = ["method", *self.factors, "parameter"]
+        return table[columns].assign(replications=wanted.astype("Int64"))
+
+    def to_markdown(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
+        """Write a table of measures, Monte Carlo errors in brackets; options are those of ``performance``."""
+        return markdown(self.performance(measures, **options), self.factors, measures)
+
+    def to_latex(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
+        """Write the same as a LaTeX tabular."""
+        return latex(self.performance(measures, **options), self.factors, measures)
+
+
+def read(folder: str | os.PathLike) -> StudyResults:
+    """Read the results of a study from its folder, whoever made them; needs none of the study's functions."""
+    store = Store(folder)
+    manifest = store.manifest()
+    if manifest is None:
+        raise FileNotFoundError(f"read: there is no study in {os.fspath(folder)}; give the folder of Study.run(out=...).")
+    return StudyResults(store, manifest)

@@ -1,0 +1,441 @@
+"""``Study``: from a design to a folder of estimates."""
+
+import dataclasses
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from hellgan import batching
+from hellgan.montecarlo import engine, store
+from hellgan.montecarlo.definitions import definition
+from hellgan.montecarlo.design import Cell, Design, Plan, cells_of, checked_count, plans_of
+from hellgan.montecarlo.engine import Outcome, Task
+from hellgan.montecarlo.performance import replications_for
+from hellgan.montecarlo.results import StudyResults
+from hellgan.montecarlo.store import FORMAT, Store
+from hellgan.montecarlo.streams import streams
+from hellgan.validation import checked_seed, shown
+
+_TRIED = 3  # replicates after which a method that has raised every time is taken for unable
+
+
+class Study:
+    """A Monte Carlo study: truths, departures from them, sample sizes, and methods that all see the same samples.
+
+    Parameters
+    ----------
+    truth : Truth, mapping or list of Truth, or callable
+        ``hg.truth(generator, parameter=value, ...)``; several by name; or a function of ``factors``.
+    contamination : None, Contamination, list or mapping
+        None, ``hg.PointMass``, ``hg.Cluster`` and so on; a list of them, or a mapping of names. A tuple is several at
+        once.
+    n : int or sequence of int
+        Sample sizes.
+    methods : mapping of str
+        A dict of ``GAN``'s arguments, a comparator of ``hg.comparators`` or its name, or a function of a sample (and
+        of ``rng``, ``seed``, ``setting`` if it names them) that returns a fit, a frame, or a dict of estimates. A dict
+        may also hold ``replications`` and ``where``; then a function or a comparator stands under ``"function"`` or
+        ``"comparator"``.
+    replications : int
+        Of every cell.
+    seed : int
+        Replicate r of a cell has random numbers that depend on this, on the cell and on r alone.
+    level : float
+        Of intervals.
+    factors : mapping of str to sequence, optional
+        Further factors; ``truth`` is then a function of them, by name.
+    where : mapping or callable, optional
+        Which cells to keep of all combinations: levels of factors, or a function of the labels.
+
+    Attributes
+    ----------
+    cells : list of Cell
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a bad design, in one sentence.
+
+    Notes
+    -----
+    After Morris, White and Crowther (2019), Statistics in Medicine 38.
+
+    Examples
+    --------
+    >>> import hellgan as hg
+    >>> study = hg.Study(
+    ...     truth=hg.truth(hg.generators.Normal(), loc=1.0, scale=1.0),
+    ...     contamination=[None, hg.Cluster(0.2, loc=8.0, scale=0.3)],
+    ...     n=[100],
+    ...     methods={"root": dict(loss="root"), "median": "median_mad"},
+    ...     replications=16,
+    ...     seed=7,
+    ... )
+    >>> result = study.run()
+    >>> len(result.to_frame())  # 2 cells, 2 methods, 16 replicates, 2 parameters
+    128
+    """
+
+    def __init__(
+        self,
+        truth,
+        methods: Mapping[str, Any],
+        n,
+        replications: int,
+        seed: int = 0,
+        contamination=None,
+        *,
+        level: float = 0.95,
+        factors: Mapping[str, Sequence] | None = None,
+        where: Mapping | Callable | None = None,
+    ):
+        if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
+            raise ValueError(f"level: got {shown(level)}; give the intervals' level, such as 0.95.")
+        replications = checked_count("replications", replications)
+        cells = cells_of(truth, contamination, n, factors or {}, where)
+        names = tuple(next(iter(cells.values())).labels)
+        plans = plans_of(methods, cells, replications, names)
+        self._design = Design(cells, plans, checked_seed(seed), float(level), names)
+        self.replications = replications
+
+    @property
+    def cells(self) -> list[Cell]:
+        return list(self._design.cells.values())
+
+    @property
+    def methods(self) -> list[str]:
+        return list(self._design.plans)
+
+    def __repr__(self):
+        return f"<Study: {len(self.cells)} cells, {len(self.methods)} methods, {self.replications} replications>"
+
+    def run(
+        self,
+        out: str | os.PathLike | None = None,
+        client: Any = None,
+        *,
+        threads: int | None = None,
+        share: tuple[int, int] | None = None,
+        chunk: int | None = None,
+        max_errors: int = 50,
+        progress: bool | None = None,
+    ) -> StudyResults:
+        """Compute what is not there yet.
+
+        Parameters
+        ----------
+        out : path, optional
+            Folder of the results; one that an earlier run of this design was killed in is taken up where it stopped,
+            and more replications, cells or methods are added to a finished one. A temporary one unless given.
+        client : distributed.Client, optional
+            Of a Dask cluster; threads of this process unless given.
+        threads : int, optional
+            Twice as many as there are processors unless given.
+        share : (i, k), optional
+            Do the i-th of k shares of all tasks (i from 1 to k), as in a job array on a shared file system.
+        chunk : int, optional
+            Replicates of a task; as many as take a second or so unless given. Numbers do not depend on it.
+        max_errors : int
+            A method that raises so many times in a row is stopped in that cell, with a warning.
+        progress : bool, optional
+            Whether to show a progress bar; where standard error is a terminal, unless given.
+
+        Returns
+        -------
+        StudyResults
+
+        Raises
+        ------
+        ValueError
+            For a folder with another design, or a method that cannot work: it raises for each of the first
+            replicates of a cell.
+        OSError
+            Where the results cannot be written. What was written stays.
+        """
+        share = _checked_share(share)
+        max_errors = checked_count("max_errors", max_errors)
+        chunk = None if chunk is None else checked_count("chunk", chunk)
+        kept = None
+        if out is None:
+            kept = tempfile.TemporaryDirectory(prefix="hellgan-study-")
+            out = os.path.join(kept.name, "study")
+        folder = Store(out)
+        before = folder.manifest()
+        if before is not None:
+            store.continued(before, self._manifest({}), folder.folder)  # refuse before anything is computed
+        known = {} if before is None else {name: method["names"] for name, method in before["methods"].items()}
+        names = self._dry_run(known)
+        manifest = folder.begin(self._manifest(names))
+        tasks = list(self._tasks(folder, manifest, share, chunk))
+        self._compute(folder, tasks, client, threads, max_errors, progress)
+        return StudyResults(folder, self._selection(manifest), kept)
+
+    def _manifest(self, names: Mapping[tuple[str, str], Sequence[str]]) -> dict:
+        import hellgan
+
+        d = self._design
+        cells = {
+            key: {
+                "labels": dict(cell.labels),
+                "share": cell.share,
+                "n": cell.n,
+                "estimands": dict(cell.truth.estimands),
+                "definition": definition([cell.truth, cell.contaminations]),
+            }
+            for key, cell in d.cells.items()
+        }
+        plans = {
+            name: {
+                "hash": plan.hash,
+                "definition": plan.definition,
+                "replications": plan.replications,
+                "cells": list(plan.cells),
+                "batch": max((plan.method.batch(self._setting(d.cells[key])) for key in plan.cells), default=1),
+                "names": {key: list(names[name, key]) for key in plan.cells if (name, key) in names},
+            }
+            for name, plan in d.plans.items()
+        }
+        versions = {"python": sys.version.split()[0], "numpy": np.__version__, "jax": batching.jax.__version__}
+        return {
+            "format": FORMAT,
+            "hellgan": hellgan.__version__,
+            "versions": versions,
+            "seed": d.seed,
+            "level": d.level,
+            "factors": list(d.factors),
+            "cells": cells,
+            "methods": plans,
+        }
+
+    def _setting(self, cell: Cell):
+        return cell.setting(self._design.level, cell.truth.dim)
+
+    def _selection(self, manifest: dict) -> dict:
+        """Give of a folder's manifest what belongs to this study."""
+        plans = self._design.plans
+        methods = {
+            name: {**manifest["methods"][name], "replications": plan.replications, "cells": list(plan.cells)}
+            for name, plan in plans.items()
+        }
+        return {**manifest, "methods": methods, "cells": {key: manifest["cells"][key] for key in self._design.cells}}
+
+    def _dry_run(self, known: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[tuple[str, str], Sequence[str]]:
+        """Try every method on a first replicate of each of its cells, where it has not been tried before."""
+        found = {}
+        for name, plan in self._design.plans.items():
+            for key in plan.cells:
+                done = known.get(name, {}).get(key)
+                found[name, key] = self._tried(plan, self._design.cells[key]) if done is None else done
+        return found
+
+    def _tried(self, plan: Plan, cell: Cell) -> tuple[str, ...]:
+        own = streams(self._design.seed, cell.key, range(min(_TRIED, plan.replications)))
+        where = f"methods: {plan.name} cannot work in the cell {cell}"
+        problem = ""
+        for stream in own:
+            samples = cell.samples([stream])
+            setting = cell.setting(self._design.level, engine.dim_of(samples))
+            try:
+                plan.method.check(setting)
+                with batching.jax.enable_x64(True):
+                    names = plan.method.names(setting, samples, [stream])
+                    estimates = plan.method.estimate(setting, names, samples, [stream])
+            except Exception as error:  # any: a method is the user's
+                problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                continue
+            if not raised(estimates)[0]:
+                return names
+            problem = estimates.messages[0]
+        raise ValueError(f"{where}: {problem.rstrip('.')}.")
+
+    def _tasks(self, folder: Store, manifest: dict, share: tuple[int, int] | None, chunk) -> Iterator[Task]:
+        """Give the tasks that are left; their bounds do not depend on what was done before."""
+        number = 0
+        for key, cell in self._design.cells.items():
+            for name, plan in self._design.plans.items():
+                if key not in plan.cells:
+                    continue
+                gaps = store.missing(folder.covered(name, key), plan.replications)
+                names = tuple(manifest["methods"][name]["names"][key])
+                size = chunk or plan.method.chunk(self._setting(cell))
+                for begin in range(0, plan.replications, size):
+                    number += 1
+                    if share is not None and number % share[1] != share[0] % share[1]:
+                        continue
+                    end = min(begin + size, plan.replications)
+                    for low, high in gaps:
+                        if max(low, begin) < min(high, end):
+                            yield Task(key, name, max(low, begin), min(high, end), names)
+
+    def _compute(self, folder, tasks: Sequence[Task], client, threads, max_errors, progress):
+        shown_bar = sys.stderr.isatty() if progress is None else progress
+        watch = _Watch(max_errors)
+        waiting = (task for task in tasks if not watch.has_stopped(task))
+        if client is None:
+            outcomes = engine.in_threads(self._design, waiting, threads)
+        else:
+            outcomes = engine.on_cluster(self._design, waiting, client)
+        total = sum(task.end - task.begin for task in tasks)
+        with batching.bar(total, shown_bar and total > 0, "replicate") as bar:
+            for outcome in outcomes:
+                folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
+                watch.see(outcome)
+                bar.update(outcome.task.end - outcome.task.begin)
+        for (name, key), message in watch.stopped.items():
+            warnings.warn(
+                f"{name} raised {max_errors} times in a row in the cell {self._design.cells[key]} and was stopped "
+                f"there: {message}",
+                stacklevel=3,
+            )
+
+    def replay(self, cell, replicate: int, method: str | None = None) -> "Replay":
+        """Do one replicate again.
+
+        Parameters
+        ----------
+        cell : mapping, str or Cell
+            Its labels, as in ``{"contamination": "none", "n": 200}`` (those that tell), its key, or itself.
+        replicate : int
+        method : str, optional
+            All unless given.
+
+        Returns
+        -------
+        Replay
+            The sample, what the methods say of it (the same numbers as in the study, to the last bit), and their fits.
+        """
+        found = self._cell(cell)
+        if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or replicate < 0:
+            raise ValueError(f"replicate: got {shown(replicate)}; give its number, from 0.")
+        if method is not None and method not in self._design.plans:
+            raise ValueError(f"method: {shown(method)} is not of this study; give one of {', '.join(self.methods)}.")
+        stream = streams(self._design.seed, found.key, [int(replicate)])[0]
+        samples = found.samples([stream])
+        setting = found.setting(self._design.level, engine.dim_of(samples))
+        frames, fits, problems = [], {}, {}
+        for name, plan in self._design.plans.items():
+            if found.key not in plan.cells or method not in (None, name):
+                continue
+            with batching.jax.enable_x64(True):
+                try:
+                    names = plan.method.names(setting, samples, [stream])
+                except Exception:
+                    names = setting.names
+                estimates = plan.method.estimate(setting, names, samples, [stream])
+            frame = store.table(estimates, int(replicate)).to_pandas()
+            frames.append(frame.assign(method=name))
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    fits[name] = plan.method.fit(setting, samples[0], stream)
+            except Exception as error:
+                problems[name] = error
+        return Replay(samples[0], pd.concat(frames, ignore_index=True), fits, problems)
+
+    def _cell(self, given) -> Cell:
+        cells = self._design.cells
+        if isinstance(given, Cell):
+            given = given.key
+        if isinstance(given, str):
+            if given in cells:
+                return cells[given]
+            raise ValueError(f"cell: {shown(given)} is no key of a cell; give its labels, as in {self._example()}.")
+        if not isinstance(given, Mapping):
+            raise TypeError(f"cell: got {shown(given)}; give its labels, as in {self._example()}.")
+        unknown = [name for name in given if name not in self._design.factors]
+        if unknown:
+            raise ValueError(f"cell: {unknown[0]!r} is no factor; the study has {', '.join(self._design.factors)}.")
+        found = [c for c in cells.values() if all(c.labels[name] == label for name, label in given.items())]
+        if len(found) != 1:
+            raise ValueError(f"cell: {len(found)} cells have {dict(given)}; give labels of one, as {self._example()}.")
+        return found[0]
+
+    def _example(self):
+        return dict(self.cells[0].labels)
+
+    def replications_for(self, mcse: float, measure: str = "coverage", pilot: StudyResults | None = None, **options):
+        """Say how many replications a wanted Monte Carlo standard error costs.
+
+        Parameters
+        ----------
+        mcse : float
+        measure : str
+            Of ``hellgan.montecarlo.MEASURES``.
+        pilot : StudyResults, optional
+            A small run of this study; needed but for coverage, rejection and convergence, whose error follows from
+            their expected value (``expected``, the level unless given).
+        **options
+            As for ``hellgan.montecarlo.replications_for``.
+
+        Returns
+        -------
+        int, or frame
+            With a pilot: for each method, cell and parameter.
+        """
+        if pilot is None:
+            options.setdefault("expected", self._design.level)
+            return replications_for(measure, mcse, **options)
+        return pilot.replications_for(measure, mcse)
+
+
+class Replay(NamedTuple):
+    """One replicate, done again.
+
+    Attributes
+    ----------
+    sample : (n,) or (n, d) array
+    estimates : DataFrame
+        As in the study.
+    fits : dict
+        What each method itself makes of the sample: ``GANResults``, or what a function returned.
+    errors : dict
+        Exceptions of methods that raised.
+    """
+
+    sample: np.ndarray
+    estimates: pd.DataFrame
+    fits: dict[str, Any]
+    errors: dict[str, Exception]
+
+
+@dataclasses.dataclass
+class _Watch:
+    """Stops a method in a cell where it only raises."""
+
+    limit: int
+    stopped: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    row: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+
+    def see(self, outcome: Outcome) -> None:
+        task, place = outcome.task, (outcome.task.method, outcome.task.cell)
+        for k, bad in enumerate(raised(outcome.estimates)):
+            self.row[place] = self.row.get(place, 0) + 1 if bad else 0
+            if self.row[place] >= self.limit:
+                self.stopped.setdefault((task.method, task.cell), outcome.estimates.messages[k])
+
+    def has_stopped(self, task: Task) -> bool:
+        return (task.method, task.cell) in self.stopped
+
+
+def raised(estimates) -> np.ndarray:
+    """Whether a replicate has no estimate at all: (R,)."""
+    return np.all(np.isnan(estimates.values), axis=1) & ~estimates.converged
+
+
+def _checked_share(share):
+    if share is None:
+        return None
+    try:
+        i, k = share
+    except (TypeError, ValueError):
+        i = k = 0
+    whole = all(isinstance(value, (int, np.integer)) and not isinstance(value, bool) for value in (i, k))
+    if not whole or not 1 <= i <= k:
+        raise ValueError(f"share: got {shown(share)}; give (i, k), the i-th of k shares, i from 1 to k.")
+    return int(i), int(k)

@@ -1,0 +1,168 @@
+"""The law that a study's samples come from, and the values that its methods shall find."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan import batching
+from hellgan.generators import Generator
+from hellgan.montecarlo.contaminations import Contamination
+from hellgan.montecarlo.streams import CONTAMINATION, DATA, Stream
+from hellgan.validation import checked_generator, shown
+
+# Samples simulated by one compiled call, unless they are large; always as many, so that bits do not depend on it.
+_GROUP, _LARGE = 16, 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """Where samples come from; made by ``hg.truth``.
+
+    Attributes
+    ----------
+    generator : Generator or None
+        None where samples come from a function.
+    natural : dict
+        Values of its parameters, natural scale; or of the function's.
+    estimands : dict of str to float
+        What methods shall find, by the names that they report.
+    covariates : callable or None
+        ``f(rng, n)``, (n, k), of a regression.
+    sampler : callable or None
+        ``f(rng, n, **natural)``, (n,) or (n, d).
+    """
+
+    generator: Generator | None
+    natural: Mapping[str, Any]
+    estimands: Mapping[str, float]
+    covariates: Callable | None = None
+    sampler: Callable | None = None
+
+    @property
+    def dim(self) -> int:
+        """Coordinates of an observation, as far as the generator says."""
+        return 1 if self.generator is None else self.generator.dim
+
+    def samples(self, n: int, streams: Sequence[Stream], contaminations: Sequence[Contamination]) -> np.ndarray:
+        """Draw a sample of n observations for each stream: (R, n) or (R, n, d)."""
+        draw = self._by_function if self.sampler else self._simulated
+        x = draw(n, streams, contaminations)
+        if not contaminations:
+            return x
+        return np.stack([self._contaminated(row, s, contaminations) for row, s in zip(x, streams, strict=True)])
+
+    @staticmethod
+    def _contaminated(x, stream, contaminations):
+        rng = stream.rng(CONTAMINATION)
+        for each in contaminations:
+            x = each.apply(x, rng)
+        return x
+
+    def _by_function(self, n, streams, contaminations):
+        if any(type(each).uniforms is not Contamination.uniforms for each in contaminations):
+            raise ValueError("contamination: dependence needs a generator; the truth is a function of its own.")
+        x = np.stack([np.asarray(self.sampler(s.rng(DATA), n, **self.natural), np.float64) for s in streams])
+        if x.ndim not in (2, 3) or x.shape[1] != n:
+            raise ValueError(f"truth: the function returned {x.shape[1:]}; it must return ({n},) or ({n}, d) numbers.")
+        return x
+
+    def _simulated(self, n, streams, contaminations):
+        g = self.generator
+        latents = []
+        for stream in streams:
+            rng = stream.rng(DATA)
+            x = self._covariates(rng, n)
+            u = np.maximum(rng.random((n, g.latent_dim)), 2.0**-54)
+            for each in contaminations:
+                u = each.uniforms(u, rng)
+            z = np.concatenate([x, g.law.quantile(u)], axis=1) if g.covariates else g.law.quantile(u)
+            latents.append(z[:, 0] if z.shape[1] == 1 else z)
+        group = _GROUP if n * max(g.latent_dim, g.dim) <= _LARGE else 1
+        with jax.enable_x64(True):
+            theta = g.theta(**self.natural)
+            drawn = []
+            for begin in range(0, len(latents), group):
+                block = latents[begin : begin + group]
+                z = np.stack([*block, *[block[0]] * (group - len(block))])
+                drawn.append(np.asarray(_simulate(g, theta, z))[: len(block)])
+        return np.concatenate(drawn)
+
+    def _covariates(self, rng, n):
+        k = self.generator.covariates
+        if self.covariates is None:
+            return rng.standard_normal((n, k))
+        x = np.asarray(self.covariates(rng, n), np.float64)
+        x = x[:, None] if x.ndim == 1 else x
+        if x.shape != (n, k):
+            raise ValueError(f"covariates: the function returned {x.shape}; it must return ({n}, {k}) numbers.")
+        return x
+
+
+@jax.jit
+def _simulate(generator, theta, z):
+    return batching.each(lambda rows: jax.vmap(functools.partial(generator, theta))(rows), jnp.asarray(z))
+
+
+def truth(
+    generator: Generator | Callable,
+    *,
+    covariates: Callable | None = None,
+    estimands: Mapping[str, float] | None = None,
+    **natural,
+) -> Truth:
+    """Say which law a study's samples come from.
+
+    Parameters
+    ----------
+    generator : Generator or callable
+        A family of ``hg.generators``, a function under ``@hg.generator``; or a function ``f(rng, n, **natural)``
+        that draws n observations, (n,) or (n, d), with a NumPy generator.
+    covariates : callable, optional
+        For a regression: ``f(rng, n)`` that draws covariates (n, k); independent standard normal unless given.
+    estimands : mapping of str to float, optional
+        Values that methods shall find, by the names that they report; the parameters' own unless given. A study of
+        a wrong model needs it where the wrong model's parameters mean something else.
+    **natural
+        Values of all parameters, natural scale.
+
+    Returns
+    -------
+    Truth
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a missing parameter, or a value outside its space.
+
+    Examples
+    --------
+    >>> import hellgan as hg
+    >>> hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0).estimands
+    {'loc': 1.0, 'scale': 2.0}
+    """
+    if isinstance(generator, Generator):
+        g = checked_generator(generator)
+        try:
+            g.theta(**natural)
+        except ValueError as error:
+            raise ValueError(f"truth: {error}") from None
+        found = np.concatenate([np.ravel(np.asarray(natural[name], np.float64)) for name in g.parameters])
+        wanted = dict(zip(g.names, found.tolist(), strict=True)) if estimands is None else _numbers(estimands)
+        return Truth(g, {name: natural[name] for name in g.parameters}, wanted, covariates)
+    if not callable(generator) or inspect.isclass(generator):
+        raise TypeError(f"truth: got {shown(generator)}; give a generator, or a function f(rng, n, **parameters).")
+    wanted = _numbers(natural if estimands is None else estimands)
+    return Truth(None, natural, wanted, None, generator)
+
+
+def _numbers(values) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in values.items()}
+    except (TypeError, ValueError, AttributeError):
+        raise TypeError(f"estimands: got {shown(values)}; give a number for each name.") from None
