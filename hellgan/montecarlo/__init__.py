@@ -1,0 +1,1 @@
+"""Monte Carlo studies: from a design to a table with its errors."""
