@@ -87,7 +87,8 @@ def over_chunks(
     return done
 
 
-def checked_threads(threads):
+def checked_threads(threads: int | None) -> int:
+    """Give the number of threads that is asked for, or the default."""
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return 2 * cores if on_cpu() else 1

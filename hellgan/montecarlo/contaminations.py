@@ -75,7 +75,7 @@ class PointMass(Contamination):
 
 @dataclasses.dataclass(frozen=True)
 class Cluster(Contamination):
-    """Foreign observations are normal: mean ``loc``, standard deviation ``scale``, each a number or one a coordinate."""
+    """Foreign observations are normal with mean ``loc`` and deviation ``scale``, each a number or one a coordinate."""
 
     loc: float | Sequence[float]
     scale: float | Sequence[float] = 1.0
@@ -145,7 +145,7 @@ class Leverage(Contamination):
 
 @dataclasses.dataclass(frozen=True)
 class Dependence(Contamination):
-    """Observations are in time order and dependent: a Gaussian copula of autocorrelation ``rho`` to the power of the lag.
+    """Observations are in time order and dependent, by a Gaussian copula: autocorrelation ``rho`` to the lag's power.
 
     Each has the law of the model; none is foreign.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hellgan.generators import Generator
 from hellgan.montecarlo import methods
 from hellgan.montecarlo.contaminations import Contamination, as_tuple, label_of, share_of
 from hellgan.montecarlo.definitions import definition, digest
@@ -95,7 +96,9 @@ def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) ->
     clash = [name for name in factors if name in ("truth", "contamination", "n", "method", "parameter", "replicate")]
     if clash:
         raise ValueError(f"factors: {clash[0]!r} is taken; choose another name.")
-    shown_names = [name for name, levels in crossed.items() if name in ("contamination", "n", *factors) or len(levels) > 1]
+    shown_names = [
+        name for name, levels in crossed.items() if name in ("contamination", "n", *factors) or len(levels) > 1
+    ]
     cells: dict[str, Cell] = {}
     for chosen in itertools.product(*(levels.items() for levels in crossed.values())):
         pairs = dict(zip(crossed, chosen, strict=True))
@@ -134,7 +137,9 @@ def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: 
         chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
         if not chosen:
             raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")
-        wanted = replications if entry.replications is None else checked_count(f"replications of {name}", entry.replications)
+        wanted = (
+            replications if entry.replications is None else checked_count(f"replications of {name}", entry.replications)
+        )
         described = definition(entry.definition)
         plans[name] = Plan(name, entry.method, digest(described), described, wanted, chosen)
     return plans
@@ -182,7 +187,7 @@ def _levels(name, given) -> dict[Label, Any]:
         raise ValueError(f"{name}: no levels; give at least one.")
     if name == "truth":
         for value in levels.values():
-            if not isinstance(value, Truth) and not callable(value):
+            if not isinstance(value, Truth) and (isinstance(value, Generator) or not callable(value)):
                 raise TypeError(f"truth: got {shown(value)}; give hg.truth(generator, parameter=value, ...).")
     return levels
 

@@ -219,8 +219,10 @@ class FunctionMethod(Method):
 
     def estimate(self, setting, names, samples, streams):
         half = normal_quantile(1 - setting.level)
-        own = {} if setting.generator is None else dict(
-            zip(setting.generator.names, setting.generator.element_spaces, strict=True)
+        own = (
+            {}
+            if setting.generator is None
+            else dict(zip(setting.generator.names, setting.generator.element_spaces, strict=True))
         )
 
         def intervals(values, errors):
@@ -262,9 +264,11 @@ def _table(returned) -> dict[str, Any]:
         return {str(name): dict(returned[name]) for name in returned.columns}
     if hasattr(returned, "items"):
         given = dict(returned.items())
-        return given if isinstance(given.get("estimate"), Mapping) or hasattr(given.get("estimate"), "items") else {
-            "estimate": given
-        }
+        return (
+            given
+            if isinstance(given.get("estimate"), Mapping) or hasattr(given.get("estimate"), "items")
+            else {"estimate": given}
+        )
     raise TypeError(
         f"methods: a function returned {shown(returned)}; it must return estimates by name, as a dict or Series, a "
         "frame with the columns estimate, std_error, lower, upper, or a fit."
@@ -280,9 +284,7 @@ def _of_result(returned, names, level) -> Estimate:
     if hasattr(returned, "conf_int") and hasattr(returned, "bse"):
         rows = np.asarray(returned.conf_int(alpha=1 - level), np.float64)
         ends = {name: row for name, row in zip(dict(returned.params), rows, strict=True)}
-        columns = {
-            part: by_name(names, {name: row[k] for name, row in ends.items()}) for k, part in enumerate(columns)
-        }
+        columns = {part: by_name(names, {name: row[k] for name, row in ends.items()}) for k, part in enumerate(columns)}
     saddle = getattr(getattr(returned, "saddle", None), "is_saddle", None)
     facts = table if isinstance(returned, Mapping) else {}
     converged = facts.get("converged", getattr(returned, "converged", True))

@@ -30,9 +30,8 @@ class StudyResults:
         Of intervals.
     """
 
-    def __init__(self, store: Store, manifest: Mapping[str, Any], kept: Any = None):
+    def __init__(self, store: Store, manifest: Mapping[str, Any]):
         self._store, self._manifest = store, manifest
-        self._kept = kept  # a temporary folder lives as long as its results
 
     @property
     def folder(self) -> str:
@@ -92,7 +91,9 @@ class StudyResults:
 
         for name in methods or ():
             if name not in self.methods:
-                raise ValueError(f"methods: {shown(name)} is not of this study; give some of {', '.join(self.methods)}.")
+                raise ValueError(
+                    f"methods: {shown(name)} is not of this study; give some of {', '.join(self.methods)}."
+                )
         cell = self._manifest["cells"][key]
         frames = []
         for name, method in self._manifest["methods"].items():
@@ -129,6 +130,9 @@ class StudyResults:
             raise ValueError("to_xarray: no replicates are there yet.")
         factors = self.factors
         dims = ["method", *factors, "replicate"]
+        for name in (*dims, "parameter"):  # an index of categories knows no labels
+            if isinstance(frame[name].dtype, pd.CategoricalDtype):
+                frame[name] = frame[name].astype(frame[name].cat.categories.dtype)
         wide = frame.set_index([*dims, "parameter"])[list(_VARIABLES)]
         data = xr.Dataset.from_dataframe(wide)
         facts = frame.drop_duplicates(dims).set_index(dims)[list(_FACTS)].astype(float)
@@ -153,8 +157,8 @@ class StudyResults:
         measures : sequence of str, optional
             Of ``hellgan.montecarlo.MEASURES``; all that apply unless given.
         null : mapping of str to float, optional
-            Values whose exclusion from the interval counts as rejection; the truth, so that it is the size, unless
-            given.
+            Values whose exclusion from the interval counts as rejection: the size where it is the truth, else the
+            power.
         reference : str, optional
             A method, for relative efficiencies.
         methods : sequence of str, optional
@@ -176,9 +180,7 @@ class StudyResults:
         for key in self._manifest["cells"]:  # cell by cell: memory does not grow with their number
             frame = self._cell_frame(key, wanted)
             if len(frame):
-                frames.append(
-                    performance.table(frame, by, measures, null=null, reference=reference, level=self.level)
-                )
+                frames.append(performance.table(frame, by, measures, null=null, reference=reference, level=self.level))
         if not frames:
             raise ValueError("performance: no replicates are there yet.")
         whole = pd.concat(frames, ignore_index=True)
@@ -224,5 +226,7 @@ def read(folder: str | os.PathLike) -> StudyResults:
     store = Store(folder)
     manifest = store.manifest()
     if manifest is None:
-        raise FileNotFoundError(f"read: there is no study in {os.fspath(folder)}; give the folder of Study.run(out=...).")
+        raise FileNotFoundError(
+            f"read: there is no study in {os.fspath(folder)}; give the folder of Study.run(out=...)."
+        )
     return StudyResults(store, manifest)

@@ -37,6 +37,8 @@ class Store:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            raise NotADirectoryError(f"out: {self.folder} is a file; give a folder.") from None
         try:
             manifest = json.loads(text)
             found = manifest["format"]
@@ -56,8 +58,6 @@ class Store:
         OSError
             Where it cannot be written; what was there stays.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise NotADirectoryError(f"out: {self.folder} is a file; give a folder.")
         before = self.manifest()
         if before is None and self.folder.exists() and any(self.folder.iterdir()):
             raise ValueError(f"out: {self.folder} holds other things than a study; give an empty folder, or a new one.")

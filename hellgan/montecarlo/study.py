@@ -2,9 +2,11 @@
 
 import dataclasses
 import os
+import shutil
 import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -161,10 +163,22 @@ class Study:
         share = _checked_share(share)
         max_errors = checked_count("max_errors", max_errors)
         chunk = None if chunk is None else checked_count("chunk", chunk)
-        kept = None
         if out is None:
-            kept = tempfile.TemporaryDirectory(prefix="hellgan-study-")
-            out = os.path.join(kept.name, "study")
+            return self._run_aside(client, threads, share, chunk, max_errors, progress)
+        return self._run(out, client, threads, share, chunk, max_errors, progress)
+
+    def _run_aside(self, *arguments) -> StudyResults:
+        """Run in a temporary folder, which goes with the results."""
+        aside = tempfile.mkdtemp(prefix="hellgan-study-")
+        try:
+            results = self._run(os.path.join(aside, "study"), *arguments)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        weakref.finalize(results, shutil.rmtree, aside, ignore_errors=True)
+        return results
+
+    def _run(self, out, client, threads, share, chunk, max_errors, progress) -> StudyResults:
         folder = Store(out)
         before = folder.manifest()
         if before is not None:
@@ -174,7 +188,7 @@ class Study:
         manifest = folder.begin(self._manifest(names))
         tasks = list(self._tasks(folder, manifest, share, chunk))
         self._compute(folder, tasks, client, threads, max_errors, progress)
-        return StudyResults(folder, self._selection(manifest), kept)
+        return StudyResults(folder, self._selection(manifest))
 
     def _manifest(self, names: Mapping[tuple[str, str], Sequence[str]]) -> dict:
         import hellgan
@@ -323,10 +337,7 @@ class Study:
             if found.key not in plan.cells or method not in (None, name):
                 continue
             with batching.jax.enable_x64(True):
-                try:
-                    names = plan.method.names(setting, samples, [stream])
-                except Exception:
-                    names = setting.names
+                names = self._names(plan, found)
                 estimates = plan.method.estimate(setting, names, samples, [stream])
             frame = store.table(estimates, int(replicate)).to_pandas()
             frames.append(frame.assign(method=name))
@@ -337,6 +348,17 @@ class Study:
             except Exception as error:
                 problems[name] = error
         return Replay(samples[0], pd.concat(frames, ignore_index=True), fits, problems)
+
+    def _names(self, plan: Plan, cell: Cell) -> tuple[str, ...]:
+        """Name a method's estimates from the first replicate that has some."""
+        for stream in streams(self._design.seed, cell.key, range(_TRIED)):
+            samples = cell.samples([stream])
+            setting = cell.setting(self._design.level, engine.dim_of(samples))
+            try:
+                return plan.method.names(setting, samples, [stream])
+            except Exception:  # any: a method is the user's
+                continue
+        return tuple(cell.truth.estimands)
 
     def _cell(self, given) -> Cell:
         cells = self._design.cells

@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def wide(frame: pd.DataFrame, factors: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
-    """Put measures side by side, Monte Carlo errors in brackets; the last column counts failures where there are any."""
+    """Put measures side by side, Monte Carlo errors in brackets, and the number of failures where there are any."""
     by = [*(name for name in factors if frame[name].nunique() > 1), "method", "parameter"]
     frame = frame.assign(text=[_entry(v, e) for v, e in zip(frame["value"], frame["mcse"], strict=True)])
     keys = list(dict.fromkeys(map(tuple, frame[by].astype(str).to_numpy())))

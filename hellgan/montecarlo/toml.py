@@ -91,7 +91,7 @@ class _Reader:
             return generators.make(given)
         rest = dict(_table(given, f"{where}: generator"))
         if "family" not in rest:
-            raise ValueError(f"{where}: generator has no family; give generator = {{family = \"StudentT\", df = 5}}.")
+            raise ValueError(f'{where}: generator has no family; give generator = {{family = "StudentT", df = 5}}.')
         fixed = rest.pop("fix", {})
         family = generators.make(rest.pop("family"), **rest)
         return family.fix(**fixed) if fixed else family
@@ -115,7 +115,7 @@ class _Reader:
             return self.attribute(given, where) if ":" in given else discriminators.make(given)
         rest = dict(_table(given, f"{where}: discriminator"))
         if "name" not in rest:
-            raise ValueError(f"{where}: discriminator has no name; give discriminator = {{name = \"Sigmoids\", k = 16}}.")
+            raise ValueError(f'{where}: discriminator has no name; give discriminator = {{name = "Sigmoids", k = 16}}.')
         return discriminators.make(rest.pop("name"), **rest)
 
     def attribute(self, text, where: str):

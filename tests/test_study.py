@@ -1,0 +1,467 @@
+"""Studies: designs, samples, folders, failures, results. That numbers do not depend on who computes: test_engine."""
+
+import errno
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import hellgan as hg
+from hellgan.montecarlo import store
+from tests.tolerance import assert_monte_carlo, mcse_mean
+
+NORMAL = hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0)
+FAR = hg.Cluster(0.2, loc=8.0, scale=0.3)
+
+
+def mean(x):
+    return {"estimate": {"loc": x.mean()}, "std_error": {"loc": x.std(ddof=1) / np.sqrt(len(x))}}
+
+
+def deviation(x, rng):
+    return {"scale": x.std() + 0 * rng.random()}
+
+
+def study(**changes):
+    arguments = {
+        "truth": NORMAL,
+        "contamination": [None, FAR],
+        "n": [20, 30],
+        "methods": {"mean": mean, "median": "median_mad"},
+        "replications": 12,
+        "seed": 3,
+    }
+    return hg.Study(**{**arguments, **changes})
+
+
+def plain(result):
+    """What must not depend on anything but the design."""
+    return result.to_frame().drop(columns="seconds")
+
+
+def kept(folder):
+    """Every file of a study with its content and time."""
+    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*.parquet")}
+
+
+# Random numbers.
+
+
+def test_all_methods_see_the_same_samples():
+    result = study(methods={"a": mean, "b": lambda x: mean(x)}).run()
+    wide = result.to_frame().pivot(index=["contamination", "n", "replicate"], columns="method", values="estimate")
+    np.testing.assert_array_equal(wide["a"], wide["b"])
+    assert wide["a"].nunique() == len(wide) == 4 * 12
+
+
+def test_numbers_depend_on_seed_cell_and_replicate_alone():
+    whole = plain(study().run())
+    part = plain(study(contamination=FAR, n=30, replications=5, methods={"mean": mean}).run())
+    same = whole[
+        (whole["method"] == "mean")
+        & (whole["contamination"] == FAR.label)
+        & (whole["n"] == 30)
+        & (whole["replicate"] < 5)
+    ]
+    np.testing.assert_array_equal(same["estimate"], part["estimate"])
+    other = plain(study(seed=4).run())
+    assert not np.any(other["estimate"] == whole["estimate"])
+
+
+def test_chunks_change_no_bit():
+    methods = {"root": {}, "median": "median_mad"}
+    few = study(methods=methods, n=60, replications=21)
+    frames = [plain(few.run(chunk=chunk, threads=threads)) for chunk, threads in ((21, 1), (5, 3), (16, 2))]
+    for frame in frames[1:]:
+        pd.testing.assert_frame_equal(frame, frames[0], check_exact=True)
+
+
+def test_samples_are_those_of_the_truth():
+    cell = study(n=50, contamination=None).cells[0]
+    from hellgan.montecarlo.streams import streams
+
+    x = cell.samples(streams(3, cell.key, range(400)))
+    assert x.shape == (400, 50)
+    assert stats.kstest(x.ravel(), "norm", args=(1.0, 2.0)).pvalue > 1e-4
+    means = x.mean(axis=1)
+    assert_monte_carlo(means.mean(), 1.0, mcse_mean(means), resolution=0.1)
+    assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 4.89 / 20
+
+
+def test_a_study_is_what_a_fit_is():
+    one = study(contamination=None, n=60, methods={"root": {"loss": "root"}}, replications=3)
+    frame = one.run().to_frame()
+    again = one.replay({"n": 60}, 2)
+    fit = hg.GAN(again.sample, hg.generators.Normal(), seed=again.fits["root"].model.seed).fit()
+    row = frame[frame["replicate"] == 2]
+    np.testing.assert_allclose(row["estimate"], fit.params, rtol=1e-10)
+    np.testing.assert_allclose(row["std_error"], fit.bse, rtol=1e-7)
+    np.testing.assert_allclose(row[["lower", "upper"]], fit.conf_int(), rtol=1e-7)
+    assert list(row["truth"]) == [1.0, 2.0]
+    assert row["iterations"].iloc[0] == fit.saddle.iterations
+
+
+# Designs.
+
+
+def test_cells_are_crossed_and_filtered():
+    assert [dict(c.labels) for c in study().cells] == [
+        {"contamination": label, "n": n} for label in ("none", "Cluster(eps=0.2, loc=8, scale=0.3)") for n in (20, 30)
+    ]
+    assert len(study(where={"n": [20]}).cells) == 2
+    assert len(study(where=lambda contamination, n: contamination == "none" or n == 30).cells) == 3
+
+
+def test_further_factors_make_the_truth():
+    made = study(truth=lambda df: hg.truth(hg.generators.StudentT(df), loc=0.0, scale=1.0), factors={"df": [3, 10]})
+    assert made.cells[0].labels == {"df": 3, "contamination": "none", "n": 20}
+    assert len({cell.key for cell in made.cells}) == len(made.cells) == 8
+
+
+def test_methods_run_where_they_are_meant_to():
+    methods = {"mean": mean, "slow": {"function": mean, "replications": 4, "where": {"n": 20}}}
+    frame = study(methods=methods).run().to_frame()
+    counts = frame.groupby(["method", "n"], observed=True).size()
+    assert counts.to_dict() == {("mean", 20): 24, ("mean", 30): 24, ("slow", 20): 8}
+
+
+def test_keys_do_not_depend_on_the_process(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import hellgan as hg\n"
+        "t = hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0)\n"
+        "s = hg.Study(t, {'m': 'median_mad'}, [20], 2, contamination=hg.Cluster(.2, loc=8.0, scale=.3))\n"
+        "print(s.cells[0].key)"
+    )
+    keys = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout.strip()
+        for env in ({**os.environ, "PYTHONHASHSEED": "1"}, {**os.environ, "PYTHONHASHSEED": "2"})
+    }
+    assert keys == {study(n=20, contamination=FAR).cells[0].key}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n": [1]}, "at least 2 observations"),
+        ({"n": [20, 20]}, None),
+        ({"n": []}, "no sample sizes"),
+        ({"replications": 0}, "replications: got 0"),
+        ({"seed": -1}, "seed"),
+        ({"level": 1.0}, "level: got 1.0"),
+        ({"truth": hg.generators.Normal()}, "give hg.truth"),
+        ({"contamination": "far"}, "give None, hg.Cluster"),
+        ({"contamination": [FAR, FAR]}, "each departure once"),
+        ({"factors": {"rho": [0.5]}}, "does not depend on rho"),
+        ({"factors": {"n": [0.5]}}, "'n' is taken"),
+        ({"where": {"m": 3}}, "'m' is no factor"),
+        ({"where": {"n": 99}}, "no cell is left"),
+        ({"methods": {}}, "give a dict of names"),
+        ({"methods": {"a/b": mean}}, "cannot name a folder"),
+        ({"methods": {"root": {"lossy": "root"}}}, "'lossy', which is no argument"),
+        ({"methods": {"root": 3}}, "a comparator, or a function"),
+        ({"methods": {"m": "medina"}}, "'medina' is not known"),
+        ({"methods": {"m": {"function": mean, "where": {"n": 7}}}}, "runs in no cell"),
+    ],
+)
+def test_a_bad_design_is_refused(changes, said):
+    if said is None:
+        assert len(study(**changes).cells) == 2
+        return
+    with pytest.raises((ValueError, TypeError), match=said):
+        study(**changes)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"loc": 1.0}, "scale is missing"),
+        ({"loc": 1.0, "scale": -1.0}, "scale"),
+        ({"loc": 1.0, "scale": 1.0, "df": 3}, "df"),
+    ],
+)
+def test_a_truth_outside_the_space_is_refused(values, said):
+    with pytest.raises(ValueError, match=said):
+        hg.truth(hg.generators.Normal(), **values)
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (lambda x: 1 / 0, "cannot work in the cell contamination = none, n = 20: ZeroDivisionError"),
+        (lambda x: "good", "it must return estimates by name"),
+        ({"loss": "lossy"}, "loss"),
+        ({"discriminator": hg.discriminators.Polynomial(1)}, "discriminator"),
+        ({"comparator": "min_cov_det"}, "cannot work"),
+    ],
+)
+def test_a_method_that_cannot_work_is_refused_before_anything_is_written(method, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        study(methods={"mean": mean, "bad": method}).run(tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+# Folders.
+
+
+def test_a_finished_study_is_extended_and_nothing_is_done_again(tmp_path):
+    out = tmp_path / "study"
+    study(contamination=None, methods={"mean": mean}, replications=7).run(out)
+    before = kept(out)
+    larger = study(methods={"mean": mean, "deviation": deviation})
+    result = larger.run(out)
+    after = kept(out)
+    assert len(before) == 2
+    assert {p: after[p] for p in before} == before
+    pd.testing.assert_frame_equal(plain(result), plain(larger.run()), check_exact=True)
+    assert kept(out) == after
+    larger.run(out)
+    assert kept(out) == after
+    # a smaller design in the same folder sees its own part
+    assert len(study(n=20, methods={"mean": mean}, replications=3).run(out).to_frame()) == 6
+    assert result.progress()["done"].sum() == 8 * 12
+    everything = hg.montecarlo.read(out)
+    pd.testing.assert_frame_equal(everything.to_frame(), result.to_frame(), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 4}, "was run with seed 3, this study has 4"),
+        ({"level": 0.9}, "was run with level 0.95"),
+        ({"methods": {"mean": deviation}}, "the method mean has another definition"),
+        ({"contamination": {"none": None, "far": hg.Cluster(0.1, loc=8.0)}}, "the cell .*far.* has another definition"),
+        ({"truth": hg.truth(hg.generators.Normal(), loc=0.0, scale=2.0)}, "the cell contamination = none, n = 20 has"),
+    ],
+)
+def test_a_folder_of_another_study_is_refused_and_left_alone(changes, said, tmp_path):
+    named = {"none": None, "far": FAR}
+    study(contamination=named).run(tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(ValueError, match=said):
+        study(**{"contamination": named, **changes}).run(tmp_path)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path, monkeypatch):
+    study().run(tmp_path)
+    monkeypatch.setattr(hg, "__version__", "99")
+    with pytest.raises(ValueError, match="version of hellgan"):
+        study().run(tmp_path)
+
+
+def test_other_folders_are_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="other things than a study"):
+        study().run(tmp_path)
+    with pytest.raises(OSError, match="is a file"):
+        study().run(tmp_path / "notes.txt")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        study().run(tmp_path / "broken")
+    with pytest.raises(FileNotFoundError, match="no study"):
+        hg.montecarlo.read(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_leaves_what_was_there(number, tmp_path, monkeypatch):
+    study(replications=5).run(tmp_path)
+    before = kept(tmp_path)
+    replace = os.replace
+
+    def fails(source, target):
+        if str(target).endswith(".parquet"):
+            raise OSError(number, os.strerror(number), str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        study().run(tmp_path)
+    monkeypatch.undo()
+    assert kept(tmp_path) == before
+    assert not list(tmp_path.rglob("*.part"))
+    pd.testing.assert_frame_equal(plain(study().run(tmp_path)), plain(study().run()), check_exact=True)
+
+
+def test_a_damaged_part_is_named(tmp_path):
+    result = study(replications=5).run(tmp_path)
+    part = next(tmp_path.rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:40])
+    with pytest.raises(ValueError, match=f"{part.name} is damaged"):
+        result.to_frame()
+
+
+def test_overlapping_parts_count_once(tmp_path):
+    result = study(n=20, contamination=None, methods={"mean": mean}).run(tmp_path)
+    folder = next(tmp_path.rglob("*.parquet")).parent
+    twice = store.Store(tmp_path)
+    part = study(n=20, contamination=None, methods={"mean": mean}, replications=9).run()
+    table = next(part._store.tables("mean", part._manifest["methods"]["mean"]["cells"][0], 9))
+    import pyarrow.parquet as pq
+
+    pq.write_table(table.slice(4), folder / "00000004-00000009.parquet")
+    assert len(twice.covered("mean", folder.parent.name)) == 2
+    assert list(result.to_frame()["replicate"]) == list(range(12))
+
+
+def test_gaps():
+    assert store.missing([], 5) == [(0, 5)]
+    assert store.missing([(0, 5)], 5) == []
+    assert store.missing([(2, 3), (4, 9)], 12) == [(0, 2), (3, 4), (9, 12)]
+    assert store.missing([(0, 4), (2, 9)], 6) == []
+
+
+def test_shares_of_a_job_array_make_the_whole(tmp_path):
+    whole = study()
+    for i in (2, 1, 3):
+        part = whole.run(tmp_path, share=(i, 3), chunk=5)
+    files = len(kept(tmp_path))
+    assert files == 4 * 2 * 3  # cells, methods, chunks
+    assert len(part.to_frame()) == 4 * 12 * 3
+    pd.testing.assert_frame_equal(plain(part), plain(whole.run()), check_exact=True)
+    with pytest.raises(ValueError, match="the i-th of k shares"):
+        whole.run(tmp_path, share=(0, 3))
+
+
+# Failures.
+
+
+def sometimes(x):
+    if x[0] > 2:
+        raise RuntimeError(f"too large: {x[0]:.3f}")
+    if x[0] < -2:
+        import warnings
+
+        warnings.warn("rather small", stacklevel=2)
+    return {"loc": x.mean()}
+
+
+def test_failures_are_rows_and_can_be_replayed():
+    failing = study(methods={"sometimes": sometimes}, n=20, contamination=None, replications=60)
+    result = failing.run(chunk=7)
+    frame = result.to_frame()
+    assert len(frame) == 60
+    failures = result.failures()
+    assert 0 < len(failures) == (~frame["converged"]).sum() < 60
+    for row in failures.itertuples():
+        again = failing.replay({"contamination": "none"}, row.replicate)
+        assert again.sample[0] > 2
+        assert row.message == f"RuntimeError: too large: {again.sample[0]:.3f}"
+        assert str(again.errors["sometimes"]) == f"too large: {again.sample[0]:.3f}"
+        assert again.estimates["message"].tolist() == [row.message]
+    told = result.warnings()
+    small = [failing.replay(failing.cells[0], r).sample[0] < -2 for r in range(60)]
+    assert told["replicates"].tolist() == [sum(small)]
+    assert told["warned"].tolist() == ["UserWarning: rather small"]
+    table = result.performance(["bias", "convergence"]).set_index("measure")
+    assert table.loc["bias", "n_failed"] == len(failures)
+    assert table.loc["convergence", "value"] == 1 - len(failures) / 60
+
+
+def test_replay_gives_the_studys_own_bits():
+    given = study(methods={"root": {}, "median": "median_mad", "deviation": deviation}, n=40, replications=21)
+    frame = plain(given.run())
+    again = given.replay(given.cells[1], 17)
+    own = frame[(frame["contamination"] == FAR.label) & (frame["replicate"] == 17)]
+    columns = ["parameter", "estimate", "std_error", "lower", "upper", "iterations"]
+    for name in given.methods:
+        a, b = (f.loc[f["method"] == name, columns].reset_index(drop=True) for f in (own, again.estimates))
+        pd.testing.assert_frame_equal(a, b, check_exact=True, check_dtype=False, check_categorical=False)
+    with pytest.raises(ValueError, match="2 cells have"):
+        given.replay({"n": 40}, 0)
+    with pytest.raises(ValueError, match="'m' is no factor"):
+        given.replay({"m": 40}, 0)
+
+
+def test_a_method_that_only_raises_is_stopped_in_that_cell():
+    def late(x):
+        if len(x) == 30 and x[0] != first[30]:
+            raise RuntimeError("no")
+        return {"loc": 0.0}
+
+    first = {}
+    probe = study(methods={"late": mean}, contamination=None)
+    first[30] = probe.replay({"n": 30}, 0).sample[0]
+    with pytest.warns(UserWarning, match="late raised 10 times in a row in the cell contamination = none, n = 30"):
+        result = study(methods={"late": late}, contamination=None, replications=400).run(
+            chunk=5, threads=1, max_errors=10
+        )
+    done = result.progress().set_index("n")["done"]
+    assert done[20] == 400
+    assert 11 <= done[30] < 100
+
+
+def test_a_sample_that_a_gan_refuses_is_one_failure():
+    def constant_at_times(rng, n, loc):
+        x = loc + rng.standard_normal(n)
+        return np.full(n, loc) if rng.random() < 0.2 else x
+
+    truth = hg.truth(constant_at_times, loc=1.0)
+    given = study(
+        truth=truth, contamination=None, n=40, methods={"root": {"generator": hg.generators.Normal()}}, replications=30
+    )
+    result = given.run()
+    refused = [np.ptp(given.replay(given.cells[0], r).sample) == 0 for r in range(30)]
+    assert 0 < sum(refused) < 30
+    frame = result.to_frame().query("parameter == 'loc'")
+    np.testing.assert_array_equal(frame["estimate"].isna(), refused)
+    np.testing.assert_array_equal(frame["converged"], ~np.array(refused))
+    assert result.failures()["message"].str.contains("constant|vary|equal").all()
+
+
+# Results.
+
+
+def test_frames_and_datasets_agree():
+    result = study(methods={"mean": mean, "median": {"comparator": "median_mad", "replications": 5}}).run()
+    frame, data = result.to_frame(), result.to_xarray()
+    assert dict(data.sizes) == {"method": 2, "contamination": 2, "n": 2, "replicate": 12, "parameter": 2}
+    for row in frame.sample(20, random_state=0).itertuples():
+        at = {"method": row.method, "contamination": row.contamination, "n": row.n, "replicate": row.replicate}
+        assert float(data["estimate"].sel(**at, parameter=row.parameter)) == row.estimate
+        assert float(data["converged"].sel(**at)) == row.converged
+    assert np.isnan(data["estimate"].sel(method="median", replicate=7)).all()
+    assert np.isnan(data["estimate"].sel(method="mean", parameter="scale")).all()
+    assert float(data["truth"].sel(contamination="none", n=20, parameter="scale")) == 2.0
+    assert (frame["eps"] == np.where(frame["contamination"] == "none", 0.0, 0.2)).all()
+
+
+def test_performance_is_that_of_the_estimates():
+    result = study(replications=50, contamination=None, n=20).run()
+    table = (
+        result.performance(reference="mean", null={"loc": 0.0})
+        .query("parameter == 'loc'")
+        .set_index(["method", "measure"])
+    )
+    loc = result.to_frame().query("parameter == 'loc'").pivot(index="replicate", columns="method", values="estimate")
+    assert table.loc[("mean", "bias"), "value"] == pytest.approx(loc["mean"].mean() - 1, rel=1e-12)
+    assert table.loc[("median", "empirical_se"), "value"] == pytest.approx(loc["median"].std(), rel=1e-12)
+    ratio = loc["mean"].var() / loc["median"].var()
+    assert table.loc[("median", "relative_efficiency"), "value"] == pytest.approx(ratio, rel=1e-12)
+    frame = result.to_frame().query("parameter == 'loc' and method == 'mean'")
+    assert table.loc[("mean", "rejection"), "value"] == ((frame["lower"] > 0) | (frame["upper"] < 0)).mean()
+
+
+def test_tables_as_text():
+    result = study(replications=50).run()
+    text = result.to_markdown(["bias", "coverage"])
+    lines = text.splitlines()
+    assert lines[0] == "| contamination | n | method | parameter | bias | coverage |"
+    assert len(lines) == 2 + 4 * 3
+    bias = result.performance(["bias"]).iloc[0]
+    assert f"{bias['value']:.2f}" in lines[2]
+    assert "\\begin{tabular}" in result.to_latex(["bias"])
+
+
+def test_replications_for_a_wanted_error():
+    given = study()
+    assert given.replications_for(0.005) == 1900  # .95 * .05 / .005^2
+    pilot = study(replications=50).run()
+    table = given.replications_for(0.01, "bias", pilot)
+    error = pilot.performance(["bias"])["mcse"].to_numpy()
+    np.testing.assert_array_equal(table["replications"], np.ceil(50 * (error / 0.01) ** 2))
