@@ -1,5 +1,6 @@
 """The long frame of a study's results in groups: replicates of one method, cell and parameter, in order."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -36,12 +37,12 @@ class Groups:
         replicate = pd.factorize(frame["replicate"], sort=True)[0]
         order = np.lexsort((replicate, code))
         code, self._replicate = code[order], replicate[order]
-        starts = np.flatnonzero(np.diff(code, prepend=-1))
-        self._slices = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(code)], strict=True)]
+        edges = np.flatnonzero(np.diff(code, prepend=-1, append=-1))
+        self._slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
         self._columns = {name: frame[name].to_numpy(np.float64, na_value=np.nan)[order] for name in _NUMBERS}
         self._columns["converged"] = frame["converged"].to_numpy(bool)[order]
         self._truth = frame["truth"].to_numpy(np.float64, na_value=np.nan)[order]
-        self.first = frame[keys].iloc[_firsts(order, starts)].reset_index(drop=True)
+        self.first = frame[keys].iloc[_firsts(order, edges[:-1])].reset_index(drop=True)
         self._check(code[1:] == code[:-1])
 
     def __len__(self):
@@ -57,15 +58,15 @@ class Groups:
         twice = np.flatnonzero(same & (self._replicate[1:] == self._replicate[:-1]))
         if twice.size:
             raise ValueError(
-                f"by: a replicate comes {'' if twice.size == 1 else f'{twice.size} times '}more than once in the group "
-                f"{self._name(twice[0])}; name all columns that tell cells apart."
+                f"by: {twice.size} rows repeat a replicate of their group, first in {self._name(twice[0])}; name all "
+                "columns that tell cells apart."
             )
         a, b = self._truth[1:], self._truth[:-1]
         varies = np.flatnonzero(same & (a != b) & ~(np.isnan(a) & np.isnan(b)))
         if varies.size:
             raise ValueError(
-                f"truth: both {b[varies[0]]:g} and {a[varies[0]]:g} in the group {self._name(varies[0])}; give one "
-                "truth, or name all columns that tell cells apart."
+                f"truth: both {b[varies[0]]:g} and {a[varies[0]]:g} in {self._name(varies[0])}; name all columns that "
+                "tell cells apart, or give one truth."
             )
 
     def _name(self, row):

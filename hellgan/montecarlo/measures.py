@@ -173,12 +173,13 @@ def rows(names: Iterable[str], replicates: Replicates, reference: Replicates | N
             if how.needs not in samples:
                 has, succeeded = present[how.needs]
                 samples[how.needs] = everything.at(has & succeeded), everything.at(has)
-            found.append(_row(name, how, *samples[how.needs], converged))
+            used, whole = samples[how.needs]
+            found.append(_row(name, how, used, whole, converged))
     return found
 
 
-def _row(name, how, used: Sample, all_of_them: Sample, converged) -> Row:
-    n, count, total, failed = len(used.estimate), len(all_of_them.estimate), len(converged), int(np.sum(~converged))
+def _row(name, how, used: Sample, whole: Sample, converged) -> Row:
+    n, count, total, failed = len(used.estimate), len(whole.estimate), len(converged), int(np.sum(~converged))
     if name == CONVERGENCE:
         n, value = total, _of(total, lambda: formulas.proportion(total - failed, total))
         overall = value
@@ -190,7 +191,7 @@ def _row(name, how, used: Sample, all_of_them: Sample, converged) -> Row:
         overall = _of(total, lambda: formulas.proportion(hits, total))
     else:
         value = _of(n, lambda: how.function(used))
-        overall = value if count == n else _of(count, lambda: how.function(all_of_them))
+        overall = value if count == n else _of(count, lambda: how.function(whole))
     return Row(value[0], value[1], n, overall[0], overall[1], failed)
 
 

@@ -13,6 +13,9 @@ from hellgan.validation import shown
 
 __all__ = ["MEASURES", "Replicates", "measure", "replications_for", "table"]
 
+# n is the size of the samples there, a factor.
+_COLUMNS = ["n_used" if name == "n" else name for name in Row._fields]
+
 
 def measure(
     replicates: Replicates,
@@ -97,7 +100,7 @@ def table(
         For ``rejection``, which only the parameters in it have.
     reference : str, optional
         The method that others are compared with, in the same cell. Pairs are matched on ``replicate``; what only one
-        of the two has is left out, and counted in no ``n``.
+        of the two has is left out, and not counted in ``n_used``.
     level : float
         Of the intervals.
 
@@ -105,7 +108,7 @@ def table(
     -------
     DataFrame
         One row a group and measure, groups in order of their first rows: ``by``, ``parameter``, ``measure``, and the
-        columns of ``measure``.
+        columns of ``measure()``, of which ``n`` is ``n_used``, since ``n`` is the size of the samples.
 
     Raises
     ------
@@ -114,6 +117,9 @@ def table(
     """
     names = chosen(measures, reference is not None, null is not None)
     keys = list(dict.fromkeys([*([by] if isinstance(by, str) else by), "parameter"]))
+    taken = [key for key in keys if key in ("measure", *_COLUMNS)]
+    if taken:
+        raise ValueError(f"by: the table has columns {', '.join(taken)} of its own; rename those of the frame.")
     groups = Groups(frame, keys, level)
     partners = {} if reference is None else _partners(groups, reference)
     nulls = {} if null is None else null
@@ -127,7 +133,7 @@ def table(
         at += [g] * len(of_group)
         labels += of_group
     cells = groups.first.iloc[at].reset_index(drop=True)
-    return pd.concat([cells.assign(measure=labels), pd.DataFrame(found, columns=Row._fields)], axis=1)
+    return pd.concat([cells.assign(measure=labels), pd.DataFrame(found, columns=_COLUMNS)], axis=1)
 
 
 def _partners(groups, reference):
