@@ -208,7 +208,7 @@ class StudyResults:
     def replications_for(self, measure: str, mcse: float) -> pd.DataFrame:
         """Say how many replications a wanted Monte Carlo standard error costs: one row a method, cell and parameter."""
         table = self.performance([measure])
-        wanted = np.ceil(table["n"] * (table["mcse"] / mcse) ** 2)
+        wanted = np.ceil(table["n_used"] * (table["mcse"] / mcse) ** 2)
         columns = ["method", *self.factors, "parameter"]
         return table[columns].assign(replications=wanted.astype("Int64"))
 
