@@ -57,9 +57,9 @@ def mse(errors: np.ndarray) -> Measured:
 def rmse(errors: np.ndarray) -> Measured:
     """Give the root of the mean squared error; its MCSE is the jackknife's.
 
-    Both are as in the vignette of ``simhelpers``, with the squared error's own mean left out one by one. (The code of
-    ``simhelpers`` 0.3.1 leaves out of bias^2 + s^2, s over n - 1, but takes the distance from a root that has n there;
-    its variance is half as large again for an unbiased normal estimator, whatever n.)
+    That is sqrt((n - 1) / n sum((rmse_(j) - rmse)^2)), as ``simhelpers`` documents it, where rmse_(j) leaves out one
+    squared error. (The code of ``simhelpers`` 0.3.1 takes rmse_(j) from bias^2 + s^2 with s over n - 1 but rmse with n:
+    for an unbiased normal estimator the square of its error is half as large again as it should be, whatever n.)
     """
     squares = errors**2
     value = np.sqrt(np.mean(squares))
