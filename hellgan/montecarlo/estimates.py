@@ -100,7 +100,9 @@ def one_by_one(
 
 def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds: Sequence[float], warned: list[str]) -> Estimates:
     """Put the estimates of single replicates together."""
-    columns = [np.array([getattr(row, f) for row in rows], np.float64) for f in ("values", "std_errors", "lower", "upper")]
+    columns = [
+        np.array([getattr(row, f) for row in rows], np.float64) for f in ("values", "std_errors", "lower", "upper")
+    ]
     return Estimates(
         names,
         *columns,
