@@ -12,6 +12,7 @@ from hellgan import constraints, discriminators, generators, latents, losses
 from hellgan.constraints import interval, positive, real, simplex
 from hellgan.generators import generator
 from hellgan.losses import Loss
+from hellgan.version import VERSION
 
 if TYPE_CHECKING:
     from hellgan import datasets, divergences, montecarlo
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     )
     from hellgan.results import GANResults, compare
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 # Imported when first asked for: statsmodels, pandas and scipy.stats take longer to import than JAX.
 _LAZY = {

@@ -136,8 +136,14 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     return BatchResults(model, samples, seeds, fits)
 
 
-def fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0) -> list[Fit]:
-    """Fit a chunk of samples, the first being number ``begin``; the caller holds ``jax.enable_x64``."""
+def fit_all(
+    model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0, wanted: int | None = None
+) -> list[Fit]:
+    """Fit a chunk of samples, the first being number ``begin``; the caller holds ``jax.enable_x64``.
+
+    Those after the first ``wanted`` only fill a group: where they are not certified they are not taken up again.
+    """
+    wanted = len(samples) if wanted is None else wanted
     try:
         games, starts = model.pose(samples, seeds)
     except (ValueError, TypeError):
@@ -147,7 +153,7 @@ def fit_all(model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0)
     found = solve_saddles(games, starts) if games.discriminator.is_linear else [None] * len(samples)
     saddles: list[SaddlePoint] = []
     for k, saddle in enumerate(found):
-        if saddle is None or not saddle.is_saddle:
+        if saddle is None or (k < wanted and not saddle.is_saddle):
             # A network, or a fit that is not certified from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)
             saddle = solve_saddle(alone.game(), alone.starts())

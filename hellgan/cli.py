@@ -93,9 +93,9 @@ def _study(options) -> int:
         with montecarlo.connected(options.scheduler) as client:
             result = study.run(out, client, **arguments)
     left = result.progress()
-    missing = int((left["wanted"] - left["done"]).sum())
-    if missing:
-        sys.stderr.write(f"hellgan study: {missing} of {int(left['wanted'].sum())} replicates are still to do.\n")
+    wanted, done = (sum(left[column].tolist()) for column in ("wanted", "done"))
+    if done < wanted:
+        sys.stderr.write(f"hellgan study: {wanted - done} of {wanted} replicates are still to do.\n")
         return 0
     measures = {} if options.measures is None else {"measures": options.measures.split(",")}
     sys.stdout.write((result.to_latex if options.latex else result.to_markdown)(**measures))

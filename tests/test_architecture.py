@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "hellgan"
 
 # A module, or a folder of that name, imports only from those before it.
 ORDER = (
+    "version",
     "losses",
     "latents",
     "constraints",

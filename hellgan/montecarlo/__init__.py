@@ -27,8 +27,9 @@ from hellgan.montecarlo.contaminations import (
 from hellgan.montecarlo.design import Cell
 from hellgan.montecarlo.engine import connected
 from hellgan.montecarlo.performance import MEASURES, replications_for
+from hellgan.montecarlo.replays import Replay
 from hellgan.montecarlo.results import StudyResults, read
-from hellgan.montecarlo.study import Replay, Study
+from hellgan.montecarlo.study import Study
 from hellgan.montecarlo.toml import from_toml
 from hellgan.montecarlo.truths import Truth, truth
 

@@ -188,7 +188,7 @@ def label_of(several: Sequence[Contamination]) -> str:
 
 def share_of(several: Sequence[Contamination]) -> float:
     """Give the share of foreign observations after all of them."""
-    return 1 - float(np.prod([1 - each.share for each in several])) if several else 0.0
+    return round(1 - float(np.prod([1 - each.share for each in several])), 12)  # .2, not .19999999999999996
 
 
 def _centred(value, replaced, name):

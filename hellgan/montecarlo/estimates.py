@@ -68,10 +68,6 @@ class Estimates(NamedTuple):
     messages: list[str]
     warned: list[str]
 
-    def head(self, count: int) -> "Estimates":
-        """Give the first replicates."""
-        return Estimates(self.names, *(part[:count] for part in self[1:]))
-
 
 Intervals = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (values, std_errors), (k,) each, to (k, 2)
 
@@ -99,14 +95,18 @@ def one_by_one(
     return stacked(names, rows, seconds, warned)
 
 
-def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds: Sequence[float], warned: list[str]) -> Estimates:
+def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds, warned: list[str]) -> Estimates:
     """Put the estimates of single replicates together."""
-    columns = [
-        np.array([getattr(row, f) for row in rows], np.float64) for f in ("values", "std_errors", "lower", "upper")
-    ]
+    values, std_errors, lower, upper = (
+        np.array([getattr(row, field) for row in rows], np.float64)
+        for field in ("values", "std_errors", "lower", "upper")
+    )
     return Estimates(
         names,
-        *columns,
+        values,
+        std_errors,
+        lower,
+        upper,
         np.array([row.converged for row in rows], bool),
         np.array([np.nan if row.is_saddle is None else row.is_saddle for row in rows], np.float64),
         np.array([row.iterations for row in rows], np.int64),

@@ -86,8 +86,10 @@ class GANMethod(Method):
         self.of_fit = {name: value for name, value in arguments.items() if name in _OF_FIT}
 
     def generator(self, setting: Setting) -> Generator:
-        given = self.arguments.get("generator")
-        return setting.generator if given is None else checked_generator(given)
+        given = self.arguments.get("generator", setting.generator)
+        if given is None:
+            raise ValueError("methods: the truth is no generator; give the method its own, as in dict(generator=...).")
+        return checked_generator(given)
 
     def batch(self, setting):
         return batching.group_size(_LARGE) if setting.n * setting.dim <= _LARGE and not self.of_fit else 1
@@ -97,8 +99,7 @@ class GANMethod(Method):
         return int(np.clip(wanted, self.batch(setting), 256))
 
     def check(self, setting):
-        if self.generator(setting) is None:
-            raise ValueError("methods: the truth is no generator; give the method its own, as in dict(generator=...).")
+        self.generator(setting)
 
     def names(self, setting, samples, streams):
         return tuple(self._model(setting, samples[0], streams[0]).generator.names)
@@ -120,10 +121,10 @@ class GANMethod(Method):
         begin, warned = time.perf_counter(), [""] * len(samples)
         if usable:
             model = self._model(setting, samples[usable[0]], streams[usable[0]])
-            padded = [*usable, *[usable[0]] * (-len(usable) % size)]
+            padded = [*usable, *[usable[0]] * (-len(usable) % size)]  # which is not taken up anew where it fails
             with jax.enable_x64(True), recorded() as said:
                 seeds = [streams[k].latent_seed for k in padded]
-                fits = fit_all(model, [samples[k] for k in padded], seeds)
+                fits = fit_all(model, [samples[k] for k in padded], seeds, wanted=len(usable))
             warned = ["; ".join(said)] * len(samples)
             half = normal_quantile(1 - setting.level)
             for k, fit in zip(usable, fits, strict=False):

@@ -55,7 +55,7 @@ class StudyResults:
 
     def __repr__(self):
         left = self.progress()
-        done, wanted = int(left["done"].sum()), int(left["wanted"].sum())
+        done, wanted = (sum(left[column].tolist()) for column in ("done", "wanted"))
         return f"<StudyResults: {len(self.cells)} cells, {len(self.methods)} methods, {done} of {wanted} replicates>"
 
     def progress(self) -> pd.DataFrame:
@@ -112,7 +112,7 @@ class StudyResults:
             frames.append(frame)
         if not frames:
             return pd.DataFrame()
-        whole = pd.concat(frames, ignore_index=True)
+        whole: Any = pd.concat(frames, ignore_index=True)
         first = [*dict.fromkeys(["method", *self.factors, "eps", "replicate", "parameter", *_VARIABLES, "truth"])]
         return whole[[*first, *(c for c in whole.columns if c not in first)]]
 
@@ -125,7 +125,7 @@ class StudyResults:
         """
         import xarray as xr
 
-        frame = self.to_frame()
+        frame: Any = self.to_frame()
         if not len(frame):
             raise ValueError("to_xarray: no replicates are there yet.")
         factors = self.factors
@@ -183,14 +183,14 @@ class StudyResults:
                 frames.append(performance.table(frame, by, measures, null=null, reference=reference, level=self.level))
         if not frames:
             raise ValueError("performance: no replicates are there yet.")
-        whole = pd.concat(frames, ignore_index=True)
+        whole: Any = pd.concat(frames, ignore_index=True)
         if methods is not None:
             whole = whole[whole["method"].isin(list(methods))].reset_index(drop=True)
         return whole
 
     def failures(self) -> pd.DataFrame:
         """List replicates that failed, and why: for ``Study.replay``."""
-        frame = self.to_frame()
+        frame: Any = self.to_frame()
         columns = ["method", *self.factors, "replicate", "message"]
         if not len(frame):
             return pd.DataFrame(columns=columns)
@@ -198,11 +198,11 @@ class StudyResults:
 
     def warnings(self) -> pd.DataFrame:
         """Count warnings: one row a method, cell and text."""
-        frame = self.to_frame()
+        frame: Any = self.to_frame()
         by = ["method", *self.factors, "warned"]
         if not len(frame):
             return pd.DataFrame(columns=[*by, "replicates"])
-        once = frame.loc[frame["warned"] != "", [*by, "replicate"]].drop_duplicates()
+        once: Any = frame.loc[frame["warned"] != "", [*by, "replicate"]].drop_duplicates()
         return once.groupby(by, observed=True, sort=False).size().rename("replicates").reset_index()
 
     def replications_for(self, measure: str, mcse: float) -> pd.DataFrame:

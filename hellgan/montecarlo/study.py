@@ -1,30 +1,23 @@
 """``Study``: from a design to a folder of estimates."""
 
-import dataclasses
 import os
 import shutil
-import sys
 import tempfile
-import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from hellgan import batching
-from hellgan.montecarlo import engine, store
-from hellgan.montecarlo.definitions import definition
-from hellgan.montecarlo.design import Cell, Design, Plan, cells_of, checked_count, plans_of
-from hellgan.montecarlo.engine import Outcome, Task
+from hellgan.montecarlo import running, store
+from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count, plans_of
+from hellgan.montecarlo.manifests import manifest, selection
 from hellgan.montecarlo.performance import replications_for
+from hellgan.montecarlo.replays import Replay, replayed
 from hellgan.montecarlo.results import StudyResults
-from hellgan.montecarlo.store import FORMAT, Store
-from hellgan.montecarlo.streams import streams
+from hellgan.montecarlo.store import Store
+from hellgan.montecarlo.trials import tried
 from hellgan.validation import checked_seed, shown
-
-_TRIED = 3  # replicates after which a method that has raised every time is taken for unable
 
 
 class Study:
@@ -182,62 +175,13 @@ class Study:
         folder = Store(out)
         before = folder.manifest()
         if before is not None:
-            store.continued(before, self._manifest({}), folder.folder)  # refuse before anything is computed
+            store.continued(before, manifest(self._design, {}), folder.folder)  # refuse before anything is computed
         known = {} if before is None else {name: method["names"] for name, method in before["methods"].items()}
         names = self._dry_run(known)
-        manifest = folder.begin(self._manifest(names))
-        tasks = list(self._tasks(folder, manifest, share, chunk))
-        self._compute(folder, tasks, client, threads, max_errors, progress)
-        return StudyResults(folder, self._selection(manifest))
-
-    def _manifest(self, names: Mapping[tuple[str, str], Sequence[str]]) -> dict:
-        import hellgan
-
-        d = self._design
-        cells = {
-            key: {
-                "labels": dict(cell.labels),
-                "share": cell.share,
-                "n": cell.n,
-                "estimands": dict(cell.truth.estimands),
-                "definition": definition([cell.truth, cell.contaminations]),
-            }
-            for key, cell in d.cells.items()
-        }
-        plans = {
-            name: {
-                "hash": plan.hash,
-                "definition": plan.definition,
-                "replications": plan.replications,
-                "cells": list(plan.cells),
-                "batch": max((plan.method.batch(self._setting(d.cells[key])) for key in plan.cells), default=1),
-                "names": {key: list(names[name, key]) for key in plan.cells if (name, key) in names},
-            }
-            for name, plan in d.plans.items()
-        }
-        versions = {"python": sys.version.split()[0], "numpy": np.__version__, "jax": batching.jax.__version__}
-        return {
-            "format": FORMAT,
-            "hellgan": hellgan.__version__,
-            "versions": versions,
-            "seed": d.seed,
-            "level": d.level,
-            "factors": list(d.factors),
-            "cells": cells,
-            "methods": plans,
-        }
-
-    def _setting(self, cell: Cell):
-        return cell.setting(self._design.level, cell.truth.dim)
-
-    def _selection(self, manifest: dict) -> dict:
-        """Give of a folder's manifest what belongs to this study."""
-        plans = self._design.plans
-        methods = {
-            name: {**manifest["methods"][name], "replications": plan.replications, "cells": list(plan.cells)}
-            for name, plan in plans.items()
-        }
-        return {**manifest, "methods": methods, "cells": {key: manifest["cells"][key] for key in self._design.cells}}
+        found = folder.begin(manifest(self._design, names))
+        left = list(running.tasks(self._design, folder, found, share, chunk))
+        running.compute(self._design, folder, left, client, threads, max_errors, progress)
+        return StudyResults(folder, selection(found, self._design))
 
     def _dry_run(self, known: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[tuple[str, str], Sequence[str]]:
         """Try every method on a first replicate of each of its cells, where it has not been tried before."""
@@ -245,70 +189,10 @@ class Study:
         for name, plan in self._design.plans.items():
             for key in plan.cells:
                 done = known.get(name, {}).get(key)
-                found[name, key] = self._tried(plan, self._design.cells[key]) if done is None else done
+                found[name, key] = tried(self._design, plan, self._design.cells[key]) if done is None else done
         return found
 
-    def _tried(self, plan: Plan, cell: Cell) -> tuple[str, ...]:
-        own = streams(self._design.seed, cell.key, range(min(_TRIED, plan.replications)))
-        where = f"methods: {plan.name} cannot work in the cell {cell}"
-        problem = ""
-        for stream in own:
-            samples = cell.samples([stream])
-            setting = cell.setting(self._design.level, engine.dim_of(samples))
-            try:
-                plan.method.check(setting)
-                with batching.jax.enable_x64(True):
-                    names = plan.method.names(setting, samples, [stream])
-                    estimates = plan.method.estimate(setting, names, samples, [stream])
-            except Exception as error:  # any: a method is the user's
-                problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                continue
-            if not raised(estimates)[0]:
-                return names
-            problem = estimates.messages[0]
-        raise ValueError(f"{where}: {problem.rstrip('.')}.")
-
-    def _tasks(self, folder: Store, manifest: dict, share: tuple[int, int] | None, chunk) -> Iterator[Task]:
-        """Give the tasks that are left; their bounds do not depend on what was done before."""
-        number = 0
-        for key, cell in self._design.cells.items():
-            for name, plan in self._design.plans.items():
-                if key not in plan.cells:
-                    continue
-                gaps = store.missing(folder.covered(name, key), plan.replications)
-                names = tuple(manifest["methods"][name]["names"][key])
-                size = chunk or plan.method.chunk(self._setting(cell))
-                for begin in range(0, plan.replications, size):
-                    number += 1
-                    if share is not None and number % share[1] != share[0] % share[1]:
-                        continue
-                    end = min(begin + size, plan.replications)
-                    for low, high in gaps:
-                        if max(low, begin) < min(high, end):
-                            yield Task(key, name, max(low, begin), min(high, end), names)
-
-    def _compute(self, folder, tasks: Sequence[Task], client, threads, max_errors, progress):
-        shown_bar = sys.stderr.isatty() if progress is None else progress
-        watch = _Watch(max_errors)
-        waiting = (task for task in tasks if not watch.has_stopped(task))
-        if client is None:
-            outcomes = engine.in_threads(self._design, waiting, threads)
-        else:
-            outcomes = engine.on_cluster(self._design, waiting, client)
-        total = sum(task.end - task.begin for task in tasks)
-        with batching.bar(total, shown_bar and total > 0, "replicate") as bar:
-            for outcome in outcomes:
-                folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
-                watch.see(outcome)
-                bar.update(outcome.task.end - outcome.task.begin)
-        for (name, key), message in watch.stopped.items():
-            warnings.warn(
-                f"{name} raised {max_errors} times in a row in the cell {self._design.cells[key]} and was stopped "
-                f"there: {message}",
-                stacklevel=3,
-            )
-
-    def replay(self, cell, replicate: int, method: str | None = None) -> "Replay":
+    def replay(self, cell, replicate: int, method: str | None = None) -> Replay:
         """Do one replicate again.
 
         Parameters
@@ -329,36 +213,7 @@ class Study:
             raise ValueError(f"replicate: got {shown(replicate)}; give its number, from 0.")
         if method is not None and method not in self._design.plans:
             raise ValueError(f"method: {shown(method)} is not of this study; give one of {', '.join(self.methods)}.")
-        stream = streams(self._design.seed, found.key, [int(replicate)])[0]
-        samples = found.samples([stream])
-        setting = found.setting(self._design.level, engine.dim_of(samples))
-        frames, fits, problems = [], {}, {}
-        for name, plan in self._design.plans.items():
-            if found.key not in plan.cells or method not in (None, name):
-                continue
-            with batching.jax.enable_x64(True):
-                names = self._names(plan, found)
-                estimates = plan.method.estimate(setting, names, samples, [stream])
-            frame = store.table(estimates, int(replicate)).to_pandas()
-            frames.append(frame.assign(method=name))
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    fits[name] = plan.method.fit(setting, samples[0], stream)
-            except Exception as error:
-                problems[name] = error
-        return Replay(samples[0], pd.concat(frames, ignore_index=True), fits, problems)
-
-    def _names(self, plan: Plan, cell: Cell) -> tuple[str, ...]:
-        """Name a method's estimates from the first replicate that has some."""
-        for stream in streams(self._design.seed, cell.key, range(_TRIED)):
-            samples = cell.samples([stream])
-            setting = cell.setting(self._design.level, engine.dim_of(samples))
-            try:
-                return plan.method.names(setting, samples, [stream])
-            except Exception:  # any: a method is the user's
-                continue
-        return tuple(cell.truth.estimands)
+        return replayed(self._design, found, int(replicate), method)
 
     def _cell(self, given) -> Cell:
         cells = self._design.cells
@@ -404,50 +259,6 @@ class Study:
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)
         return pilot.replications_for(measure, mcse)
-
-
-class Replay(NamedTuple):
-    """One replicate, done again.
-
-    Attributes
-    ----------
-    sample : (n,) or (n, d) array
-    estimates : DataFrame
-        As in the study.
-    fits : dict
-        What each method itself makes of the sample: ``GANResults``, or what a function returned.
-    errors : dict
-        Exceptions of methods that raised.
-    """
-
-    sample: np.ndarray
-    estimates: pd.DataFrame
-    fits: dict[str, Any]
-    errors: dict[str, Exception]
-
-
-@dataclasses.dataclass
-class _Watch:
-    """Stops a method in a cell where it only raises."""
-
-    limit: int
-    stopped: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
-    row: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
-
-    def see(self, outcome: Outcome) -> None:
-        task, place = outcome.task, (outcome.task.method, outcome.task.cell)
-        for k, bad in enumerate(raised(outcome.estimates)):
-            self.row[place] = self.row.get(place, 0) + 1 if bad else 0
-            if self.row[place] >= self.limit:
-                self.stopped.setdefault((task.method, task.cell), outcome.estimates.messages[k])
-
-    def has_stopped(self, task: Task) -> bool:
-        return (task.method, task.cell) in self.stopped
-
-
-def raised(estimates) -> np.ndarray:
-    """Whether a replicate has no estimate at all: (R,)."""
-    return np.all(np.isnan(estimates.values), axis=1) & ~estimates.converged
 
 
 def _checked_share(share):

@@ -1,12 +1,13 @@
 """Tables of performance measures as text."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 
-def wide(frame: pd.DataFrame, factors: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
+def wide(frame: Any, factors: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """Put measures side by side, Monte Carlo errors in brackets, and the number of failures where there are any."""
     by = [*(name for name in factors if frame[name].nunique() > 1), "method", "parameter"]
     frame = frame.assign(text=[_entry(v, e) for v, e in zip(frame["value"], frame["mcse"], strict=True)])

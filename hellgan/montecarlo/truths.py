@@ -67,13 +67,14 @@ class Truth:
     def _by_function(self, n, streams, contaminations):
         if any(type(each).uniforms is not Contamination.uniforms for each in contaminations):
             raise ValueError("contamination: dependence needs a generator; the truth is a function of its own.")
-        x = np.stack([np.asarray(self.sampler(s.rng(DATA), n, **self.natural), np.float64) for s in streams])
+        draw: Any = self.sampler
+        x = np.stack([np.asarray(draw(s.rng(DATA), n, **self.natural), np.float64) for s in streams])
         if x.ndim not in (2, 3) or x.shape[1] != n:
             raise ValueError(f"truth: the function returned {x.shape[1:]}; it must return ({n},) or ({n}, d) numbers.")
         return x
 
     def _simulated(self, n, streams, contaminations):
-        g = self.generator
+        g: Any = self.generator
         latents = []
         for stream in streams:
             rng = stream.rng(DATA)
@@ -94,7 +95,7 @@ class Truth:
         return np.concatenate(drawn)
 
     def _covariates(self, rng, n):
-        k = self.generator.covariates
+        k = 0 if self.generator is None else self.generator.covariates
         if self.covariates is None:
             return rng.standard_normal((n, k))
         x = np.asarray(self.covariates(rng, n), np.float64)

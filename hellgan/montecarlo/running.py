@@ -1,0 +1,86 @@
+"""What is left of a study, and doing it: tasks to an engine, estimates to the store."""
+
+import dataclasses
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hellgan import batching
+from hellgan.montecarlo import engine, store
+from hellgan.montecarlo.design import Design
+from hellgan.montecarlo.engine import Outcome, Task
+from hellgan.montecarlo.store import Store
+from hellgan.montecarlo.trials import raised
+
+
+def tasks(
+    design: Design, folder: Store, manifest: Mapping[str, Any], share: tuple[int, int] | None, chunk: int | None
+) -> Iterator[Task]:
+    """Give the tasks that are left; their bounds do not depend on what was done before."""
+    number = 0
+    for key, cell in design.cells.items():
+        for name, plan in design.plans.items():
+            if key not in plan.cells:
+                continue
+            gaps = store.missing(folder.covered(name, key), plan.replications)
+            names = tuple(manifest["methods"][name]["names"][key])
+            size = chunk or plan.method.chunk(cell.setting(design.level, cell.truth.dim))
+            for begin in range(0, plan.replications, size):
+                number += 1
+                if share is not None and number % share[1] != share[0] % share[1]:
+                    continue
+                end = min(begin + size, plan.replications)
+                for low, high in gaps:
+                    if max(low, begin) < min(high, end):
+                        yield Task(key, name, max(low, begin), min(high, end), names)
+
+
+def compute(
+    design: Design,
+    folder: Store,
+    left: Sequence[Task],
+    client: Any,
+    threads: int | None,
+    max_errors: int,
+    progress: bool | None,
+) -> None:
+    """Do tasks and keep what comes of them; warns of methods that are stopped."""
+    is_shown = sys.stderr.isatty() if progress is None else progress
+    watch = _Watch(max_errors)
+    waiting = (task for task in left if not watch.has_stopped(task))
+    if client is None:
+        outcomes = engine.in_threads(design, waiting, threads)
+    else:
+        outcomes = engine.on_cluster(design, waiting, client)
+    total = sum(task.end - task.begin for task in left)
+    with batching.bar(total, is_shown and total > 0, "replicate") as bar:
+        for outcome in outcomes:
+            folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
+            watch.see(outcome)
+            bar.update(outcome.task.end - outcome.task.begin)
+    for (name, key), message in watch.stopped.items():
+        warnings.warn(
+            f"{name} raised {max_errors} times in a row in the cell {design.cells[key]} and was stopped there: "
+            f"{message}",
+            stacklevel=5,
+        )
+
+
+@dataclasses.dataclass
+class _Watch:
+    """Stops a method in a cell where it only raises."""
+
+    limit: int
+    stopped: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    row: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+
+    def see(self, outcome: Outcome) -> None:
+        task, place = outcome.task, (outcome.task.method, outcome.task.cell)
+        for k, bad in enumerate(raised(outcome.estimates)):
+            self.row[place] = self.row.get(place, 0) + 1 if bad else 0
+            if self.row[place] >= self.limit:
+                self.stopped.setdefault((task.method, task.cell), outcome.estimates.messages[k])
+
+    def has_stopped(self, task: Task) -> bool:
+        return (task.method, task.cell) in self.stopped

@@ -1,0 +1,54 @@
+"""Trying a method before a study runs it: what it estimates, and whether it can work at all."""
+
+import jax
+import numpy as np
+
+from hellgan.montecarlo import engine
+from hellgan.montecarlo.design import Cell, Design, Plan
+from hellgan.montecarlo.estimates import Estimates
+from hellgan.montecarlo.streams import streams
+
+_TRIED = 3  # replicates after which a method that has raised every time is taken for unable
+
+
+def tried(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
+    """Try a method on a first replicate of a cell, or the next where it raises; names what it estimates.
+
+    Raises
+    ------
+    ValueError
+        Where it cannot work.
+    """
+    problem = ""
+    for stream in streams(design.seed, cell.key, range(min(_TRIED, plan.replications))):
+        samples = cell.samples([stream])
+        setting = cell.setting(design.level, engine.dim_of(samples))
+        try:
+            plan.method.check(setting)
+            with jax.enable_x64(True):
+                names = plan.method.names(setting, samples, [stream])
+                estimates = plan.method.estimate(setting, names, samples, [stream])
+        except Exception as error:  # any: a method is the user's
+            problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            continue
+        if not raised(estimates)[0]:
+            return names
+        problem = estimates.messages[0]
+    raise ValueError(f"methods: {plan.name} cannot work in the cell {cell}: {problem.rstrip('.')}.")
+
+
+def named(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
+    """Name what a method estimates, by the first replicate for which it does."""
+    for stream in streams(design.seed, cell.key, range(_TRIED)):
+        samples = cell.samples([stream])
+        setting = cell.setting(design.level, engine.dim_of(samples))
+        try:
+            return plan.method.names(setting, samples, [stream])
+        except Exception:  # any: a method is the user's
+            continue
+    return tuple(cell.truth.estimands)
+
+
+def raised(estimates: Estimates) -> np.ndarray:
+    """Whether a replicate has no estimate at all: (R,)."""
+    return np.all(np.isnan(estimates.values), axis=1) & ~estimates.converged
