@@ -1,27 +1,9 @@
 """Figures: arrays or tidy frames and Axes in, Axes out. The only module that imports matplotlib, when it draws."""
 
-from hellgan.plots.fits import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    bias_curves,
-    close,
-    curve_bands,
-    four_panels,
-    histogram_fit,
-    index_plot,
-    influence_curves,
-    log_ratio_plot,
-    message,
-    new_axes,
-    pp_plot,
-    profile,
-    save,
-    scatter_fit,
-    view,
-)
+from hellgan.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, close, four_panels, message, new_axes, save, view
+from hellgan.plots.fits import histogram_fit, log_ratio_plot, pp_plot, scatter_fit
+from hellgan.plots.influence import bias_curves, index_plot, influence_curves
+from hellgan.plots.intervals import curve_bands, profile
 
 __all__ = [
     "BLUE",
