@@ -4,6 +4,7 @@ from hellgan.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, close, four_pan
 from hellgan.plots.fits import histogram_fit, log_ratio_plot, pp_plot, scatter_fit
 from hellgan.plots.influence import bias_curves, index_plot, influence_curves
 from hellgan.plots.intervals import curve_bands, profile
+from hellgan.plots.studies import contamination_curves, joint_pairs, lollipop, nested_loop, qq, zip_plot
 
 __all__ = [
     "BLUE",
@@ -13,17 +14,23 @@ __all__ = [
     "RED",
     "bias_curves",
     "close",
+    "contamination_curves",
     "curve_bands",
     "four_panels",
     "histogram_fit",
     "index_plot",
     "influence_curves",
+    "joint_pairs",
     "log_ratio_plot",
+    "lollipop",
     "message",
+    "nested_loop",
     "new_axes",
     "pp_plot",
     "profile",
+    "qq",
     "save",
     "scatter_fit",
     "view",
+    "zip_plot",
 ]

@@ -1,5 +1,8 @@
 """What all figures are drawn on and with: colours, figures, ranges and legends."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
@@ -54,3 +57,101 @@ def message(text: str, ax) -> None:
     """Write a sentence where a figure would be."""
     ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=ax.transAxes)
     ax.set_axis_off()
+
+
+def panels(count: int, axes=None, columns: int = 1, size: tuple[float, float] = (3.4, 3.0), **shared):
+    """Open a figure of several Axes, or take those given.
+
+    Parameters
+    ----------
+    count, columns : int
+    axes : Axes or array of Axes, optional
+        As many as are needed.
+    size : pair of float
+        Width and height of a panel, in inches.
+    **shared
+        What ``pyplot.subplots`` takes: ``sharex``, ``sharey``.
+
+    Returns
+    -------
+    (count,) object array of Axes
+    """
+    if axes is not None:
+        given = np.ravel(np.asarray(axes, object))
+        if len(given) != count:
+            raise ValueError(f"axes: {count} panels are drawn, {len(given)} Axes are given; give {count}.")
+        return given
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    # A lone panel has no neighbour to lean its legend and title on.
+    width, height = max(columns * size[0], 5.0), rows * size[1] + 0.6
+    _, grid = _pyplot().subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **shared)
+    for spare in grid.ravel()[count:]:
+        spare.remove()
+    return grid.ravel()[:count]
+
+
+def two_storeys(width: float, upper: float, lower: float):
+    """Open a figure of two Axes, one above the other, of these heights in inches."""
+    shape = {"figsize": (width, upper + lower + 0.8), "height_ratios": (upper, lower), "layout": "constrained"}
+    return _pyplot().subplots(2, 1, **shape)[1]
+
+
+def label_outer(axes: np.ndarray, x: str, y: str, own: bool) -> None:
+    """Name the axes of panels: of all that are given, of the left and the lowest of a column where they are ours."""
+    columns = axes[0].get_subplotspec().get_gridspec().ncols if own else 1
+    for k, ax in enumerate(axes):
+        if not own or k % columns == 0:
+            ax.set_ylabel(y)
+        if not own or k + columns >= len(axes):
+            ax.set_xlabel(x)
+            ax.tick_params(labelbottom=True)
+
+
+def columns_for(count: int) -> int:
+    """Give a number of panels side by side: all of up to five, else the half of them, never more than five."""
+    return count if count <= 5 else min(5, math.ceil(count / 2))
+
+
+def legend_outside(axes: np.ndarray, handles: Sequence, own: bool, below: float = 0.18) -> None:
+    """Put one legend for all panels under them: under the figure where it is our own, else under the last Axes."""
+    figure = axes[0].figure
+    longest = max(len(handle.get_label()) for handle in handles)
+    width = figure.bbox.width / figure.dpi if own else 6.0
+    look = {
+        "handles": handles,
+        "ncols": max(1, min(len(handles), int(width / (0.085 * longest + 0.65)))),
+        "frameon": False,
+    }
+    if own:
+        figure.legend(loc="outside lower center", **look)
+    else:
+        axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -below), **look)
+
+
+def line_entry(label: str, **look):
+    """Line or marker for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, **look)
+
+
+def patch_entry(label: str, **look):
+    """Filled box for a legend."""
+    from matplotlib.patches import Patch
+
+    return Patch(label=label, **look)
+
+
+def set_scale(ax, measure: str, values: np.ndarray, scale: str | None) -> None:
+    """Choose the vertical axis for values; "symlog" is linear below their median size."""
+    scale = "linear" if scale is None else scale
+    if scale not in ("linear", "log", "symlog"):
+        raise ValueError(f"scale: {scale!r} is not known; give 'linear', 'log' or 'symlog'.")
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    if scale == "log" and np.any(values <= 0):
+        raise ValueError(f"scale: {measure} is {np.nanmin(values):g} somewhere, which has no logarithm; give 'symlog'.")
+    if scale == "symlog" and len(sizes):
+        ax.set_yscale("symlog", linthresh=float(np.median(sizes)), linscale=1.0)
+    elif scale == "log":
+        ax.set_yscale("log")
