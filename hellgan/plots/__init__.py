@@ -1,6 +1,19 @@
 """Figures: arrays or tidy frames and Axes in, Axes out. The only module that imports matplotlib, when it draws."""
 
-from hellgan.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, close, four_panels, message, new_axes, save, view
+from hellgan.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    bulk_view,
+    close,
+    four_panels,
+    message,
+    new_axes,
+    save,
+    view,
+)
 from hellgan.plots.fits import histogram_fit, log_ratio_plot, pp_plot, scatter_fit
 from hellgan.plots.influence import bias_curves, index_plot, influence_curves
 from hellgan.plots.intervals import curve_bands, profile
@@ -13,6 +26,7 @@ __all__ = [
     "ORANGE",
     "RED",
     "bias_curves",
+    "bulk_view",
     "close",
     "contamination_curves",
     "curve_bands",

@@ -48,6 +48,32 @@ def view(x: np.ndarray) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def bulk_view(x: np.ndarray) -> tuple[float, float]:
+    """Range that shows all of a sample, or its bulk where that would be a line.
+
+    That is where the sample is wider than 40 ranges of its quartiles: then what is within 10 of them from the
+    quartiles is shown, and ``mark_beyond`` says what is not.
+    """
+    low, high = np.quantile(x, [0.25, 0.75])
+    if not 0 < 40 * (high - low) < np.max(x) - np.min(x):
+        return view(x)
+    reach = 10 * (high - low)
+    return view(x[(x >= low - reach) & (x <= high + reach)])
+
+
+def mark_beyond(ax, x: np.ndarray, flagged: np.ndarray, limits: tuple[float, float]) -> None:
+    """Draw an arrow at the edge, with a count, where observations are out of view; red where one is flagged."""
+    for out, at, marker, sign in ((x < limits[0], 0.015, "<", -1), (x > limits[1], 0.985, ">", 1)):
+        if out.any():
+            color = RED if np.any(out[flagged]) else "black"
+            ax.plot(at, 0.035, marker, color=color, markersize=8, transform=ax.transAxes, zorder=4)
+            ax.annotate(
+                f"{out.sum():,} out of view", (at, 0.035), (-9 * sign, 0), xycoords="axes fraction", fontsize=8,
+                textcoords="offset points", va="center", ha="left" if sign < 0 else "right", color=color,
+                bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+
+
 def four_panels():
     """Open a figure of four Axes: (4,)."""
     return _pyplot().subplots(2, 2, figsize=(12.0, 9.0), layout="constrained")[1].ravel()
@@ -113,8 +139,8 @@ def columns_for(count: int) -> int:
     return count if count <= 5 else min(5, math.ceil(count / 2))
 
 
-def legend_outside(axes: np.ndarray, handles: Sequence, own: bool, below: float = 0.18) -> None:
-    """Put one legend for all panels under them: under the figure where it is our own, else under the last Axes."""
+def legend_outside(axes: np.ndarray, handles: Sequence, own: bool, above: bool = False) -> None:
+    """Put one legend for all panels under our own figure; under, or above, the last of the Axes that were given."""
     figure = axes[0].figure
     longest = max(len(handle.get_label()) for handle in handles)
     width = figure.bbox.width / figure.dpi if own else 6.0
@@ -126,7 +152,9 @@ def legend_outside(axes: np.ndarray, handles: Sequence, own: bool, below: float 
     if own:
         figure.legend(loc="outside lower center", **look)
     else:
-        axes[-1].legend(loc="upper center", bbox_to_anchor=(0.5, -below), **look)
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+        under = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18)}
+        axes[-1].legend(**(place if above else under), **look)
 
 
 def line_entry(label: str, **look):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hellgan.plots.canvas import BLUE, GREY, ORANGE, RED, new_axes, view
+from hellgan.plots.canvas import BLUE, GREY, ORANGE, RED, mark_beyond, new_axes, view
 
 
 def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
@@ -13,7 +13,8 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     x : (n,) array
         Data.
     grid, prob_real : (k,) arrays
-        Where the discriminator is evaluated, and its probability "real".
+        Where the discriminator is evaluated, and its probability "real". What is shown is from the first to the last;
+        observations outside are arrows at the edges.
     density : (k,) array or None
         Fitted density; a histogram of ``simulated`` stands in for it.
     simulated : (m,) array
@@ -28,7 +29,9 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     """
     ax = new_axes() if ax is None else ax
     edges = _edges(x, grid)
-    ax.hist(x, edges, density=True, color=GREY, alpha=0.45, label="data")
+    shown = x[(x >= edges[0]) & (x <= edges[-1])]
+    weights = np.full(len(shown), 1 / len(x) / (edges[1] - edges[0]))
+    ax.hist(shown, edges, weights=weights, color=GREY, alpha=0.45, label="data")
     if density is None:
         inside = simulated[(simulated >= edges[0]) & (simulated <= edges[-1])]
         share = len(inside) / len(simulated)
@@ -40,10 +43,13 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     right.plot(grid, prob_real, color=ORANGE, linewidth=1.6, linestyle="--", label="discriminator: P(real)")
     right.set_ylim(0, 1.05)
     right.set_ylabel("P(real)")
+    flagged = np.asarray(flagged, int)
     if len(flagged):
-        right.plot(
-            x[flagged], np.full(len(flagged), 0.03), "v", color=RED, markersize=8, label="flagged", clip_on=False
-        )
+        inside = x[flagged][(x[flagged] >= grid[0]) & (x[flagged] <= grid[-1])]
+        # An empty line that is not clipped would upset the layout.
+        look = {"color": RED, "markersize": 8, "label": "flagged", "clip_on": not len(inside)}
+        right.plot(inside, np.full(len(inside), 0.03), "v", **look)
+    mark_beyond(right, x, flagged, (grid[0], grid[-1]))
     ax.plot(x, np.zeros_like(x), "|", color="black", markersize=10, alpha=0.4)
     ax.set_xlim(grid[0], grid[-1])
     ax.set_xlabel("x")

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from hellgan.plots.canvas import BLUE, GREY, RED, STYLES, new_axes
+from hellgan.plots.canvas import BLUE, GREY, RED, STYLES, mark_beyond, new_axes
 
 
 def influence_curves(grid, curves, x, observed, flagged, ax=None):
@@ -13,6 +13,7 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
     Parameters
     ----------
     grid : (k,) array
+        What is shown is from the first to the last; observations outside are arrows at the edges.
     curves : mapping of str to (k,) array
         One line each.
     x : (n,) array
@@ -33,9 +34,12 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
         ax.plot(x, observed[name], "o", color=color, markersize=3, alpha=0.5)
     rug = ax.get_xaxis_transform()
     ax.plot(x, np.zeros_like(x), "|", transform=rug, color="black", markersize=12, alpha=0.4)
+    flagged = np.asarray(flagged, int)
     if len(flagged):
-        at = np.full(len(flagged), 0.035)
-        ax.plot(x[flagged], at, "v", transform=rug, color=RED, markersize=8, label="flagged", clip_on=False)
+        inside = x[flagged][(x[flagged] >= grid[0]) & (x[flagged] <= grid[-1])]
+        at = np.full(len(inside), 0.035)
+        ax.plot(inside, at, "v", transform=rug, color=RED, markersize=8, label="flagged", clip_on=not len(inside))
+    mark_beyond(ax, x, flagged, (grid[0], grid[-1]))
     ax.set_xlim(grid[0], grid[-1])
     ax.set_xlabel("x")
     ax.set_ylabel("influence")
@@ -83,7 +87,7 @@ def bias_curves(curves, name, ax=None):
 
 
 def index_plot(values, name, flagged, ax=None, labelled: int = 5):
-    """Draw a number of each observation against its position; the largest in size bear their positions.
+    """Draw a number of each observation against its position; the largest in size bear their positions, neighbours in one label.
 
     Parameters
     ----------
@@ -105,13 +109,36 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5):
     if len(flagged):
         ax.plot(flagged, values[flagged], "o", mfc="none", mec=RED, markersize=10, mew=1.6, label="flagged")
         ax.legend(loc="best", framealpha=0.9)
-    for k in np.argsort(-np.abs(values))[:labelled]:
-        above = values[k] >= 0
+    ax.margins(y=0.12)
+    for group in _label_groups(values, np.argsort(-np.abs(values), kind="stable")[:labelled]):
+        top = group[0]
         ax.annotate(
-            str(k), (k, values[k]), xytext=(0, 4 if above else -4), textcoords="offset points", ha="center",
-            va="bottom" if above else "top", fontsize=9,
+            ", ".join(map(str, sorted(group))), (top, values[top]), (0, 6 if values[top] >= 0 else -6), fontsize=9,
+            textcoords="offset points", ha="center", va="bottom" if values[top] >= 0 else "top",
         )  # fmt: skip
-    ax.margins(y=0.1)
     ax.set_xlabel("position of the observation")
     ax.set_ylabel(name)
     return ax
+
+
+def _label_groups(values, labelled):
+    """Put positions whose labels would overlap into one label, at the largest: lists of positions, that one first.
+
+    Boxes are in parts of the Axes, for a figure of the usual size.
+    """
+    x = np.arange(len(values)) / max(len(values) - 1, 1)
+    y = values / (1.24 * max(np.ptp(np.append(values[np.isfinite(values)], 0.0)), np.finfo(float).tiny))
+    groups = [[int(k)] for k in labelled]
+
+    def overlap(one, other):
+        # Half of a label's width, then of its height; two labels on different sides of 0 are apart.
+        widths = sum(0.008 * len(", ".join(map(str, group))) + 0.004 for group in (one, other))
+        near = abs(x[one[0]] - x[other[0]]) < widths and abs(y[one[0]] - y[other[0]]) < 0.06
+        return near and (y[one[0]] >= 0) == (y[other[0]] >= 0)
+
+    while True:
+        pairs = itertools.combinations(range(len(groups)), 2)
+        first = next(((i, j) for i, j in pairs if overlap(groups[i], groups[j])), None)
+        if first is None:
+            return groups
+        groups[first[0]] += groups.pop(first[1])

@@ -65,8 +65,8 @@ def zip_plot(
     zipped = [_zipped(part, truth) for part in parts]
     limits = _limits(zipped, zoom)
     for ax, kind, part, drawn in zip(axes, kinds, parts, zipped, strict=True):
-        _draw(ax, drawn, len(part), limits, level, zoom)
-        lines = [str(kind) if panel == "method" else f"{spoken(panel)} = {kind}", *_title(drawn, len(part))]
+        out = _draw(ax, drawn, len(part), limits, level, zoom)
+        lines = [str(kind) if panel == "method" else f"{spoken(panel)} = {kind}", *_title(drawn, len(part), out)]
         ax.set_title("\n".join(lines), fontsize="medium")
     what = "interval" if parameter is None else f"interval of {parameter}"
     label_outer(axes, what, "centile of |estimate - truth| / std. error", own)
@@ -101,7 +101,7 @@ def _limits(zipped, zoom):
     """Range of nearly all ends that are shown.
 
     A few endless intervals, or a method far from the truth, would shrink the rest to a line: of each panel it is
-    the middle 99 % that count, and of all panels no more than 2.5 times the median reach from the truth.
+    the middle 99 % that count, and no panel that reaches thrice as far from the truth as half of them do.
     """
     truths = np.concatenate([truths for _, truths, _ in zipped])
     shown = [ends[int((1 - zoom) * len(ends)) :] for ends, _, _ in zipped]
@@ -111,23 +111,26 @@ def _limits(zipped, zoom):
     lows = np.array([np.quantile(ends[:, 0], 0.005) for ends in shown])
     highs = np.array([np.quantile(ends[:, 1], 0.995) for ends in shown])
     below, above = np.maximum(truths.min() - lows, 0), np.maximum(highs - truths.max(), 0)
-    cap = 2.5 * np.median(np.maximum(below, above))
-    low, high = truths.min() - min(below.max(), cap), truths.max() + min(above.max(), cap)
+    reach = np.maximum(below, above)
+    near = reach <= 3 * np.median(reach)
+    low, high = truths.min() - below[near].max(), truths.max() + above[near].max()
     margin = 0.04 * (high - low) or 1.0
     return float(low - margin), float(high + margin)
 
 
-def _title(drawn, count):
+def _title(drawn, count, out):
     _, _, covers = drawn
     lines = []
     if len(covers):
         coverage = covers.mean()
         error = np.sqrt(coverage * (1 - coverage) / len(covers))
         lines = [f"{100 * coverage:.1f} % covered (MCSE {100 * error:.1f})"]
-    return [*lines, *filter(None, [failures(count - len(covers), count)])]
+    notes = [failures(count - len(covers), count), f"{out:,} out of view" if out else ""]
+    return [*lines, *filter(None, [", ".join(filter(None, notes))])]
 
 
 def _draw(ax, drawn, count, limits, level, zoom):
+    """Draw the intervals of a panel; return how many of those shown are out of view, arrows at the edge."""
     ends, truths, covers = drawn
     low, high = limits
     ax.set_xlim(low, high)
@@ -135,23 +138,17 @@ def _draw(ax, drawn, count, limits, level, zoom):
     ax.grid(False)
     if not len(ends):
         ax.text(0.5, 0.5, f"no intervals\nin {count:,} replicates", ha="center", va="center", transform=ax.transAxes)
-        return
+        return 0
     centiles = 100 * (np.arange(len(ends)) + 0.5) / len(ends)
     # Thinner than its share of the height, so that neighbours are told apart where they are few.
     thick = float(np.clip(130 / (zoom * len(ends)), 0.25, 4))
     shown = np.clip(ends, low - (high - low), high + (high - low)) if not np.all(np.isfinite(ends)) else ends
     for which, color, label in ((covers, BLUE, "covers"), (~covers, RED, "misses")):
         ax.hlines(centiles[which], *shown[which].T, color=color, linewidth=thick, label=label)
-    for side, marker, edge in ((ends[:, 1] < low, "<", 0.02), (ends[:, 0] > high, ">", 0.98)):
-        colors = np.where(covers[side], BLUE, RED)
-        ax.scatter(
-            np.full(side.sum(), edge),
-            centiles[side],
-            s=14,
-            color=colors,
-            marker=marker,
-            transform=ax.get_yaxis_transform(),
-        )
+    sides = (ends[:, 1] < low, "<", 0.03), (ends[:, 0] > high, ">", 0.97)
+    for side, marker, edge in sides:
+        look = {"s": 14, "marker": marker, "color": np.where(covers[side], BLUE, RED)}
+        ax.scatter(np.full(side.sum(), edge), centiles[side], transform=ax.get_yaxis_transform(), **look)
     coverage = covers.mean()
     half = Z * np.sqrt(coverage * (1 - coverage) / len(covers))
     for height in (coverage - half, coverage + half):
@@ -159,3 +156,4 @@ def _draw(ax, drawn, count, limits, level, zoom):
     ax.axhline(100 * level, color=GREY, linestyle=":", linewidth=1.6)
     for place in np.unique(truths):
         ax.axvline(place, color="black", linewidth=0.9)
+    return int(np.sum((sides[0][0] | sides[1][0]) & (centiles >= 100 * (1 - zoom))))

@@ -132,6 +132,8 @@ def _sticks(ax, part, look, goal, limits):
                 value, row, xerr=bar, color=style.color, marker=style.marker, markersize=5.5, capsize=3, elinewidth=1.4
             )
     ax.grid(axis="x", alpha=0.25)
+    ax.locator_params(axis="x", nbins=4)
+    ax.tick_params(axis="x", labelsize="small")
 
 
 def contamination_curves(

@@ -7,7 +7,7 @@ import numpy as np
 from hellgan.plots.canvas import GREY, legend_outside, set_scale, two_storeys
 from hellgan.plots.studies.frames import levels, looks, need, reported_failures, rows, single, spoken, target
 
-_BAND = 0.13  # height of a factor's steps, of that of the user's Axes
+_BAND = 0.42  # height of a factor's steps, in inches
 _CHARACTERS = 85  # so many fit into a line
 
 
@@ -67,11 +67,11 @@ def nested_loop(
         set(zip(*(frame[factor].tolist() for factor in factors), strict=True)),
         key=lambda cell: [order.index(value) for order, value in zip(orders, cell, strict=True)],
     )
-    own, height = ax is None, _BAND * len(factors)
+    own = ax is None
     if ax is None:
-        ax, below = two_storeys(max(6.5, min(12.0, 3.0 + 0.16 * len(cells))), 3.2, 0.42 * len(factors))
+        ax, below = two_storeys(max(6.5, min(12.0, 3.0 + 0.16 * len(cells))), 3.2, _BAND * len(factors))
     else:
-        below = ax.inset_axes((0, -0.02 - height, 1, height))
+        below = _room_below(ax, _BAND * len(factors))
     goal = target(measure, level)
     if goal is not None:
         ax.axhline(goal, color=GREY, linewidth=1.0, linestyle="--")
@@ -87,14 +87,22 @@ def nested_loop(
             linestyle=look[method].linestyle, label=f"{method} ({note})" if note else str(method),
         )  # fmt: skip
     for k in range(1, len(cells)):
-        if cells[k][0] != cells[k - 1][0]:
+        if len(factors) > 1 and cells[k][0] != cells[k - 1][0]:
             ax.axvline(k, color=GREY, linewidth=0.6, alpha=0.6)
     ax.set_xlim(0, len(cells))
     ax.set_xticks([])
     ax.set_ylabel(spoken(measure) if parameter is None else f"{spoken(measure)} of {parameter}")
     _factor_steps(below, factors, orders, cells)
-    legend_outside(np.array([ax]), handles, own, below=0.05 + height)
+    legend_outside(np.array([ax]), handles, own, above=True)
     return ax
+
+
+def _room_below(ax, height):
+    """Give the user's Axes a child below, of a height in inches: one in parts of the Axes would upset the layout."""
+    from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)
+    return ax.inset_axes((0, -height - 0.05, 1, height), transform=blended_transform_factory(ax.transAxes, inches))
 
 
 def _factor_steps(ax, factors, orders, cells):

@@ -80,7 +80,7 @@ def joint_pairs(
 
 
 def _draw_pairs(z, correlation, names, probabilities, note, axes):
-    k, own, side = len(names), axes is None, 2.1 if len(names) > 2 else 2.7
+    k, own, side = len(names), axes is None, {1: 3.6, 2: 2.7}.get(len(names), 2.1)
     grid = panels(k * k, axes, k, (side, side)).reshape(k, k)
     limit = float(np.clip(1.06 * np.abs(z).max(), 3.5, 5.0))
     radii = {p: np.sqrt(special.chdtri(2, 1 - p)) for p in probabilities}
@@ -90,9 +90,9 @@ def _draw_pairs(z, correlation, names, probabilities, note, axes):
         )
     ]
     styles = dict(zip(probabilities, ("-", "--", ":", "-."), strict=False))
-    handles += [
-        line_entry(f"{100 * p:g} % ellipse", color=ORANGE, linestyle=s, linewidth=1.8) for p, s in styles.items()
-    ]
+    if k > 1:
+        look = {"color": ORANGE, "linewidth": 1.8}
+        handles += [line_entry(f"{100 * p:g} % ellipse", linestyle=s, **look) for p, s in styles.items()]
     handles.append(line_entry("standard normal", color="black", linestyle="-", linewidth=1.4))
     beyond = np.abs(z) > limit
     if beyond.any():

@@ -70,7 +70,14 @@ def qq(
     if not samples or not any(np.isfinite(values).any() for values in samples.values()):
         raise ValueError("standardised: it holds no finite number; nothing can be drawn.")
     own = axes is None
-    axes = panels(len(samples), axes, columns_for(len(samples)), (2.6, 2.7), sharex=True, sharey=True)
+    axes = panels(
+        len(samples),
+        axes,
+        columns_for(len(samples)),
+        (2.6, 2.7) if len(samples) > 1 else (4.5, 4.2),
+        sharex=True,
+        sharey=True,
+    )
     drawn = {name: np.sort(values[np.isfinite(values)]) for name, values in samples.items()}
     laws = {name: order_statistics(len(values), level, band) for name, values in drawn.items()}
     bases = {name: law[0] if detrended else np.zeros(len(law[0])) for name, law in laws.items()}
