@@ -74,6 +74,12 @@ MUTANTS = tuple(
         ("distance test without its factor", "hypotheses.py", "factor = fit.model.loss.chi2_factor * sample_size(fit, game)", "factor = sample_size(fit, game)", "tests/test_hypotheses.py -k distance"),
         ("score test takes the derivative for the score", "hypotheses.py", "at.slope @ cov @ at.slope.T, moved", "at.slope @ cov @ at.slope.T, 2 * moved", "tests/test_hypotheses.py -k agree"),
         ("quantile's derivative dropped", "functionals/estimates.py", "self.gradient @ theta_cov @ self.gradient.T", "0 * self.gradient @ theta_cov @ self.gradient.T", "tests/test_functionals.py -k normal"),
+        ("zip plot ordered by the estimate", "plots/studies/intervals.py", "np.argsort(distance[usable]", "np.argsort(estimate[usable]", "tests/test_study_plots.py -k zip_plot"),
+        ("ellipses of one degree of freedom", "plots/studies/pairs.py", "special.chdtri(2, 1 - p)", "special.chdtri(1, 1 - p)", "tests/test_study_plots.py -k ellipse"),
+        ("cells of a nested loop as they come", "plots/studies/nested.py", "[order.index(value) for order, value in zip(orders, cell, strict=True)]", "list(map(str, cell[::-1]))", "tests/test_study_plots.py -k nested"),
+        ("bars of one Monte Carlo error", "plots/studies/measures.py", "yerr=Z * own_rows", "yerr=own_rows", "tests/test_study_plots.py -k contamination"),
+        ("lower band for the upper tail", "plots/studies/quantiles.py", "-low[::-1]", "-low", "tests/test_study_plots.py -k band"),
+        ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/test_study_plots.py -k outliers"),
     )
 )  # fmt: skip
 

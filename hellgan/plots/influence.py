@@ -87,7 +87,9 @@ def bias_curves(curves, name, ax=None):
 
 
 def index_plot(values, name, flagged, ax=None, labelled: int = 5):
-    """Draw a number of each observation against its position; the largest in size bear their positions, neighbours in one label.
+    """Draw a number of each observation against its position; the largest in size bear their positions.
+
+    Neighbours whose positions would overlap share a label.
 
     Parameters
     ----------

@@ -9,6 +9,12 @@ from hellgan.plots.canvas import MARKERS, STYLES
 
 Z = 1.959963984540054  # bars and bands are of 95 % about a Monte Carlo summary
 
+# Columns that are found, not set: neither factors nor their like.
+_FOUND = (
+    "replicate", "estimate", "std_error", "lower", "upper", "converged", "is_saddle", "iterations", "seconds",
+    "message", "warned", "value", "mcse", "with_failures", "with_failures_mcse", "n_failed", "replications",
+)  # fmt: skip
+
 
 class Look(NamedTuple):
     """How the lines and points of a method are drawn."""
@@ -94,7 +100,7 @@ def single(frame, by: Sequence[str]) -> None:
     if twice.any():
         first = frame[twice].iloc[0]
         where = ", ".join(f"{name} = {first[name]}" for name in by)
-        more = [name for name in frame if name not in (*by, "mcse", "value") and frame[name].nunique() > 1]
+        more = [name for name in frame if name not in (*by, *_FOUND) and frame[name].nunique() > 1]
         raise ValueError(
             f"frame: several rows have {where}; choose a single level of {' or '.join(more) or 'the rest'}."
         )
@@ -111,7 +117,8 @@ def reported_failures(frame) -> str:
     """Say how many replicates failed in the worst cell of a performance frame; nothing where that is not known."""
     if "n_failed" not in frame or not len(frame):
         return ""
-    worst = frame.loc[frame["n_failed"].idxmax()]
+    # By position, since rows put together from several frames have no index of their own.
+    worst = frame.iloc[int(np.argmax(frame["n_failed"].to_numpy()))]
     return failures(worst["n_failed"], worst.get("replications"), several=frame["n_failed"].nunique() > 1)
 
 

@@ -145,6 +145,7 @@ def contamination_curves(
     methods: Sequence | None = None,
     scale: str | Mapping[str, str] = "linear",
     limits: Mapping[str, tuple[float, float]] | None = None,
+    dodge: float = 0.3,
     level: float = 0.95,
     with_failures: bool = False,
     axes=None,
@@ -167,6 +168,8 @@ def contamination_curves(
         Of the vertical axis, for methods that are far off. "symlog" is linear below the median size of the values.
     limits : mapping of str to pair of float, optional
         Range of a measure; lines leave it.
+    dodge : float
+        Share of the smallest gap of ``x`` over which methods stand side by side, so that their bars are told apart.
     level : float
         Nominal coverage.
     with_failures : bool
@@ -187,18 +190,21 @@ def contamination_curves(
     own = axes is None
     axes = panels(len(measures), axes, min(3, len(measures)), (4.2, 3.5))
     look, handles = looks(methods), []
+    places = levels(frame[x])
+    gap = dodge * min(np.diff(places), default=0.0)
+    shifts = np.linspace(-gap / 2, gap / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
     for ax, measure in zip(axes, measures, strict=True):
         goal = target(measure, level)
         if goal is not None:
             ax.axhline(goal, color=GREY, linewidth=1.0, linestyle="--")
         part, handles = frame[frame["measure"] == measure].sort_values(x), []
         set_scale(ax, measure, part["value"].to_numpy(float), scale if isinstance(scale, str) else scale.get(measure))
-        for method in methods:
+        for method, shift in zip(methods, shifts, strict=True):
             own_rows, style = part[part["method"] == method], look[method]
             note = reported_failures(frame[frame["method"] == method])
             handles.append(
                 ax.errorbar(
-                    own_rows[x], own_rows["value"], yerr=Z * own_rows["mcse"], color=style.color,
+                    own_rows[x] + shift, own_rows["value"], yerr=Z * own_rows["mcse"], color=style.color,
                     linestyle=style.linestyle, marker=style.marker, markersize=4.5, capsize=2.5, linewidth=1.6,
                     elinewidth=1.2, label=f"{method} ({note})" if note else str(method),
                 )

@@ -74,7 +74,7 @@ def qq(
         len(samples),
         axes,
         columns_for(len(samples)),
-        (2.6, 2.7) if len(samples) > 1 else (4.5, 4.2),
+        (2.6, 3.0) if len(samples) > 1 else (4.5, 4.2),
         sharex=True,
         sharey=True,
     )
