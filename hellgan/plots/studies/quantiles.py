@@ -59,7 +59,7 @@ def qq(
     References
     ----------
     Weine, McPeek and Abney (2023), Journal of Statistical Software 106(10): a local level that is asymptotic, checked
-    to hold the level within 0.02 from R = 20 on.
+    to hold the level within 0.025 from R = 20 on.
     """
     if band not in ("simultaneous", "pointwise"):
         raise ValueError(f"band: {band!r} is not known; give 'simultaneous' or 'pointwise'.")
