@@ -92,7 +92,7 @@ def draw_fit(fit, ax=None):
     if fit.generator.dim > 1:
         names = fit.model.columns or [f"x{k + 1}" for k in range(fit.generator.dim)]
         return plots.scatter_fit(x, simulated, flagged, names, ax)
-    grid = np.linspace(*plots.view(x), 801)
+    grid = np.linspace(*plots.bulk_view(x), 801)
     density = None
     if fit.generator.has_density:
         with jax.enable_x64(True):

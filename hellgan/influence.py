@@ -463,7 +463,7 @@ class Influence:
         if fit.generator.dim != 1:
             raise ValueError(f"plot: the data have {fit.generator.dim} coordinates; use plot_index.")
         names = list(fit.params.index) if name is None else [name]
-        grid = np.linspace(*plots.view(fit.model.x), 401)
+        grid = np.linspace(*plots.bulk_view(fit.model.x), 401)
         values = self.at(grid)
         unknown = [each for each in names if each not in values]
         if unknown:

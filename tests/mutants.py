@@ -97,6 +97,12 @@ MUTANTS = tuple(
         ("replicates in the frame's order", "montecarlo/grouping.py", "np.lexsort((replicate, code))", "np.argsort(code, kind='stable')", "tests/test_performance.py -k Table"),
         ("missing factor values are no group", "montecarlo/grouping.py", "dropna=False", "dropna=True", "tests/test_performance.py -k Table"),
         ("the reference of any cell", "montecarlo/grouping.py", '[key for key in self.keys if key != "method"]', '["parameter"]', "tests/test_performance.py -k Table"),
+        ("zip plot ordered by the estimate", "plots/studies/intervals.py", "np.argsort(distance[usable]", "np.argsort(estimate[usable]", "tests/test_study_plots.py -k zip_plot"),
+        ("ellipses of one degree of freedom", "plots/studies/pairs.py", "special.chdtri(2, 1 - p)", "special.chdtri(1, 1 - p)", "tests/test_study_plots.py -k ellipse"),
+        ("cells of a nested loop as they come", "plots/studies/nested.py", "[order.index(value) for order, value in zip(orders, cell, strict=True)]", "list(map(str, cell[::-1]))", "tests/test_study_plots.py -k nested"),
+        ("bars of one Monte Carlo error", "plots/studies/measures.py", "yerr=Z * own_rows", "yerr=own_rows", "tests/test_study_plots.py -k contamination"),
+        ("lower band for the upper tail", "plots/studies/quantiles.py", "-low[::-1]", "-low", "tests/test_study_plots.py -k band"),
+        ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/test_study_plots.py -k outliers"),
     )
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 
 import hellgan as hg
 from hellgan import inference, plots
+from hellgan.plots import fits
 
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
 
@@ -197,11 +198,11 @@ def test_view_has_a_margin():
 def test_number_of_bins_is_bounded():
     """Freedman and Diaconis ask for thousands where one point is far away, and for none where the quartiles agree."""
     far = np.r_[np.random.default_rng(0).normal(size=500), 1e4]
-    assert len(plots._edges(far, np.array(plots.view(far)))) == 121
+    assert len(fits._edges(far, np.array(plots.view(far)))) == 121
     equal = np.r_[np.zeros(50), 1.0]
-    assert len(plots._edges(equal, np.array(plots.view(equal)))) == 31
+    assert len(fits._edges(equal, np.array(plots.view(equal)))) == 31
     few = np.arange(4.0)
-    assert len(plots._edges(few, np.array(plots.view(few)))) == 11
+    assert len(fits._edges(few, np.array(plots.view(few)))) == 11
 
 
 def test_without_matplotlib(newcomb, monkeypatch):

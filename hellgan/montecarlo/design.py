@@ -91,10 +91,7 @@ def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) ->
     sizes = {size: size for size in map(_checked_size, [n] if np.ndim(n) == 0 else list(n))}
     if not sizes:
         raise ValueError("n: no sample sizes; give at least one.")
-    crossed: dict[str, dict[Label, Any]] = {
-        "truth": truths,
-        **{name: _levels(name, values) for name, values in factors.items()},
-    }
+    crossed: dict[str, Any] = {"truth": truths, **{name: _levels(name, values) for name, values in factors.items()}}
     crossed |= {"contamination": departures, "n": sizes}
     clash = [name for name in factors if name in ("truth", "contamination", "n", "method", "parameter", "replicate")]
     if clash:
