@@ -120,6 +120,15 @@ def test_further_factors_make_the_truth():
     assert len({cell.key for cell in made.cells}) == len(made.cells) == 8
 
 
+def test_a_contamination_may_be_a_function_of_factors():
+    made = study(contamination=lambda eps, far: hg.Cluster(eps, loc=far), factors={"eps": [0.0, 0.1], "far": [3, 8]})
+    assert made.cells[-1].labels == {"eps": 0.1, "far": 8, "n": 30}
+    assert made.cells[-1].contaminations == (hg.Cluster(0.1, loc=8),)
+    frame = made.run().to_frame()
+    assert list(frame.columns[:6]) == ["method", "eps", "far", "n", "replicate", "parameter"]
+    assert frame["eps"].unique().tolist() == [0.0, 0.1]
+
+
 def test_methods_run_where_they_are_meant_to():
     methods = {"mean": mean, "slow": {"function": mean, "replications": 4, "where": {"n": 20}}}
     frame = study(methods=methods).run().to_frame()
@@ -156,7 +165,7 @@ def test_keys_do_not_depend_on_the_process(tmp_path):
         ({"truth": hg.generators.Normal()}, "give hg.truth"),
         ({"contamination": "far"}, "give None, hg.Cluster"),
         ({"contamination": [FAR, FAR]}, "each departure once"),
-        ({"factors": {"rho": [0.5]}}, "does not depend on rho"),
+        ({"factors": {"rho": [0.5]}}, "nothing depends on rho"),
         ({"factors": {"n": [0.5]}}, "'n' is taken"),
         ({"where": {"m": 3}}, "'m' is no factor"),
         ({"where": {"n": 99}}, "no cell is left"),

@@ -1,6 +1,7 @@
 """A study's design: its cells, from crossed factors, and the methods that run in each."""
 
 import dataclasses
+import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -86,8 +87,9 @@ class Design:
 
 
 def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) -> dict[str, Cell]:
-    """Cross the factors: truths, departures from them, sample sizes, and any others that the truth is a function of."""
-    truths, departures = _levels("truth", truth), _departures(contamination)
+    """Cross the factors: truths, departures from them, sample sizes, and others of which these are functions."""
+    truths = _levels("truth", truth)
+    departures = {"": contamination} if _is_function(contamination) else _departures(contamination)
     sizes = {size: size for size in map(_checked_size, [n] if np.ndim(n) == 0 else list(n))}
     if not sizes:
         raise ValueError("n: no sample sizes; give at least one.")
@@ -96,25 +98,24 @@ def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) ->
     clash = [name for name in factors if name in ("truth", "contamination", "n", "method", "parameter", "replicate")]
     if clash:
         raise ValueError(f"factors: {clash[0]!r} is taken; choose another name.")
-    shown_names = [
-        name for name, levels in crossed.items() if name in ("contamination", "n", *factors) or len(levels) > 1
-    ]
+    used = {name for made in (*truths.values(), *departures.values()) for name in _factors_of(made, factors)}
+    if set(factors) - used:
+        raise ValueError(
+            f"factors: nothing depends on {next(name for name in factors if name not in used)}; give truth= or "
+            "contamination= as a function of it."
+        )
+    shown_names = [name for name, levels in crossed.items() if name in ("n", *factors) or list(levels) != [""]]
     cells: dict[str, Cell] = {}
     for chosen in itertools.product(*(levels.items() for levels in crossed.values())):
         pairs = dict(zip(crossed, chosen, strict=True))
         labels = {name: pairs[name][0] for name in shown_names}
         if not matches(where, labels, shown_names):
             continue
-        base = pairs["truth"][1]
+        values = {name: pairs[name][1] for name in factors}
+        base, departure, size = (_made(pairs[name][1], values) for name in ("truth", "contamination", "n"))
         if not isinstance(base, Truth):
-            base = base(**{name: pairs[name][1] for name in factors})
-            if not isinstance(base, Truth):
-                raise TypeError(f"truth: the function returned {shown(base)}; it must return hg.truth(...).")
-        elif factors:
-            raise ValueError(
-                f"factors: the truth does not depend on {next(iter(factors))}; give truth= a function of the factors."
-            )
-        departure, size = pairs["contamination"][1], pairs["n"][1]
+            raise TypeError(f"truth: the function returned {shown(base)}; it must return hg.truth(...).")
+        departure = as_tuple(departure)
         key = digest([base, departure, size])
         if key in cells:
             raise ValueError(f"cells: {labels} and {dict(cells[key].labels)} are the same; give each level once.")
@@ -190,6 +191,20 @@ def _levels(name, given) -> dict[Label, Any]:
             if not isinstance(value, Truth) and (isinstance(value, Generator) or not callable(value)):
                 raise TypeError(f"truth: got {shown(value)}; give hg.truth(generator, parameter=value, ...).")
     return levels
+
+
+def _is_function(thing) -> bool:
+    return callable(thing) and not isinstance(thing, (Truth, Generator))
+
+
+def _factors_of(thing, factors) -> list[str]:
+    """Name the factors that a function takes."""
+    return [name for name in inspect.signature(thing).parameters if name in factors] if _is_function(thing) else []
+
+
+def _made(thing, values):
+    """Call a function of factors with those that it takes."""
+    return thing(**{name: values[name] for name in _factors_of(thing, values)}) if _is_function(thing) else thing
 
 
 def _departures(given) -> dict[Label, tuple[Contamination, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hellgan import plots
 from hellgan.montecarlo import performance
 from hellgan.montecarlo.store import Store
 from hellgan.montecarlo.tables import latex, markdown
@@ -83,7 +84,8 @@ class StudyResults:
         frame = pd.concat(frames, ignore_index=True)
         # Of the same levels in all cells, in the study's order.
         for name in ("method", *self.factors, "parameter"):
-            frame[name] = pd.Categorical(frame[name], list(dict.fromkeys(frame[name])))
+            if not pd.api.types.is_numeric_dtype(frame[name]):
+                frame[name] = pd.Categorical(frame[name], list(dict.fromkeys(frame[name])))
         return frame
 
     def _cell_frame(self, key: str, methods: Sequence[str] | None = None) -> pd.DataFrame:
@@ -105,8 +107,10 @@ class StudyResults:
             frame = pa.concat_tables([table.unify_dictionaries() for table in tables]).to_pandas()
             labels = {"method": name, **cell["labels"]}
             for at, (column, value) in enumerate(labels.items()):
-                frame.insert(at, column, pd.Categorical([value] * len(frame), [value]))
-            frame.insert(len(labels), "eps", cell["share"])
+                text = isinstance(value, str)
+                frame.insert(at, column, pd.Categorical([value] * len(frame), [value]) if text else value)
+            if "eps" not in labels:
+                frame.insert(len(labels), "eps", cell["share"])
             truth = frame["parameter"].map(cell["estimands"]).astype(float)
             frame.insert(frame.columns.get_loc("upper") + 1, "truth", truth)
             frames.append(frame)
@@ -175,12 +179,14 @@ class StudyResults:
                 f"reference: {shown(reference)} is not of this study; give one of {', '.join(self.methods)}."
             )
         wanted = methods if methods is None or reference is None else list(dict.fromkeys([*methods, reference]))
-        by = ["method", *self.factors, "eps"]
+        by = list(dict.fromkeys(["method", *self.factors, "eps"]))
         frames = []
         for key in self._manifest["cells"]:  # cell by cell: memory does not grow with their number
             frame = self._cell_frame(key, wanted)
             if len(frame):
-                frames.append(performance.table(frame, by, measures, null=null, reference=reference, level=self.level))
+                found = performance.table(frame, by, measures, null=null, reference=reference, level=self.level)
+                counts = frame.groupby("method", observed=True)["replicate"].nunique().to_dict()
+                frames.append(found.assign(replications=[counts[name] for name in found["method"]]))
         if not frames:
             raise ValueError("performance: no replicates are there yet.")
         whole: Any = pd.concat(frames, ignore_index=True)
@@ -212,6 +218,68 @@ class StudyResults:
         columns = ["method", *self.factors, "parameter"]
         return table[columns].assign(replications=wanted.astype("Int64"))
 
+    def plot_zip(self, parameter: str | None = None, where: Mapping[str, Any] | None = None, **options):
+        """Draw the intervals of every replicate of a cell, those that miss the truth on top.
+
+        Parameters
+        ----------
+        parameter : str, optional
+            Needed where there are several.
+        where : mapping, optional
+            Levels of the factors; needed where there are several cells.
+        **options
+            ``methods``, ``zoom`` (share of the centiles that is shown) and ``axes``.
+
+        Returns
+        -------
+        array of Axes, one a method
+        """
+        frame = chosen(self.to_frame(options.get("methods")), where)
+        return plots.zip_plot(frame, parameter=parameter, level=self.level, **options)
+
+    def plot_lollipop(
+        self,
+        measures: Sequence[str] = ("bias", "rmse", "se_ratio", "coverage"),
+        parameter: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        reference: str | None = None,
+        **options,
+    ):
+        """Draw measures with their Monte Carlo errors, a row for each method; arguments as for ``plot_zip``."""
+        frame = chosen(self.performance(measures, reference=reference), where)
+        return plots.lollipop(frame, measures, parameter=parameter, level=self.level, **options)
+
+    def plot_nested_loop(
+        self, measure: str = "bias", parameter: str | None = None, where: Mapping[str, Any] | None = None, **options
+    ):
+        """Draw a measure in all cells, in the order of the factors, whose steps are below; as for ``plot_zip``."""
+        frame = chosen(self.performance([measure]), where)
+        factors = options.pop("factors", [name for name in self.factors if len(set(frame[name])) > 1])
+        return plots.nested_loop(frame, measure, factors, parameter=parameter, **options)
+
+    def plot_contamination(
+        self,
+        parameter: str | None = None,
+        measures: Sequence[str] = ("bias", "rmse"),
+        where: Mapping[str, Any] | None = None,
+        x: str = "eps",
+        **options,
+    ):
+        """Draw measures against the share of contamination, or the column ``x``; as for ``plot_zip``."""
+        frame = chosen(self.performance(measures), where)
+        return plots.contamination_curves(frame, x, measures, parameter=parameter, level=self.level, **options)
+
+    def plot_qq(self, parameter: str | None = None, where: Mapping[str, Any] | None = None, **options):
+        """Draw normal quantiles of (estimate - truth) / std_error, a panel for each method; as for ``plot_zip``."""
+        frame = chosen(self.to_frame(options.pop("methods", None)), where)
+        frame = one_parameter(frame[frame["converged"]], parameter)
+        several = {}
+        for name, part in frame.groupby("method", observed=True):
+            z = ((part["estimate"] - part["truth"]) / part["std_error"]).to_numpy()
+            if np.any(np.isfinite(z)):
+                several[str(name)] = z[np.isfinite(z)]
+        return plots.qq(several, **options)
+
     def to_markdown(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
         """Write a table of measures, Monte Carlo errors in brackets; options are those of ``performance``."""
         return markdown(self.performance(measures, **options), self.factors, measures)
@@ -219,6 +287,28 @@ class StudyResults:
     def to_latex(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
         """Write the same as a LaTeX tabular."""
         return latex(self.performance(measures, **options), self.factors, measures)
+
+
+def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Choose rows by levels of columns."""
+    for name, level in (where or {}).items():
+        if name not in frame:
+            raise ValueError(f"where: {name!r} is no factor; give some of {', '.join(map(str, frame.columns))}.")
+        levels = list(level) if isinstance(level, (list, tuple)) else [level]
+        frame = frame[frame[name].isin(levels)]
+        if not len(frame):
+            raise ValueError(f"where: no row has {name} = {shown(level)}.")
+    return frame
+
+
+def one_parameter(frame: Any, parameter: str | None) -> pd.DataFrame:
+    """Choose the rows of a parameter."""
+    there = list(dict.fromkeys(frame["parameter"]))
+    if parameter is None and len(there) > 1:
+        raise ValueError(f"parameter: there are {', '.join(there)}; name one.")
+    if parameter is not None and parameter not in there:
+        raise ValueError(f"parameter: there is no {shown(parameter)}; name one of {', '.join(there)}.")
+    return frame if parameter is None else frame[frame["parameter"] == parameter]
 
 
 def read(folder: str | os.PathLike) -> StudyResults:

@@ -27,9 +27,9 @@ class Study:
     ----------
     truth : Truth, mapping or list of Truth, or callable
         ``hg.truth(generator, parameter=value, ...)``; several by name; or a function of ``factors``.
-    contamination : None, Contamination, list or mapping
-        None, ``hg.PointMass``, ``hg.Cluster`` and so on; a list of them, or a mapping of names. A tuple is several at
-        once.
+    contamination : None, Contamination, list, mapping or callable
+        None, ``hg.PointMass``, ``hg.Cluster`` and so on; a list of them, a mapping of names, or a function of
+        ``factors``. A tuple is several at once.
     n : int or sequence of int
         Sample sizes.
     methods : mapping of str
@@ -44,7 +44,7 @@ class Study:
     level : float
         Of intervals.
     factors : mapping of str to sequence, optional
-        Further factors; ``truth`` is then a function of them, by name.
+        Further factors, of which ``truth`` or ``contamination`` are functions, by name.
     where : mapping or callable, optional
         Which cells to keep of all combinations: levels of factors, or a function of the labels.
 
