@@ -271,12 +271,12 @@ class TestHuber:
     def test_regression_is_statsmodels_rlm(self):
         x = rng(14).normal(size=(150, 2))
         y = 1 + x @ [1.0, -2.0] + rng(15).standard_t(3, 150)
-        found = fit(Huber(1.345), LinearRegression(columns=["a", "b"]), np.column_stack([x, y]))
-        expected = sm.RLM(y, sm.add_constant(x), M=sm.robust.norms.HuberT()).fit()
+        found = fit(Huber(1.1), LinearRegression(columns=["a", "b"]), np.column_stack([x, y]))
+        expected = sm.RLM(y, sm.add_constant(x), M=sm.robust.norms.HuberT(t=1.1)).fit()
         np.testing.assert_allclose(found.values, [*expected.params, expected.scale], rtol=1e-10)
         np.testing.assert_allclose(found.std_errors, [*expected.bse, np.nan], rtol=1e-10)
         # Laplace's upper quartile is log 2
-        found = fit(Huber(1.345), LinearRegression("laplace", ["a", "b"]), np.column_stack([x, y]))
+        found = fit(Huber(1.1), LinearRegression("laplace", ["a", "b"]), np.column_stack([x, y]))
         assert found.values[-1] == pytest.approx(expected.scale * special.ndtri(0.75) / np.log(2), rel=1e-10)
 
     def test_iterations_that_run_out_are_a_failure(self, monkeypatch):
@@ -293,14 +293,14 @@ class TestMinCovDet:
     def test_is_scikit_learns(self):
         from sklearn import covariance
 
-        x = rng(16).multivariate_normal([1, 2, 3], [[2, 0.5, 0.1], [0.5, 1, 0.3], [0.1, 0.3, 1.5]], 200)
+        x = 3 + rng(16).normal(size=(200, 4)) @ rng(17).normal(size=(4, 4))
         x[:30] += 20
-        found = fit(MinCovDet(0.75), MultivariateNormal(3), x, seed=4)
+        found = fit(MinCovDet(0.75), MultivariateNormal(4), x, seed=4)
         expected = covariance.MinCovDet(support_fraction=0.75, random_state=int(rng(4).integers(2**32))).fit(x)
-        named = dict(zip(MinCovDet().names(MultivariateNormal(3)), found.values, strict=True))
+        named = dict(zip(MinCovDet().names(MultivariateNormal(4)), found.values, strict=True))
         cov = expected.covariance_
         assert named["loc_2"] == expected.location_[1]
-        for i in range(3):
+        for i in range(4):
             assert named[f"scale_{i + 1}"] == pytest.approx(np.sqrt(cov[i, i]), rel=EXACT)
             for j in range(i):
                 expected_corr = cov[i, j] / np.sqrt(cov[i, i] * cov[j, j])
@@ -403,7 +403,7 @@ class TestMinimumHellinger:
         assert step == pytest.approx(0.05 * scale)
         near = np.abs(points - np.median(x)) < 20
         expected = kernel(points[near])
-        np.testing.assert_allclose((roots[near] / step) ** 2, expected, atol=1e-3 * expected.max())
+        np.testing.assert_allclose((roots[near] / step) ** 2, expected, atol=5e-4 * expected.max())
         assert np.sum((roots / step) ** 2) * step == pytest.approx(300 / 301, rel=1e-9)
 
     def test_is_where_the_affinity_with_scipys_kernel_density_is_largest(self):
@@ -530,15 +530,15 @@ class TestNodes:
 
     @pytest.mark.parametrize("generator", [NormalMixture(2), NormalMixture(2).fix(scale=[1.0, 1.5])])
     def test_mixture_far_apart(self, generator):
-        natural = {"weight": [0.4, 0.6], "loc": [-6.0, 6.0], "scale": [1.0, 1.5]}
+        natural = {"weight": [0.3, 0.7], "loc": [-6.0, 6.0], "scale": [1.0, 1.5]}
         theta = generator.theta(**{name: value for name, value in natural.items() if name in generator.parameters})
         _, weights, logs = laid(generator, theta)
         # components do not overlap: sum of w^(3/2) (2 pi)^(-1/4) scale^(-1/2) (3/2)^(-1/2); overlap is below 1e-6
-        expected = (0.4**1.5 + 0.6**1.5 / 1.5**0.5) * (2 * np.pi) ** -0.25 / 1.5**0.5
+        expected = (0.3**1.5 + 0.7**1.5 / 1.5**0.5) * (2 * np.pi) ** -0.25 / 1.5**0.5
         assert weights.sum() == pytest.approx(1, rel=1e-12)
         assert weights @ np.exp(0.5 * logs) == pytest.approx(expected, rel=1e-4)
         y = np.linspace(-40, 40, 400_001)
-        density = 0.4 * scipy.stats.norm.pdf(y, -6, 1) + 0.6 * scipy.stats.norm.pdf(y, 6, 1.5)
+        density = 0.3 * scipy.stats.norm.pdf(y, -6, 1) + 0.7 * scipy.stats.norm.pdf(y, 6, 1.5)
         assert weights @ np.exp(0.5 * logs) == pytest.approx(integrate.trapezoid(density**1.5, y), rel=1e-9)
 
     def test_information(self):
