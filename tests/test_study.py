@@ -276,6 +276,16 @@ def test_a_folder_of_another_version_is_refused(tmp_path, monkeypatch):
         study().run(tmp_path)
 
 
+def test_a_manifest_that_another_process_is_writing_is_no_foreign_file(tmp_path):
+    (tmp_path / ".manifest.json.0123.part").write_text("{")
+    study(replications=2).run(tmp_path)
+    old = tmp_path / "parts" / ".killed.part"
+    old.write_text("half")
+    os.utime(old, (0, 0))
+    study(replications=3).run(tmp_path)
+    assert [p.name for p in tmp_path.rglob("*.part")] == [".manifest.json.0123.part"]  # the older is swept away
+
+
 def test_other_folders_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="other things than a study"):

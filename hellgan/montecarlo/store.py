@@ -59,7 +59,7 @@ class Store:
             Where it cannot be written; what was there stays.
         """
         before = self.manifest()
-        if before is None and self.folder.exists() and any(self.folder.iterdir()):
+        if before is None and self.folder.exists() and any(p.suffix != ".part" for p in self.folder.iterdir()):
             raise ValueError(f"out: {self.folder} holds other things than a study; give an empty folder, or a new one.")
         after = dict(manifest) if before is None else continued(before, manifest, self.folder)
         if after != before:
