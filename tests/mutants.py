@@ -83,7 +83,7 @@ MUTANTS = tuple(
         ("overlapping parts count twice", "montecarlo/store.py", "low, high = max(begin, at), min(end, replications)", "low, high = begin, min(end, replications)", "tests/test_study.py -k overlapping"),
         ("another method under the same name", "montecarlo/store.py", 'old["hash"] != method["hash"]', "False", "tests/test_study.py -k another_study"),
         ("another cell under the same labels", "montecarlo/store.py", "places.get(json.dumps(cell[\"labels\"]), key) != key", "False", "tests/test_study.py -k another_study"),
-        ("groups are not filled", "montecarlo/methods.py", "(-len(usable) % size)", "0", "tests/test_study.py -k change_no_bit"),
+        ("groups are not filled", "montecarlo/methods.py", "(-len(usable) % size)", "0", "tests/test_study.py -k groups_are_filled"),
         ("errors are counted, not in a row", "montecarlo/running.py", "+ 1 if bad else 0", "+ bool(bad)", "tests/test_study.py -k now_and_then"),
         ("every thread's warnings", "montecarlo/estimates.py", "threading.local()", "__import__('types').SimpleNamespace()", "tests/test_study.py -k told_apart"),
         ("a design is unpickled for every task", "montecarlo/engine.py", "@functools.lru_cache(maxsize=4)", "@functools.lru_cache(maxsize=0)", "tests/test_engine.py -k main_module"),

@@ -5,13 +5,15 @@ import os
 import time
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 import hellgan as hg
-from hellgan.montecarlo import store
+from hellgan import batching
+from hellgan.montecarlo import methods, store
 from hellgan.montecarlo.streams import Stream, streams
 from tests.tolerance import assert_monte_carlo, mcse_mean
 
@@ -91,6 +93,16 @@ def test_chunks_change_no_bit():
     frames = [plain(few.run(chunk=chunk, threads=threads)) for chunk, threads in ((21, 1), (5, 3), (16, 2))]
     for frame in frames[1:]:
         pd.testing.assert_frame_equal(frame, frames[0], check_exact=True)
+
+
+def test_groups_are_filled(monkeypatch):
+    """All fits go through the same compiled programs, whatever the chunk: bits may depend on the size of a group."""
+    sizes, fit_all = [], methods.fit_all
+    monkeypatch.setattr(methods, "fit_all", lambda *a, **k: sizes.append(len(a[1])) or fit_all(*a, **k))
+    given = study(methods={"root": {}}, n=60, contamination=None, replications=21)
+    given.run(chunk=5, threads=1)
+    given.replay(given.cells[0], 20)
+    assert set(sizes) == {batching.group_size(21)}
 
 
 def test_samples_are_those_of_the_truth():
@@ -521,3 +533,46 @@ def test_replications_for_a_wanted_error():
     table = given.replications_for(0.01, "bias", pilot)
     error = pilot.performance(["bias"])["mcse"].to_numpy()
     np.testing.assert_array_equal(table["replications"], np.ceil(50 * (error / 0.01) ** 2))
+
+
+# Figures: that they draw what frames hold is for test_study_plots.
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    methods = {"mean": lambda x: {"estimate": {"loc": x.mean(), "scale": x.std()}}, "median": "median_mad"}
+    return study(methods=methods, replications=40).run()
+
+
+def test_figures_of_a_result(drawn):
+    cell = {"contamination": "none", "n": 20}
+    zipped = drawn.plot_zip("loc", cell, methods=["median"])
+    assert len(zipped) == 1
+    assert "40" in zipped[0].get_title() or "median" in zipped[0].get_title()
+    assert drawn.plot_lollipop(("bias", "coverage"), "loc", cell).shape == (1, 2)
+    assert drawn.plot_contamination("loc", ("bias", "rmse"), {"n": 20}).shape == (2,)
+    loop = drawn.plot_nested_loop("bias", "scale")
+    table = drawn.performance(["bias"]).query("parameter == 'scale' and method == 'mean'")
+    values = np.round(np.sort(table["value"]), 12)
+    assert any(np.isin(values, np.round(line.get_ydata(), 12)).all() for line in loop.get_lines())
+    quantiles = drawn.plot_qq("loc", cell)
+    assert len(quantiles) == 1  # the mean has no standard errors here
+    pairs = drawn.plot_joint("mean", where=cell)
+    assert pairs.shape == (2, 2)
+    plt.close("all")
+
+
+def test_figures_ask_for_a_single_cell(drawn):
+    with pytest.raises(ValueError, match="contamination"):
+        drawn.plot_zip("loc")
+    with pytest.raises(ValueError, match="there are several cells"):
+        drawn.plot_joint("mean")
+    with pytest.raises(ValueError, match="reports no 'df'"):
+        drawn.plot_joint("mean", ["df"], {"contamination": "none", "n": 20})
+    with pytest.raises(ValueError, match="'m' is no factor"):
+        drawn.plot_zip("loc", {"m": 3})
+    with pytest.raises(ValueError, match="no row has n = 7"):
+        drawn.plot_zip("loc", {"n": 7})
+    with pytest.raises(ValueError, match="there are loc, scale; name one"):
+        drawn.plot_qq(where={"contamination": "none", "n": 20})
+    plt.close("all")
