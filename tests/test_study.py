@@ -482,6 +482,34 @@ def test_a_sample_that_a_gan_refuses_is_one_failure():
     assert result.failures()["message"].str.contains("constant|vary|equal").all()
 
 
+def test_samples_that_a_family_cannot_have_are_failures():
+    """Some replicates have a negative observation, which a Gamma law refuses; the others are as without them."""
+    truth = hg.truth(hg.generators.Gamma(), a=3.0, scale=1.0)
+    few = hg.PointMass(0.01, at=-1.0, binomial=True)
+    given = study(truth=truth, contamination=few, n=60, methods={"root": {}}, replications=24)
+    result = given.run(chunk=24)
+    lost = [given.replay(given.cells[0], r, "root").sample.min() < 0 for r in range(24)]
+    frame = result.to_frame().query("parameter == 'a'")
+    assert 3 < sum(lost) < 21
+    np.testing.assert_array_equal(frame["estimate"].isna(), lost)
+    assert frame.loc[frame["estimate"].isna(), "message"].astype(str).str.startswith("ValueError: ").all()
+    pd.testing.assert_frame_equal(plain(given.run(chunk=5)), plain(result), check_exact=True)
+
+
+def test_networks_and_large_samples_go_one_by_one():
+    network = study(methods={"mlp": {"discriminator": hg.discriminators.MLP(3)}}, n=60, contamination=None)
+    assert network._design.plans["mlp"].method.batch(network.cells[0].setting(0.95, 1)) == 1
+    frame = (
+        study(methods={"mlp": {"discriminator": hg.discriminators.MLP(3)}}, n=60, contamination=None, replications=1)
+        .run(chunk=1)
+        .to_frame()
+    )
+    assert frame["std_error"].isna().all()
+    assert frame["estimate"].notna().all()
+    large = study(methods={"root": {}}, n=100_001, contamination=None, replications=2)
+    assert large._design.plans["root"].method.batch(large.cells[0].setting(0.95, 1)) == 1
+
+
 # Results.
 
 
