@@ -49,6 +49,7 @@ ORDER = (
     "montecarlo",
     "__init__",
     "cli",
+    "__main__",
 )
 ONLY_IN = {"matplotlib": "plots", "jaxopt": "solver"}
 FILES = sorted(PACKAGE.rglob("*.py"))
