@@ -2,6 +2,8 @@
 
 import errno
 import os
+import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from scipy import stats
 
 import hellgan as hg
 from hellgan.montecarlo import store
+from hellgan.montecarlo.streams import Stream, streams
 from tests.tolerance import assert_monte_carlo, mcse_mean
 
 NORMAL = hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0)
@@ -70,6 +73,18 @@ def test_numbers_depend_on_seed_cell_and_replicate_alone():
     assert not np.any(other["estimate"] == whole["estimate"])
 
 
+def test_every_replicate_has_its_own_numbers_for_every_purpose():
+    drawn = [
+        Stream(seed, cell, r).rng(purpose).random()
+        for seed in (0, 1)
+        for cell in ("00", "0a")
+        for r in (0, 1)
+        for purpose in range(4)
+    ]
+    drawn += [Stream(seed, cell, 0).latent_seed for seed in (0, 1) for cell in ("00", "0a")]
+    assert len(set(drawn)) == 32 + 4
+
+
 def test_chunks_change_no_bit():
     methods = {"root": {}, "median": "median_mad"}
     few = study(methods=methods, n=60, replications=21)
@@ -80,8 +95,6 @@ def test_chunks_change_no_bit():
 
 def test_samples_are_those_of_the_truth():
     cell = study(n=50, contamination=None).cells[0]
-    from hellgan.montecarlo.streams import streams
-
     x = cell.samples(streams(3, cell.key, range(400)))
     assert x.shape == (400, 50)
     assert stats.kstest(x.ravel(), "norm", args=(1.0, 2.0)).pvalue > 1e-4
@@ -344,6 +357,7 @@ def test_gaps():
     assert store.missing([(0, 5)], 5) == []
     assert store.missing([(2, 3), (4, 9)], 12) == [(0, 2), (3, 4), (9, 12)]
     assert store.missing([(0, 4), (2, 9)], 6) == []
+    assert store.missing([(0, 9), (2, 3)], 12) == [(9, 12)]
 
 
 def test_shares_of_a_job_array_make_the_whole(tmp_path):
@@ -365,8 +379,6 @@ def sometimes(x):
     if x[0] > 2:
         raise RuntimeError(f"too large: {x[0]:.3f}")
     if x[0] < -2:
-        import warnings
-
         warnings.warn("rather small", stacklevel=2)
     return {"loc": x.mean()}
 
@@ -424,6 +436,31 @@ def test_a_method_that_only_raises_is_stopped_in_that_cell():
     done = result.progress().set_index("n")["done"]
     assert done[20] == 400
     assert 11 <= done[30] < 100
+
+
+def test_a_method_that_raises_now_and_then_goes_on():
+    def half(x):
+        if int(1e6 * abs(x[0])) % 2:
+            raise RuntimeError("odd")
+        return {"loc": 0.0}
+
+    given = study(methods={"half": half}, n=20, contamination=None, replications=60)
+    result = given.run(max_errors=12, chunk=10, threads=1)
+    assert result.progress()["done"].tolist() == [60]
+    assert len(result.failures()) > 12
+
+
+def test_warnings_of_threads_are_told_apart():
+    def warns(x):
+        warnings.warn(f"{x[0]:.9f}", stacklevel=2)
+        time.sleep(0.002)
+        warnings.warn(f"{x[0]:.9f}", stacklevel=2)
+        return {"first": x[0]}
+
+    before = warnings.showwarning
+    frame = study(methods={"warns": warns}, replications=40).run(threads=8, chunk=2).to_frame()
+    assert frame["warned"].astype(str).tolist() == [f"UserWarning: {x:.9f}" for x in frame["estimate"]]
+    assert warnings.showwarning is before
 
 
 def test_a_sample_that_a_gan_refuses_is_one_failure():

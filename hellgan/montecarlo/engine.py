@@ -152,7 +152,7 @@ def connected(address: str) -> Iterator[Any]:
     except ImportError as error:
         raise ImportError("a Dask cluster needs distributed: pip install 'hellgan[cluster]'.") from error
     try:
-        client = Client(address, timeout=30)
+        client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise OSError(f"scheduler: {address} does not answer ({error}).") from None
     try:

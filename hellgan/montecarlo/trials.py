@@ -5,7 +5,7 @@ import numpy as np
 
 from hellgan.montecarlo import engine
 from hellgan.montecarlo.design import Cell, Design, Plan
-from hellgan.montecarlo.estimates import Estimates
+from hellgan.montecarlo.estimates import Estimates, recorded
 from hellgan.montecarlo.streams import streams
 
 _TRIED = 3  # replicates after which a method that has raised every time is taken for unable
@@ -25,7 +25,7 @@ def tried(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
         setting = cell.setting(design.level, engine.dim_of(samples))
         try:
             plan.method.check(setting)
-            with jax.enable_x64(True):
+            with jax.enable_x64(True), recorded():
                 names = plan.method.names(setting, samples, [stream])
                 estimates = plan.method.estimate(setting, names, samples, [stream])
         except Exception as error:  # any: a method is the user's
@@ -43,7 +43,8 @@ def named(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
         samples = cell.samples([stream])
         setting = cell.setting(design.level, engine.dim_of(samples))
         try:
-            return plan.method.names(setting, samples, [stream])
+            with recorded():
+                return plan.method.names(setting, samples, [stream])
         except Exception:  # any: a method is the user's
             continue
     return tuple(cell.truth.estimands)

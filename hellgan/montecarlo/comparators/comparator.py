@@ -108,7 +108,8 @@ class Comparator(abc.ABC):
         stack = self.together(family, x[None])
         if stack is None:
             return self.single(family, x, rng)
-        message = _messages(stack)[0]
+        stack = _marked(stack)
+        message = stack.messages[0]
         return Estimate(stack.values[0], stack.std_errors[0], converged=not message, message=message)
 
     def estimate_each(
@@ -128,6 +129,7 @@ class Comparator(abc.ABC):
         begin = time.perf_counter()
         try:
             stack = self.together(family, samples)
+            stack = None if stack is None else _marked(stack)
         except Exception:  # one of the samples' doing: which, they tell one by one
             stack = None
         if stack is None:
@@ -138,7 +140,7 @@ class Comparator(abc.ABC):
                 lambda values, errors: inference.intervals(spaces, values, errors, quantile),
             )
         lower, upper = wald_intervals(spaces, stack.values, stack.std_errors, quantile)
-        messages, count = _messages(stack), len(samples)
+        messages, count = stack.messages, len(samples)
         return Estimates(
             names,
             stack.values,
@@ -154,9 +156,12 @@ class Comparator(abc.ABC):
         )
 
 
-def _messages(stack: Stack) -> list[str]:
+def _marked(stack: Stack) -> Stack:
+    """Give every failure a message, and no standard errors."""
     finite = np.all(np.isfinite(stack.values), axis=1)
-    return [m or ("" if ok else "the estimate is not finite") for m, ok in zip(stack.messages, finite, strict=True)]
+    messages = [m or ("" if ok else "the estimate is not finite") for m, ok in zip(stack.messages, finite, strict=True)]
+    fine = np.array([not message for message in messages])[:, None]
+    return Stack(stack.values, np.where(fine, stack.std_errors, np.nan), messages)
 
 
 def wald_intervals(spaces: Sequence[Constraint], values, std_errors, quantile: float) -> tuple[np.ndarray, np.ndarray]:

@@ -28,9 +28,10 @@ class MinimumHellinger(Comparator):
 
     Notes
     -----
-    It maximises  int sqrt(g f)  over the family's densities f, g the density by a normal kernel, at equidistant points a quarter of a bandwidth apart up to 25 robust scales from the median. g is computed by Fourier transform of
-    counts shared linearly between neighbouring points, whose spread is taken off the kernel's: this is
-    ``scipy.stats.gaussian_kde`` to four digits, at a cost that hardly grows with n.
+    It maximises  int sqrt(g f)  over the family's densities f, g the density by a normal kernel, at equidistant points
+    a quarter of a bandwidth apart up to 25 robust scales from the median. g is computed by Fourier transform of counts
+    shared linearly between neighbouring points, whose spread is taken off the kernel's: this is
+    ``scipy.stats.gaussian_kde`` to three digits or more, at a cost that hardly grows with n.
 
     A bandwidth h biases the scale upward by about h^2 / 2, relative, and the noise of g in the tails, of order
     1 / (n h), downward; at h of order n^(-1/3) both are n^(-2/3), negligible beside n^(-1/2), as Beran's limit law

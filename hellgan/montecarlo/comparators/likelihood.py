@@ -25,9 +25,9 @@ class MaximumLikelihood(Comparator):
 
     Notes
     -----
-    The likelihood is maximised on the unconstrained scale by scipy's BFGS from the family's robust start, so that of
-    several maxima it is the one nearby. Normal laws and Laplace's have a closed form. In a regression the likelihood
-    is that of the responses given the covariates.
+    The likelihood is maximised on the unconstrained scale from the family's robust start, by Newton's method where
+    that is close to a maximum and else by scipy's BFGS first, so that of several maxima it is the one nearby. Normal
+    laws and Laplace's have a closed form. In a regression the likelihood is that of the responses given the covariates.
     """
 
     cov: str = "information"

@@ -1,4 +1,4 @@
-"""Minimise a smooth criterion of a family's parameters: scipy's BFGS on compiled derivatives, then Newton's steps."""
+"""Minimise a smooth criterion of a family's parameters: Newton's method, after scipy's BFGS where the start is far."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import batching
-from hellgan.generators import Generator
+from hellgan.generators import Fixed, Generator, NormalMixture
 from hellgan.latents import Law
+from hellgan.montecarlo.comparators.comparator import unfixed
 
 _NODES, _REACH = 160, 3.07  # in the doubly exponential variable; levels from 6e-15 to 1 less that
 
@@ -31,10 +32,12 @@ def latent_nodes(law: Law) -> tuple[np.ndarray, np.ndarray]:
 
 
 def laid(generator: Generator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points y, weights and log densities of a law, with int h(y) dy = weights @ (h(y) / density) for h like it."""
-    z, weights = latent_nodes(generator.law)
+    """Points y, weights and log densities of a law, with int h(y) dy = weights @ (h(y) / density) for h like it.
+
+    A mixture has points of each of its components: its quantiles change too fast between components far apart.
+    """
     with jax.enable_x64(True):
-        y, logs = (np.asarray(part) for part in _pushed(generator, theta, z))
+        y, weights, logs = (np.asarray(part) for part in _pushed(generator, theta, *latent_nodes(generator.law)))
     usable = np.isfinite(logs) & np.isfinite(y)  # a gamma law of small shape may draw 0
     if not np.all(usable):
         y, logs, weights = (
@@ -53,10 +56,16 @@ def information(generator: Generator, theta: np.ndarray) -> np.ndarray:
 
 
 @batching.program
-def _pushed(generator, theta, z):
+def _pushed(generator, theta, z, weights):
     natural = generator.natural(theta)
-    y = jax.vmap(lambda point: generator.draw(point, **natural))(z)
-    return y, jax.vmap(lambda row: generator.log_density(row, **natural))(y)
+    if isinstance(unfixed(generator), NormalMixture):
+        held = generator.values if isinstance(generator, Fixed) else {}
+        weight, loc, scale = ({**natural, **held}[name] for name in ("weight", "loc", "scale"))
+        y = (loc[:, None] + scale[:, None] * z[None]).ravel()
+        weights = (weight[:, None] * weights[None]).ravel()
+    else:
+        y = jax.vmap(lambda point: generator.draw(point, **natural))(z)
+    return y, weights, jax.vmap(lambda row: generator.log_density(row, **natural))(y)
 
 
 @batching.program
