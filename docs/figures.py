@@ -53,7 +53,7 @@ def study_of_reading():
     """Run the study of ``reading.md``: the page's first block."""
     page = (Path(__file__).parent / "reading.md").read_text(encoding="utf-8")
     names: dict = {}
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], names)
     return names["result"]
 
 
