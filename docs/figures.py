@@ -1,5 +1,6 @@
 """Make the figures of the pages in this folder: ``python docs/figures.py`` writes ``docs/figures/*.png``."""
 
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,6 +49,24 @@ def bias_of_losses():
     return plots.bias_curves(curves, "loc")
 
 
+def study_of_reading():
+    """Run the study of ``reading.md``: the page's first block."""
+    page = (Path(__file__).parent / "reading.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], names)
+    return names["result"]
+
+
+def studies(result) -> None:
+    """Draw the figures that ``reading.md`` explains, by the calls that it gives."""
+    shares = {"contamination": ["none", "far 10 %", "far 20 %"]}
+    measures = ["bias", "rmse", "se_ratio", "coverage"]
+    save(result.plot_zip("scale", where={"contamination": "far 10 %"}), "study_zip")
+    save(result.plot_lollipop(measures, parameter="loc", where={"contamination": "near 10 %"}), "study_lollipop")
+    save(result.plot_contamination("loc", ["bias", "rmse", "coverage"], where=shares), "study_contamination")
+    save(result.plot_qq("scale", where={"contamination": "none"}), "study_qq")
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     x = hg.datasets.load_newcomb()
@@ -56,6 +75,7 @@ def main() -> None:
     save(newcomb.plot_profile("scale"), "newcomb_profile")
     save(influence_of_discriminators(x), "influence_discriminators")
     save(bias_of_losses(), "bias_losses")
+    studies(study_of_reading())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The layout is one direction, from losses to the command line, and nothing costs before it is needed."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,34 @@ ORDER = (
     "__init__",
     "cli",
     "__main__",
+)
+# The same inside of it.
+MONTECARLO = (
+    "estimates",
+    "streams",
+    "formulas",
+    "replicates",
+    "measures",
+    "grouping",
+    "planning",
+    "performance",
+    "contaminations",
+    "truths",
+    "comparators",
+    "methods",
+    "definitions",
+    "design",
+    "store",
+    "manifests",
+    "engine",
+    "trials",
+    "running",
+    "replays",
+    "tables",
+    "results",
+    "study",
+    "toml",
+    "__init__",
 )
 ONLY_IN = {"matplotlib": "plots", "jaxopt": "solver"}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -106,6 +135,23 @@ def test_every_module_has_its_place():
 def test_module_keeps_to_the_architecture(path):
     package = ".".join(("hellgan", *path.relative_to(PACKAGE).parts[:-1]))
     assert violations(path.read_text(encoding="utf-8"), component(path), package) == []
+
+
+def test_montecarlo_is_one_direction_too():
+    seen = set()
+    for path in sorted((PACKAGE / "montecarlo").rglob("*.py")):
+        inner = path.relative_to(PACKAGE / "montecarlo").parts
+        own = inner[0].removesuffix(".py")
+        seen.add(own)
+        package = ".".join(("hellgan.montecarlo", *inner[:-1]))
+        for name in imports(path.read_text(encoding="utf-8"), package):
+            if name.startswith("hellgan.montecarlo."):
+                target = name.split(".")[2]
+                assert target == own or MONTECARLO.index(target) < MONTECARLO.index(own), f"{own} imports {name}"
+    assert seen == set(MONTECARLO)
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page.split("## Inside `montecarlo`")[1], re.MULTILINE)
+    assert tuple(listed) == MONTECARLO[:-1]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import hellgan
+from hellgan import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -36,12 +37,15 @@ VOLATILE = re.compile(r"^(Iterations|Score norm).*$", re.MULTILINE)
 @pytest.mark.slow
 def test_readme_prints_what_it_says():
     pairs = readme_outputs()
-    assert len(pairs) == 5
+    assert len(pairs) == 6
     for shown, printed in pairs:
         assert VOLATILE.sub("", printed) == VOLATILE.sub("", shown)
 
 
-PAGES = ("covariance.md", "discriminator.md", "robustness.md")
+PAGES = ("covariance.md", "discriminator.md", "robustness.md", "studies.md", "cluster.md", "reading.md")
+
+# What a page says in words of its numbers, looked at after its blocks.
+CLAIMS = {"reading.md": "from tests import claims; claims.reading(table, study, failed, gain)"}
 
 # Runs the blocks that it is given in order, as a reader would in one session, and answers with what each printed.
 SESSION = """
@@ -61,13 +65,24 @@ def test_page_prints_what_it_says(name):
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     blocks = BLOCK.findall(text)
     assert 0 < len(blocks) == text.count("```python")  # none goes without its output, and so unseen
-    sources = json.dumps([code for code, _ in blocks])
+    sources = json.dumps([*(code for code, _ in blocks), CLAIMS.get(name, "")])
     run = subprocess.run(
         [sys.executable, "-c", SESSION], input=sources, capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert run.returncode == 0, run.stderr
-    for (_, shown), printed in zip(blocks, json.loads(run.stdout), strict=True):
+    for (_, shown), printed in zip(blocks, json.loads(run.stdout)[:-1], strict=True):
         assert printed.rstrip() == shown.rstrip()
+
+
+@pytest.mark.slow
+def test_the_design_that_ships_prints_its_table(tmp_path, capsys):
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    design = ROOT / "examples" / "study.toml"
+    assert f"```toml\n{design.read_text(encoding='utf-8')}```" in page
+    assert cli.main(["study", str(design), "--out", str(tmp_path / "study")]) == 0
+    shown = re.search(r"```sh\nhellgan study examples/study.toml.*?```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert shown
+    assert capsys.readouterr().out == shown[1]
 
 
 @pytest.mark.parametrize("name", ["README.md", *(f"docs/{page}" for page in PAGES)])

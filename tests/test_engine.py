@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from hellgan import cli, montecarlo
 from hellgan.montecarlo import engine
 from hellgan.montecarlo.store import Store
 from tests.studied import study
@@ -146,3 +147,16 @@ def test_tasks_are_taken_as_they_are_needed():
     next(outcomes)
     assert len(taken) <= 10
     assert sorted(o.task.begin for o in outcomes)[-1] == 199
+
+
+def test_the_command_runs_on_the_cluster_of_an_address(client, tmp_path, capsys):
+    design = "n = 30\nreplications = 20\n[truth]\ngenerator = 'Normal'\nloc = 1.0\nscale = 2.0\n[methods]\n"
+    (tmp_path / "beside.py").write_text("import os\n\ndef own(x):\n    return {'loc': x.mean(), 'pid': os.getpid()}\n")
+    (tmp_path / "design.toml").write_text(f"{design}own = 'beside:own'\n")  # which no worker could import
+    out, path = str(tmp_path / "out"), str(tmp_path / "design.toml")
+    assert cli.main(["study", path, "--out", out, "--scheduler", client.scheduler.address]) == 0
+    frame = montecarlo.read(out).to_frame()
+    assert capsys.readouterr().out == montecarlo.read(out).to_markdown()
+    assert len(frame) == 2 * 20
+    workers = set(client.run(os.getpid).values())
+    assert set(frame.loc[frame["parameter"] == "pid", "estimate"]) <= workers

@@ -88,24 +88,40 @@ def test_gans_and_generators_of_a_file(design):
         discriminator = { name = "Sigmoids", k = 8 }
         [methods.wrong]
         generator = { family = "Normal", fix = { scale = 1.0 } }
+        discriminator = { name = "Scores", generator = { family = "Normal", fix = { scale = 1.0 } } }
         latent = "iid"
         n_simulated = 100
         [methods.own]
         generator = "own_methods:shifted"
+        loss = "own_methods:loss"
+        [methods.moments]
+        comparator = "simulated_moments"
+        moments = "own_methods:two"
     """
     own = """
+        import jax.numpy as jnp
         import hellgan as hg
+
+        loss = hg.losses.get("least_squares")
 
         @hg.generator(latent="normal", loc=hg.real())
         def shifted(z, loc):
             return loc + z
+
+        def two(x):
+            return jnp.stack([jnp.tanh(x), jnp.tanh(x / 3)])
     """
     study = hg.montecarlo.from_toml(design(text, own))
-    again = study.replay(study.cells[0], 0)
-    assert again.fits["small"].model.discriminator == hg.discriminators.Sigmoids(8)
-    assert again.fits["small"].model.generator.names == ["loc"]
-    assert again.fits["wrong"].model.n_simulated == 100
-    assert again.fits["own"].model.generator.name == "shifted"
+    models = {name: study.replay(study.cells[0], 0, name).fits[name].model for name in ("small", "wrong", "own")}
+    assert models["small"].discriminator == hg.discriminators.Sigmoids(8)
+    assert models["small"].generator.names == ["loc"]
+    assert models["wrong"].n_simulated == 100
+    assert models["wrong"].discriminator.generator == models["wrong"].generator
+    assert models["own"].generator.name == "shifted"
+    assert models["own"].loss.name == "least_squares"
+    import own_methods
+
+    assert study._design.plans["moments"].method.comparator.moments is own_methods.two
 
 
 @pytest.mark.parametrize(

@@ -331,8 +331,12 @@ def _read(name, given) -> tuple[Method, Any]:
         if "comparator" in given:
             arguments = {key: value for key, value in given.items() if key != "comparator"}
             comparator = given["comparator"]
-            return _read(name, named(comparator, **arguments) if isinstance(comparator, str) else comparator)
+            if isinstance(comparator, str):
+                return _read(name, named(comparator, **arguments))
+            _require_alone(name, "comparator", arguments)
+            return _read(name, comparator)
         if "function" in given:
+            _require_alone(name, "function", [key for key in given if key != "function"])
             return _read(name, given["function"])
         unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
         if unknown:
@@ -346,3 +350,12 @@ def _read(name, given) -> tuple[Method, Any]:
     raise TypeError(
         f"methods: {name} is {shown(given)}; give a dict of GAN arguments, a comparator, or a function of a sample."
     )
+
+
+def _require_alone(name, what, others) -> None:
+    """Refuse what would go unused beside a function, or a comparator that is there already."""
+    for other in others:
+        raise ValueError(
+            f"methods: {name} has {other!r} beside a {what}, which would not see it; give {what} and "
+            f"{', '.join(_OF_STUDY)} alone."
+        )

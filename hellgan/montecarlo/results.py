@@ -211,12 +211,35 @@ class StudyResults:
         once: Any = frame.loc[frame["warned"] != "", [*by, "replicate"]].drop_duplicates()
         return once.groupby(by, observed=True, sort=False).size().rename("replicates").reset_index()
 
-    def replications_for(self, measure: str, mcse: float) -> pd.DataFrame:
-        """Say how many replications a wanted Monte Carlo standard error costs: one row a method, cell and parameter."""
-        table = self.performance([measure])
-        wanted = np.ceil(table["n_used"] * (table["mcse"] / mcse) ** 2)
+    def replications_for(self, measure: str, mcse: float, **options) -> pd.DataFrame:
+        """Say how many replications a wanted Monte Carlo standard error costs, failures at the rate of these included.
+
+        Parameters
+        ----------
+        measure : str
+        mcse : float
+            In the measure's unit.
+        **options
+            ``null``, ``reference`` and ``methods``, as for ``performance``.
+
+        Returns
+        -------
+        DataFrame
+            One row a method, cell and parameter: ``replications``. Where all or none of the intervals hold the truth
+            the level stands in for the coverage, as in ``hellgan.montecarlo.replications_for``; missing where there
+            is no error to scale.
+        """
+        if not 0 < mcse < np.inf:
+            raise ValueError(f"mcse: {shown(mcse)}; give a finite positive number, in the unit of {measure}.")
+        table = self.performance([measure], **options)
+        variance = table["mcse"] ** 2
+        if measure in ("coverage", "bias_eliminated_coverage"):
+            at_level = self.level * (1 - self.level) / table["n_used"]
+            variance = variance.where(variance > 0, at_level)
+        wanted = table["replications"] * variance.where(variance > 0) / mcse**2
         columns = ["method", *self.factors, "parameter"]
-        return table[columns].assign(replications=wanted.astype("Int64"))
+        # Less what rounding adds: .05 * .95 / .005^2 is 1900.
+        return table[columns].assign(replications=np.ceil(wanted * (1 - 1e-12)).astype("Int64"))
 
     def plot_zip(self, parameter: str | None = None, where: Mapping[str, Any] | None = None, **options):
         """Draw the intervals of every replicate of a cell, those that miss the truth on top.

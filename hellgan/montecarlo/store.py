@@ -59,8 +59,12 @@ class Store:
             Where it cannot be written; what was there stays.
         """
         before = self.manifest()
-        if before is None and self.folder.exists() and any(p.suffix != ".part" for p in self.folder.iterdir()):
-            raise ValueError(f"out: {self.folder} holds other things than a study; give an empty folder, or a new one.")
+        if before is None and self.folder.exists() and not all(map(_is_manifest, self.folder.iterdir())):
+            before = self.manifest()  # which another task of a job array may have written meanwhile
+            if before is None:
+                raise ValueError(
+                    f"out: {self.folder} holds other things than a study; give an empty folder, or a new one."
+                )
         after = dict(manifest) if before is None else continued(before, manifest, self.folder)
         if after != before:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -199,6 +203,11 @@ def continued(before: Mapping[str, Any], now: Mapping[str, Any], folder) -> dict
 
 def _plain(value):
     return ", ".join(value) if isinstance(value, list) else value
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest, or one in the making."""
+    return path.name == _MANIFEST or (path.name.startswith(f".{_MANIFEST}.") and path.suffix == ".part")
 
 
 def _range_of(stem: str) -> tuple[int, int]:

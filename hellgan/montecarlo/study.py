@@ -33,7 +33,7 @@ class Study:
     n : int or sequence of int
         Sample sizes.
     methods : mapping of str
-        A dict of ``GAN``'s arguments, a comparator of ``hg.comparators`` or its name, or a function of a sample (and
+        A dict of ``GAN``'s arguments, a comparator of ``hg.montecarlo`` or its name, or a function of a sample (and
         of ``rng``, ``seed``, ``setting`` if it names them) that returns a fit, a frame, or a dict of estimates. A dict
         may also hold ``replications`` and ``where``; then a function or a comparator stands under ``"function"`` or
         ``"comparator"``.
@@ -248,7 +248,7 @@ class Study:
             A small run of this study; needed but for coverage, rejection and convergence, whose error follows from
             their expected value (``expected``, the level unless given).
         **options
-            As for ``hellgan.montecarlo.replications_for``.
+            ``expected``, or with a pilot ``reference``, ``null`` and ``methods``.
 
         Returns
         -------
@@ -258,7 +258,7 @@ class Study:
         if pilot is None:
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)
-        return pilot.replications_for(measure, mcse)
+        return pilot.replications_for(measure, mcse, **options)
 
 
 def _checked_share(share):

@@ -108,6 +108,9 @@ class _Reader:
             method["discriminator"] = self.discriminator(method["discriminator"], f"methods: {name}")
         if "function" in method:
             method["function"] = self.attribute(method["function"], f"methods: {name}")
+        for part in ("loss", "moments"):
+            if ":" in str(method.get(part, "")):
+                method[part] = self.attribute(method[part], f"methods: {name}")
         return method
 
     def discriminator(self, given, where: str):
@@ -116,6 +119,8 @@ class _Reader:
         rest = dict(_table(given, f"{where}: discriminator"))
         if "name" not in rest:
             raise ValueError(f'{where}: discriminator has no name; give discriminator = {{name = "Sigmoids", k = 16}}.')
+        if "generator" in rest:
+            rest["generator"] = self.generator(rest["generator"], where)
         return discriminators.make(rest.pop("name"), **rest)
 
     def attribute(self, text, where: str):
