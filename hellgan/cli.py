@@ -8,6 +8,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from hellgan.version import VERSION
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code, 2 for bad input with one sentence on standard error."""
@@ -35,6 +37,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="hellgan", description="Parametric GANs with confidence intervals.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser(
         "fit", help="fit a family to columns of a CSV file", description="Fit a family to columns of a CSV file."

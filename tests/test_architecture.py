@@ -50,6 +50,7 @@ ORDER = (
     "montecarlo",
     "__init__",
     "cli",
+    "__main__",
 )
 # The same inside of it.
 MONTECARLO = (

@@ -321,3 +321,12 @@ def test_a_reader_that_leaves_early_is_no_error():
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_package_is_a_command_and_tells_its_version(capsys):
+    done = subprocess.run([sys.executable, "-m", "hellgan", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"hellgan {hg.__version__}\n"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == done.stdout

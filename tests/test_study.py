@@ -5,13 +5,15 @@ import os
 import time
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 import hellgan as hg
-from hellgan.montecarlo import store
+from hellgan import batching
+from hellgan.montecarlo import methods, store
 from hellgan.montecarlo.streams import Stream, streams
 from tests.tolerance import assert_monte_carlo, mcse_mean
 
@@ -91,6 +93,16 @@ def test_chunks_change_no_bit():
     frames = [plain(few.run(chunk=chunk, threads=threads)) for chunk, threads in ((21, 1), (5, 3), (16, 2))]
     for frame in frames[1:]:
         pd.testing.assert_frame_equal(frame, frames[0], check_exact=True)
+
+
+def test_groups_are_filled(monkeypatch):
+    """All fits go through the same compiled programs, whatever the chunk: bits may depend on the size of a group."""
+    sizes, fit_all = [], methods.fit_all
+    monkeypatch.setattr(methods, "fit_all", lambda *a, **k: sizes.append(len(a[1])) or fit_all(*a, **k))
+    given = study(methods={"root": {}}, n=60, contamination=None, replications=21)
+    given.run(chunk=5, threads=1)
+    given.replay(given.cells[0], 20)
+    assert set(sizes) == {batching.group_size(21)}
 
 
 def test_samples_are_those_of_the_truth():
@@ -278,6 +290,16 @@ def test_a_folder_of_another_version_is_refused(tmp_path, monkeypatch):
         study().run(tmp_path)
 
 
+def test_a_manifest_that_another_process_is_writing_is_no_foreign_file(tmp_path):
+    (tmp_path / ".manifest.json.0123.part").write_text("{")
+    study(replications=2).run(tmp_path)
+    old = tmp_path / "parts" / ".killed.part"
+    old.write_text("half")
+    os.utime(old, (0, 0))
+    study(replications=3).run(tmp_path)
+    assert [p.name for p in tmp_path.rglob("*.part")] == [".manifest.json.0123.part"]  # the older is swept away
+
+
 def test_other_folders_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="other things than a study"):
@@ -293,10 +315,8 @@ def test_other_folders_are_refused(tmp_path):
 
 
 def test_tasks_of_an_array_may_begin_together(tmp_path, monkeypatch):
-    # One of another task's files is there, but no manifest yet; then one that was not there when it was looked for.
+    # Another task's manifest and parts appear between looking for a manifest and looking for other files.
     out = tmp_path / "study"
-    out.mkdir()
-    (out / ".manifest.json.0123456789abcdef.part").write_text("{")
     study().run(out, share=(1, 2), chunk=5)
     read, asked = store.Store.manifest, []
 
@@ -481,6 +501,34 @@ def test_a_sample_that_a_gan_refuses_is_one_failure():
     assert result.failures()["message"].str.contains("constant|vary|equal").all()
 
 
+def test_samples_that_a_family_cannot_have_are_failures():
+    """Some replicates have a negative observation, which a Gamma law refuses; the others are as without them."""
+    truth = hg.truth(hg.generators.Gamma(), a=3.0, scale=1.0)
+    few = hg.PointMass(0.01, at=-1.0, binomial=True)
+    given = study(truth=truth, contamination=few, n=60, methods={"root": {}}, replications=24)
+    result = given.run(chunk=24)
+    lost = [given.replay(given.cells[0], r, "root").sample.min() < 0 for r in range(24)]
+    frame = result.to_frame().query("parameter == 'a'")
+    assert 3 < sum(lost) < 21
+    np.testing.assert_array_equal(frame["estimate"].isna(), lost)
+    assert frame.loc[frame["estimate"].isna(), "message"].astype(str).str.startswith("ValueError: ").all()
+    pd.testing.assert_frame_equal(plain(given.run(chunk=5)), plain(result), check_exact=True)
+
+
+def test_networks_and_large_samples_go_one_by_one():
+    network = study(methods={"mlp": {"discriminator": hg.discriminators.MLP(3)}}, n=60, contamination=None)
+    assert network._design.plans["mlp"].method.batch(network.cells[0].setting(0.95, 1)) == 1
+    frame = (
+        study(methods={"mlp": {"discriminator": hg.discriminators.MLP(3)}}, n=60, contamination=None, replications=1)
+        .run(chunk=1)
+        .to_frame()
+    )
+    assert frame["std_error"].isna().all()
+    assert frame["estimate"].notna().all()
+    large = study(methods={"root": {}}, n=100_001, contamination=None, replications=2)
+    assert large._design.plans["root"].method.batch(large.cells[0].setting(0.95, 1)) == 1
+
+
 # Results.
 
 
@@ -551,3 +599,46 @@ def test_replications_with_failures_and_without_an_error():
     assert set(table["method"]) == {"median"}
     with pytest.raises(ValueError, match="mcse: 0"):
         pilot.replications_for("bias", 0)
+
+
+# Figures: that they draw what frames hold is for test_study_plots.
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    methods = {"mean": lambda x: {"estimate": {"loc": x.mean(), "scale": x.std()}}, "median": "median_mad"}
+    return study(methods=methods, replications=40).run()
+
+
+def test_figures_of_a_result(drawn):
+    cell = {"contamination": "none", "n": 20}
+    zipped = drawn.plot_zip("loc", cell, methods=["median"])
+    assert len(zipped) == 1
+    assert "40" in zipped[0].get_title() or "median" in zipped[0].get_title()
+    assert drawn.plot_lollipop(("bias", "coverage"), "loc", cell).shape == (1, 2)
+    assert drawn.plot_contamination("loc", ("bias", "rmse"), {"n": 20}).shape == (2,)
+    loop = drawn.plot_nested_loop("bias", "scale")
+    table = drawn.performance(["bias"]).query("parameter == 'scale' and method == 'mean'")
+    values = np.round(np.sort(table["value"]), 12)
+    assert any(np.isin(values, np.round(line.get_ydata(), 12)).all() for line in loop.get_lines())
+    quantiles = drawn.plot_qq("loc", cell)
+    assert len(quantiles) == 1  # the mean has no standard errors here
+    pairs = drawn.plot_joint("mean", where=cell)
+    assert pairs.shape == (2, 2)
+    plt.close("all")
+
+
+def test_figures_ask_for_a_single_cell(drawn):
+    with pytest.raises(ValueError, match="contamination"):
+        drawn.plot_zip("loc")
+    with pytest.raises(ValueError, match="there are several cells"):
+        drawn.plot_joint("mean")
+    with pytest.raises(ValueError, match="reports no 'df'"):
+        drawn.plot_joint("mean", ["df"], {"contamination": "none", "n": 20})
+    with pytest.raises(ValueError, match="'m' is no factor"):
+        drawn.plot_zip("loc", {"m": 3})
+    with pytest.raises(ValueError, match="no row has n = 7"):
+        drawn.plot_zip("loc", {"n": 7})
+    with pytest.raises(ValueError, match="there are loc, scale; name one"):
+        drawn.plot_qq(where={"contamination": "none", "n": 20})
+    plt.close("all")

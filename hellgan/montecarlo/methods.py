@@ -11,6 +11,7 @@ import numpy as np
 
 from hellgan import batching, inference
 from hellgan.batch import fit_all
+from hellgan.discriminators import MLP
 from hellgan.gan import GAN
 from hellgan.generators import Generator
 from hellgan.montecarlo.comparators import Comparator, named
@@ -92,9 +93,12 @@ class GANMethod(Method):
         return checked_generator(given)
 
     def batch(self, setting):
-        return batching.group_size(_LARGE) if setting.n * setting.dim <= _LARGE and not self.of_fit else 1
+        alone = self.of_fit or isinstance(self.arguments.get("discriminator"), MLP) or setting.n * setting.dim > _LARGE
+        return 1 if alone else batching.group_size(_LARGE)
 
     def chunk(self, setting):
+        if isinstance(self.arguments.get("discriminator"), MLP):
+            return 8  # a network takes some hundred times as long
         wanted = 2 ** round(np.log2(128_000 / (setting.n * setting.dim)))
         return int(np.clip(wanted, self.batch(setting), 256))
 
@@ -114,44 +118,42 @@ class GANMethod(Method):
         if self.of_fit:
             return self._one_by_one(setting, names, samples, streams)
         size = self.batch(setting)
-        # A sample that is refused (constant, say) must not take the others with it.
-        refused = {k: said for k in range(len(samples)) if (said := self._refusal(setting, samples[k], streams[k]))}
-        usable = [k for k in range(len(samples)) if k not in refused]
-        rows = [_failure(names, refused.get(k, "")) for k in range(len(samples))]
-        begin, warned = time.perf_counter(), [""] * len(samples)
-        if usable:
-            model = self._model(setting, samples[usable[0]], streams[usable[0]])
-            padded = [*usable, *[usable[0]] * (-len(usable) % size)]  # which is not taken up anew where it fails
-            with jax.enable_x64(True), recorded() as said:
-                seeds = [streams[k].latent_seed for k in padded]
-                fits = fit_all(model, [samples[k] for k in padded], seeds, wanted=len(usable))
-            warned = ["; ".join(said)] * len(samples)
-            half = normal_quantile(1 - setting.level)
-            for k, fit in zip(usable, fits, strict=False):
-                with np.errstate(invalid="ignore"):
-                    errors = np.sqrt(np.diag(fit.cov))
-                low, high = inference.intervals(model.generator.element_spaces, fit.natural, errors, half).T
-                rows[k] = Estimate(
-                    np.asarray(fit.natural),
-                    errors,
-                    low,
-                    high,
-                    fit.saddle.is_saddle and not fit.trouble,
-                    fit.saddle.is_saddle,
-                    fit.saddle.iterations,
-                    fit.trouble,
-                )
+        begin = time.perf_counter()
+        blocks = [range(len(samples))] if size > 1 else [[k] for k in range(len(samples))]
+        rows: list[Estimate] = []
+        with jax.enable_x64(True), recorded() as said:
+            for block in blocks:
+                rows += self._together(setting, names, [samples[k] for k in block], [streams[k] for k in block], size)
         seconds = (time.perf_counter() - begin) / len(samples)
-        return stacked(names, rows, np.full(len(samples), seconds), warned)
+        return stacked(names, rows, np.full(len(samples), seconds), ["; ".join(said)] * len(samples))
 
-    def _refusal(self, setting, sample, stream):
-        if _is_ordinary(sample):
-            return ""
+    def _together(self, setting, names, samples, streams, size) -> list[Estimate]:
+        """Fit samples in full groups; those that the model refuses must not take the others with them."""
         try:
-            self._model(setting, sample, stream)
-        except (ValueError, TypeError) as error:
-            return f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return ""
+            return self._fits(setting, samples, streams, size)
+        except Exception as error:  # any: generators, losses and features may be the user's
+            if len(samples) > 1:
+                return [
+                    row
+                    for sample, stream in zip(samples, streams, strict=True)
+                    for row in self._together(setting, names, [sample], [stream], size)
+                ]
+            return [_failure(names, f"{type(error).__name__}: {' '.join(str(error).split())}")]
+
+    def _fits(self, setting, samples, streams, size) -> list[Estimate]:
+        model = self._model(setting, samples[0], streams[0])
+        padding = -len(samples) % size  # which is not taken up anew where it fails
+        seeds = [stream.latent_seed for stream in (*streams, *[streams[0]] * padding)]
+        fits = fit_all(model, [*samples, *[samples[0]] * padding], seeds, wanted=len(samples))
+        half, rows = normal_quantile(1 - setting.level), []
+        for fit in fits[: len(samples)]:
+            with np.errstate(invalid="ignore"):
+                errors = np.sqrt(np.diag(fit.cov))
+            low, high = inference.intervals(model.generator.element_spaces, fit.natural, errors, half).T
+            is_saddle = fit.saddle.is_saddle
+            converged, steps = is_saddle and not fit.trouble, fit.saddle.iterations
+            rows.append(Estimate(np.asarray(fit.natural), errors, low, high, converged, is_saddle, steps, fit.trouble))
+        return rows
 
     def _one_by_one(self, setting, names, samples, streams):
         def one(sample, stream):
@@ -241,11 +243,6 @@ class FunctionMethod(Method):
             return _of_result(self.fit(setting, sample, stream), names, setting.level)
 
         return one_by_one(one, list(zip(samples, streams, strict=True)), names, intervals)
-
-
-def _is_ordinary(sample) -> bool:
-    """Whether a sample surely passes the front door: what costs time is asked only where it does not."""
-    return bool(np.all(np.isfinite(sample))) and bool(np.all(np.ptp(sample, axis=0) > 0))
 
 
 def _failure(names, message) -> Estimate:

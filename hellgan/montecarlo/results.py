@@ -295,13 +295,55 @@ class StudyResults:
     def plot_qq(self, parameter: str | None = None, where: Mapping[str, Any] | None = None, **options):
         """Draw normal quantiles of (estimate - truth) / std_error, a panel for each method; as for ``plot_zip``."""
         frame = chosen(self.to_frame(options.pop("methods", None)), where)
-        frame = one_parameter(frame[frame["converged"]], parameter)
         several = {}
-        for name, part in frame.groupby("method", observed=True):
-            z = ((part["estimate"] - part["truth"]) / part["std_error"]).to_numpy()
+        for name, part in one_parameter(frame, parameter).groupby("method", observed=True):
+            z = (part["estimate"] - part["truth"]) / part["std_error"].where(part["converged"])
             if np.any(np.isfinite(z)):
-                several[str(name)] = z[np.isfinite(z)]
+                several[str(name)] = z.to_numpy()
         return plots.qq(several, **options)
+
+    def plot_joint(
+        self,
+        method: str,
+        parameters: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        covariance=None,
+        **options,
+    ):
+        """Draw the estimates of several parameters against each other, with the ellipses of their normal law.
+
+        Parameters
+        ----------
+        method : str
+        parameters : sequence of str, optional
+            All that the method reports unless given; at most six.
+        where : mapping, optional
+            Levels of the factors; needed where there are several cells.
+        covariance : (k, k) array, optional
+            The theory's, of the estimates; that of the replicates unless given, so that only the shape is judged.
+        **options
+            ``probabilities`` of the ellipses, and ``axes``.
+
+        Returns
+        -------
+        (k, k) array of Axes
+        """
+        frame: Any = chosen(self.to_frame([method]), where)
+        if frame.duplicated(["replicate", "parameter"]).any():
+            raise ValueError(f"where: there are several cells; choose levels of {', '.join(self.factors)}.")
+        frame["estimate"] = frame["estimate"].where(frame["converged"])
+        wide = frame.pivot(index="replicate", columns="parameter", values="estimate")
+        names = list(wide.columns) if parameters is None else list(parameters)
+        unknown = [name for name in names if name not in wide.columns]
+        if unknown:
+            raise ValueError(f"parameters: {method} reports no {unknown[0]!r}; it has {', '.join(wide.columns)}.")
+        truth = frame.drop_duplicates("parameter").set_index("parameter")["truth"]
+        center = truth.loc[names].to_numpy(np.float64)
+        estimates = wide[names].to_numpy()
+        usable = estimates[np.all(np.isfinite(estimates), axis=1)]
+        center = np.where(np.isfinite(center), center, usable.mean(axis=0))
+        law = np.atleast_2d(np.cov(usable.T)) if covariance is None else np.asarray(covariance, np.float64)
+        return plots.joint_pairs(estimates, names, law, center=center, **options)
 
     def to_markdown(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
         """Write a table of measures, Monte Carlo errors in brackets; options are those of ``performance``."""

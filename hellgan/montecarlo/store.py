@@ -59,7 +59,7 @@ class Store:
             Where it cannot be written; what was there stays.
         """
         before = self.manifest()
-        if before is None and self.folder.exists() and not all(map(_is_manifest, self.folder.iterdir())):
+        if before is None and self.folder.exists() and any(p.suffix != ".part" for p in self.folder.iterdir()):
             before = self.manifest()  # which another task of a job array may have written meanwhile
             if before is None:
                 raise ValueError(
@@ -203,11 +203,6 @@ def continued(before: Mapping[str, Any], now: Mapping[str, Any], folder) -> dict
 
 def _plain(value):
     return ", ".join(value) if isinstance(value, list) else value
-
-
-def _is_manifest(path: Path) -> bool:
-    """Whether a file is a manifest, or one in the making."""
-    return path.name == _MANIFEST or (path.name.startswith(f".{_MANIFEST}.") and path.suffix == ".part")
 
 
 def _range_of(stem: str) -> tuple[int, int]:
