@@ -3,8 +3,8 @@
 BOTH = ["loc", "scale"]
 
 
-def reading(table, study, failed, gain):
-    """Judge the words of docs/reading.md by its performance table, failures and gain of median over GAN."""
+def reading(table, study, failed, gain, frame):
+    """Judge the words of docs/reading.md by its performance table, failures, gain of median over GAN, and estimates."""
     rows = table.set_index(["measure", "contamination", "method", "parameter"]).sort_index()
     value, mcse = rows["value"], rows["mcse"]
     bias_in_se = (value["bias"] / value["empirical_se"]).abs()
@@ -62,6 +62,21 @@ def reading(table, study, failed, gain):
         assert distance == sorted(distance)
         if measure != "se_ratio":
             assert all(distance[k] + whisker[k] < distance[k + 1] - whisker[k + 1] for k in (0, 1))
+
+    # The Q-Q plot: misses from below and from above, of symmetric intervals and of those on the logarithm.
+    for method in study.methods:
+        at = frame["converged"] & (frame["contamination"] == "none") & (frame["parameter"] == "scale")
+        rows = frame[at & (frame["method"] == method)]
+        z = (rows["estimate"] - rows["truth"]) / rows["std_error"]
+        symmetric = (z < -1.96).sum(), (z > 1.96).sum()
+        logarithmic = (rows["upper"] < rows["truth"]).sum(), (rows["lower"] > rows["truth"]).sum()
+        assert symmetric[0] > 3 * symmetric[1]
+        assert logarithmic[0] - logarithmic[1] < symmetric[0] - symmetric[1]
+
+    # The ratio of standard errors that studies.md speaks of.
+    for cell in ("far 10 %", "far 20 %"):
+        for parameter in BOTH:
+            assert errors_from(1, "se_ratio", cell, "root", parameter) < 1.96
 
     # Pairs of squared errors.
     assert round(gain.mean(), 3) == 0.015

@@ -45,7 +45,7 @@ def test_readme_prints_what_it_says():
 PAGES = ("covariance.md", "discriminator.md", "robustness.md", "studies.md", "cluster.md", "reading.md")
 
 # What a page says in words of its numbers, looked at after its blocks.
-CLAIMS = {"reading.md": "from tests import claims; claims.reading(table, study, failed, gain)"}
+CLAIMS = {"reading.md": "from tests import claims; claims.reading(table, study, failed, gain, frame)"}
 
 # Runs the blocks that it is given in order, as a reader would in one session, and answers with what each printed.
 SESSION = """

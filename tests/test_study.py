@@ -315,10 +315,8 @@ def test_other_folders_are_refused(tmp_path):
 
 
 def test_tasks_of_an_array_may_begin_together(tmp_path, monkeypatch):
-    # One of another task's files is there, but no manifest yet; then one that was not there when it was looked for.
+    # Another task's manifest and parts appear between looking for a manifest and looking for other files.
     out = tmp_path / "study"
-    out.mkdir()
-    (out / ".manifest.json.0123456789abcdef.part").write_text("{")
     study().run(out, share=(1, 2), chunk=5)
     read, asked = store.Store.manifest, []
 
@@ -584,6 +582,25 @@ def test_replications_for_a_wanted_error():
     np.testing.assert_array_equal(table["replications"], np.ceil(50 * (error / 0.01) ** 2))
 
 
+def test_replications_with_failures_and_without_an_error():
+    failing = study(methods={"sometimes": sometimes}, n=20, contamination=None, replications=60)
+    pilot = failing.run()
+    (bias,) = pilot.performance(["bias"]).itertuples()
+    (found,) = failing.replications_for(0.01, "bias", pilot)["replications"]
+    assert bias.n_used < 60
+    assert found == np.ceil(60 * (bias.mcse / 0.01) ** 2)  # failures cost replications, too
+    wide = {"wide": lambda x: {"estimate": {"loc": 1.0}, "std_error": {"loc": 9.0}}}
+    given = study(methods=wide, n=20, contamination=None, replications=10)
+    pilot = given.run()
+    assert given.replications_for(0.005, "coverage", pilot)["replications"].tolist() == [1900]  # of the level, as above
+    assert given.replications_for(0.005, "bias", pilot)["replications"].isna().all()
+    compared = study(n=20, contamination=None, replications=30)
+    table = compared.replications_for(0.1, "relative_efficiency", compared.run(), reference="mean", methods=["median"])
+    assert set(table["method"]) == {"median"}
+    with pytest.raises(ValueError, match="mcse: 0"):
+        pilot.replications_for("bias", 0)
+
+
 # Figures: that they draw what frames hold is for test_study_plots.
 
 
@@ -625,22 +642,3 @@ def test_figures_ask_for_a_single_cell(drawn):
     with pytest.raises(ValueError, match="there are loc, scale; name one"):
         drawn.plot_qq(where={"contamination": "none", "n": 20})
     plt.close("all")
-
-
-def test_replications_with_failures_and_without_an_error():
-    failing = study(methods={"sometimes": sometimes}, n=20, contamination=None, replications=60)
-    pilot = failing.run()
-    (bias,) = pilot.performance(["bias"]).itertuples()
-    (found,) = failing.replications_for(0.01, "bias", pilot)["replications"]
-    assert bias.n_used < 60
-    assert found == np.ceil(60 * (bias.mcse / 0.01) ** 2)  # failures cost replications, too
-    wide = {"wide": lambda x: {"estimate": {"loc": 1.0}, "std_error": {"loc": 9.0}}}
-    given = study(methods=wide, n=20, contamination=None, replications=10)
-    pilot = given.run()
-    assert given.replications_for(0.005, "coverage", pilot)["replications"].tolist() == [1900]  # of the level, as above
-    assert given.replications_for(0.005, "bias", pilot)["replications"].isna().all()
-    compared = study(n=20, contamination=None, replications=30)
-    table = compared.replications_for(0.1, "relative_efficiency", compared.run(), reference="mean", methods=["median"])
-    assert set(table["method"]) == {"median"}
-    with pytest.raises(ValueError, match="mcse: 0"):
-        pilot.replications_for("bias", 0)
