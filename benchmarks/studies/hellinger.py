@@ -9,8 +9,8 @@ Hellinger loss are both better than the classic loss, in accuracy and robustness
 replaced by observations of N(4, .3^2), *near*, 3 standard deviations away, or of N(9, .3^2), *far*, 8 away; round(eps
 n) of them. All methods fit loc and scale of a normal law to the same samples. The GANs have the package's defaults
 (16 sigmoids at quantiles of the data, 1,024 Sobol points) unless another discriminator is named; Polynomial(2) and
-MLP((8,)) at n = 500 alone, with fewer replications, as said below; the latter at eps 0, 10 and 20 % only. Numbers in brackets are Monte Carlo standard
-errors.
+MLP((8,)) at n = 500 alone, with fewer replications, as said below; the latter at eps 0, 10 and 20 % only. Numbers in
+brackets are Monte Carlo standard errors.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from hellgan import plots
 LOSSES = ("log", "hellinger", "root", "root_ns", "least_squares")
 SHARES, SIZES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3), (200, 500, 2000)
 PLACES, SPREAD, LIMIT = {"near": 4.0, "far": 9.0}, 0.3, 0.2
-REPLICATIONS, POLYNOMIAL, MLP = 2000, 500, 50
+REPLICATIONS, POLYNOMIAL, MLP = 2000, 500, 20
 CLASSICAL = {
     "maximum likelihood": "ml",
     "median and MAD": "median_mad",
@@ -38,6 +38,11 @@ CLASSICAL = {
     "minimum Hellinger": "minimum_hellinger",
 }
 READINGS = {"`hellinger` and `root`": ("hellinger", "root"), "`root` and `root_ns`": ("root", "root_ns")}
+CLAIMS = {
+    "Accuracy, without contamination": "none",
+    "Robustness, near contamination": "near",
+    "Robustness, far contamination": "far",
+}
 MEASURES = ("bias", "empirical_se", "rmse", "coverage", "se_ratio", "convergence", "median_bias", "mad_se")
 
 
@@ -54,16 +59,15 @@ def in_few(eps, distance, n):
     return distance == "far"
 
 
-def design(quick: bool) -> hg.Study:
+def design(quick: bool, replications: int) -> hg.Study:
     """The study; the clean cell belongs to neither distance."""
     shares, sizes = ((0.0, 0.2), (200,)) if quick else (SHARES, SIZES)
     methods: dict = {loss: {"loss": loss} for loss in LOSSES} | CLASSICAL
     polynomial = {"where": {"n": sizes[len(sizes) // 2]}, "replications": 2 if quick else POLYNOMIAL}
     network = {"where": in_few if quick else few, "replications": 1 if quick else MLP}
-    for loss in ("log", "hellinger", "root"):
-        methods[f"{loss}, polynomial"] = {"loss": loss, "discriminator": hg.discriminators.Polynomial(2), **polynomial}
-        if loss == "log" or not quick:
-            methods[f"{loss}, MLP"] = {"loss": loss, "discriminator": hg.discriminators.MLP((8,)), **network}
+    for loss in ("log",) if quick else ("log", "hellinger", "root"):
+        methods[f"{loss} (polynomial)"] = {"loss": loss, "discriminator": hg.discriminators.Polynomial(2), **polynomial}
+        methods[f"{loss} (MLP)"] = {"loss": loss, "discriminator": hg.discriminators.MLP((8,)), **network}
     return hg.Study(
         truth=hg.truth(hg.generators.Normal(), loc=1.0, scale=1.0),
         contamination=contamination,
@@ -71,7 +75,7 @@ def design(quick: bool) -> hg.Study:
         where=lambda eps, distance, n: (eps == 0) == (distance == "none"),
         n=sizes,
         methods=methods,
-        replications=8 if quick else REPLICATIONS,
+        replications=8 if quick else replications,
         seed=20251212,
     )
 
@@ -106,12 +110,13 @@ def counted(part: pd.DataFrame) -> str:
 
 
 def holds(part: pd.DataFrame) -> str:
+    """Judge a claim to be better, by the cells."""
     better, worse, cells = (int(part[column].sum()) for column in ("better", "worse", "cells"))
     if better == cells:
         return "holds"
-    if worse == 0 and better > 0:
-        return "holds in part (better or not told apart)"
-    return "does not hold" if worse >= better else "holds in some cells and fails in others"
+    if worse == 0:
+        return "holds in part" if better else "is not borne out"
+    return "does not hold" if better == 0 else "holds in some cells and fails in others"
 
 
 def conclude(report: shared.Report, relative: pd.DataFrame, ideal: pd.DataFrame, table: pd.DataFrame) -> None:
@@ -121,21 +126,26 @@ def conclude(report: shared.Report, relative: pd.DataFrame, ideal: pd.DataFrame,
     report.say(
         "A loss is called better than the classic one, `log`, in a cell where its mean squared error is smaller by "
         "more than two Monte Carlo standard errors of the ratio, for the same samples, fits that failed included; "
-        "cells are sizes n times shares eps up to 20 %, loc and scale each."
+        "cells are sizes n times shares eps up to 20 %, loc and scale each. A claim holds where the loss is better in "
+        "all cells, in part where it is never worse; it is not borne out where no cell tells the two apart."
     )
     for reading, losses in READINGS.items():
         report.say(f"**If the two losses are {reading}:**")
-        for about, distances in (("Accuracy (no contamination)", ["none"]), ("Robustness", list(PLACES))):
-            part = only(counts, reference="log", distance=distances)
-            both = [only(part, method=loss) for loss in losses]
-            each = "; ".join(f"`{loss}`: {counted(own)}" for loss, own in zip(losses, both, strict=True))
+        lines = []
+        for about, distance in CLAIMS.items():
+            both = [only(counts, reference="log", distance=distance, method=loss) for loss in losses]
             said = [holds(own) for own in both]
-            verdict = (
-                said[0]
-                if len(set(said)) == 1
-                else ", ".join(f"{word} for `{loss}`" for loss, word in zip(losses, said, strict=True))
+            each = zip(losses, said, both, strict=True)
+            lines.append(
+                f"- {about}: " + "; ".join(f"`{loss}` {word} ({counted(own)})" for loss, word, own in each) + "."
             )
-            report.say(f"- {about}: the claim {verdict}. Mean squared error against that of `log`: {each}.")
+        report.say("\n".join(lines))
+    clean = only(relative, reference="log", distance="none", method=list(LOSSES))
+    report.say(
+        "Without contamination the mean squared error of `log` over that of the other losses is from "
+        f"{clean['with_failures'].min():.3f} to {clean['with_failures'].max():.3f}; in the limit it is 1 for all, "
+        "equation (3) of docs/theory.md."
+    )
     rows = []
     for loss in LOSSES[1:]:
         own = [only(counts, reference="log", method=loss, distance=where) for where in ("none", *PLACES)]
@@ -224,8 +234,8 @@ def figures(report: shared.Report, table: pd.DataFrame, n: int) -> None:
 
 
 def main():
-    given = shared.options(__doc__)
-    study = design(given.quick)
+    given = shared.options(__doc__, REPLICATIONS)
+    study = design(given.quick, given.replications)
     result = shared.run(study, given, "hellinger")
     table = result.performance(list(MEASURES))
     relative = pd.concat(

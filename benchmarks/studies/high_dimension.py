@@ -136,7 +136,9 @@ def location_study(quick: bool) -> hg.Study:
     p, n, blocks = (10, 2000, (1, 5)) if quick else (P, N, BLOCKS)
     methods: dict = {"coordinate median": coordinate_median}
     games = [("root", size) for size in blocks] + [("log", size) for size in blocks if size == LOG]
-    methods |= {f"{loss}, blocks of {size}": functools.partial(by_blocks, size=size, loss=loss) for loss, size in games}
+    methods |= {
+        f"{loss} (blocks of {size})": functools.partial(by_blocks, size=size, loss=loss) for loss, size in games
+    }
     return hg.Study(
         truth=hg.truth(functools.partial(draws, p=p), estimands={"l2": 0.0}),
         contamination=hg.Cluster(EPS, 5.0, 1.0),
@@ -152,8 +154,8 @@ def scatter_study(quick: bool) -> hg.Study:
     methods: dict = {
         "sample covariance": sample_covariance,
         "MinCovDet": minimum_determinant,
-        "root, default": functools.partial(scatter, knots=None),
-        "root, 4 sigmoids": functools.partial(scatter, knots=4),
+        "root (default)": functools.partial(scatter, knots=None),
+        "root (4 sigmoids)": functools.partial(scatter, knots=4),
     }
     return hg.Study(
         truth=hg.truth(functools.partial(autoregressive, p=d), estimands={"frobenius": 0.0, "operator": 0.0}),
@@ -190,10 +192,12 @@ def table_of(report: shared.Report, found: pd.DataFrame, columns: dict[str, str]
 def draw(report: shared.Report, found: pd.DataFrame, oracle: float, p: int) -> None:
     ax = plots.new_axes(6.4, 4.0)
     part = found[found["parameter"] == "l2"].assign(
-        size=found["method"].str.extract(r"blocks of (\d+)$")[0].astype(float)
+        size=found["method"].str.extract(r"blocks of (\d+)")[0].astype(float)
     )
     for loss, color in (("root", plots.BLUE), ("log", plots.ORANGE)):
-        own = part[part["method"].str.startswith(f"{loss},")]
+        own = part[part["method"].str.startswith(f"{loss} ")]
+        if own.empty:
+            continue
         ax.errorbar(own["size"], own["value"], yerr=1.96 * own["mcse"], marker="o", color=color, capsize=3, label=loss)
     ax.axhline(oracle, color="black", linestyle=":", label="oracle scale")
     ax.axhline(

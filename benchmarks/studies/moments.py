@@ -6,8 +6,9 @@ After Kaji, Manresa and Pouliot (Econometrica 2023): the location of a logistic 
 and m = 200 independent simulated ones, powers 1 to d of an observation, d = 1, 3, ..., 11. Simulated moments weight
 the gap between the powers' means by the identity or by the inverse of their covariance; the adversarial estimate
 takes the same powers as a logistic discriminator's features (loss `log`, `Polynomial(d)`); beside them the package's
-default discriminator, which does not depend on d. At the truth, with n = m, no estimate has an asymptotic standard
-deviation below sqrt(2 x 3 / n), sqrt(3 / n) being maximum likelihood's, and simulation doubling the variance.
+default discriminator, which does not depend on d. The limit is sqrt(2 x 3 / n), the asymptotic
+standard deviation with features that span the score: sqrt(3 / n) is maximum likelihood's, and n = m doubles the
+variance.
 Simulated moments and GANs have latent draws of their own. Numbers in brackets are Monte Carlo standard errors.
 """
 
@@ -23,32 +24,39 @@ from hellgan import montecarlo, plots
 
 DEGREES, N, REPLICATIONS = (1, 3, 5, 7, 9, 11), 200, 2000
 MEASURES = ("bias", "empirical_se", "rmse", "median_bias", "mad_se", "se_ratio", "coverage", "convergence")
-KINDS = ("moments, identity", "moments, optimal", "adversarial")
-DEFAULTS = ("default, root", "default, log")
+KINDS = ("moments (identity)", "moments (optimal)", "adversarial")
+DEFAULTS = ("default (root)", "default (log)")
+TITLES = {
+    "rmse": "RMSE",
+    "bias": "Bias",
+    "mad_se": "Median absolute deviation / .6745",
+    "coverage": "Coverage",
+    "convergence": "Share that converged",
+}
 LIMIT = float(np.sqrt(6 / N))
 
 
-def design(quick: bool) -> hg.Study:
+def design(quick: bool, replications: int) -> hg.Study:
     iid: dict = {"latent": "iid", "n_simulated": N}
     methods = {}
-    for d in (1, 3, 11) if quick else DEGREES:
+    for d in (1, 3) if quick else DEGREES:
         for weight in ("identity", "optimal"):
-            methods[f"moments, {weight}, {d}"] = montecarlo.SimulatedMoments(degree=d, weight=weight, **iid)
-        methods[f"adversarial, {d}"] = {"loss": "log", "discriminator": hg.discriminators.Polynomial(d), **iid}
-    methods |= {f"default, {loss}": {"loss": loss, **iid} for loss in ("root", "log")}
+            methods[f"moments ({weight}) {d}"] = montecarlo.SimulatedMoments(degree=d, weight=weight, **iid)
+        methods[f"adversarial {d}"] = {"loss": "log", "discriminator": hg.discriminators.Polynomial(d), **iid}
+    methods |= {f"default ({loss})": {"loss": loss, **iid} for loss in ("root", "log")}
     return hg.Study(
         truth=hg.truth(hg.generators.Logistic().fix(scale=1.0), loc=0.0),
         n=N,
         methods={**methods, "maximum likelihood": "ml"},
-        replications=16 if quick else REPLICATIONS,
+        replications=16 if quick else replications,
         seed=200,
     )
 
 
 def split(table: pd.DataFrame) -> pd.DataFrame:
     """Tell the kind of a method from the number of its powers (0: none)."""
-    parts = table["method"].astype(str).str.extract(r"^(?P<kind>.*?)(?:, (?P<d>\d+))?$")
-    return table.assign(kind=parts["kind"], d=parts["d"].fillna(0).astype(int))
+    parts = table["method"].astype(str).str.extract(r"^(?P<kind>.*?)(?: (?P<d>\d+))?$")
+    return table.assign(kind=parts["kind"], d=parts["d"].fillna("0").astype(int))
 
 
 def draw(report: shared.Report, table: pd.DataFrame) -> None:
@@ -71,9 +79,7 @@ def draw(report: shared.Report, table: pd.DataFrame) -> None:
             ax.set_ylim(0, min(top, 6 * LIMIT))
         if measure == "coverage":
             ax.axhline(0.95, color="black", linestyle=":", linewidth=1.0)
-        ax.set_title(
-            {"rmse": "RMSE", "mad_se": "MAD of the estimates / .6745"}.get(measure, measure.capitalize()), fontsize=10
-        )
+        ax.set_title(TITLES[measure], fontsize=10)
         ax.set_xticks(sorted(set(table["d"]) - {0}))
     for ax in axes[2:]:
         ax.set_xlabel("number of powers d")
@@ -109,8 +115,8 @@ def conclude(report: shared.Report, table: pd.DataFrame) -> None:
 
 
 def main():
-    given = shared.options(__doc__)
-    study = design(given.quick)
+    given = shared.options(__doc__, REPLICATIONS)
+    study = design(given.quick, given.replications)
     result = shared.run(study, given, "moments")
     table = split(result.performance(list(MEASURES)))
     report = shared.Report(given, "moments", "Adversarial against moments", __doc__)
@@ -121,9 +127,7 @@ def main():
     for measure in ("rmse", "bias", "mad_se", "coverage", "convergence"):
         part = only(table, measure=measure)
         header, rows = crossed(part[part["d"] > 0], "kind", "d")
-        report.table(
-            ["method", *(f"d = {d}" for d in header[1:])], rows, measure.capitalize() if measure != "rmse" else "RMSE"
-        )
+        report.table(["method", *(f"d = {d}" for d in header[1:])], rows, TITLES[measure])
     rows = []
     for kind in (*DEFAULTS, "maximum likelihood"):
         own = only(table, kind=kind).set_index("measure")

@@ -5,11 +5,11 @@
 (a) 1,000 replications of the default fit (n = 500, Normal), with intervals, by `hg.Study`: seconds on two cores, and
 over the floor of `benchmarks/floor.py` (the arithmetic of the solver's steps, and of the standard errors, on one
 thread), halved for two cores; one thread on one core in turns with two on two. Each is a process of its own, held to
-its cores, which compiles before it counts. (b) The same study with 10,000 replications, in the default number of threads and on a Dask
-LocalCluster of two workers of one thread each, in turns; before each run a small one, not counted, starts and
-compiles. (c) Median and MAD, n = 20, 10^6 replications: the highest resident memory of a process of its own, against
-that of one with a tenth as many. Medians over several runs, with the lowest and the highest; ratios are of neighbours
-in time.
+its cores, which compiles before it counts. (b) The same study with 10,000 replications, in the default number of
+threads and on a Dask LocalCluster of two workers of one thread each, in turns; a small run of each before, not
+counted, starts and compiles. (c) Median and MAD, n = 20, 10^6 replications: the highest resident memory of a process
+of its own, against that of one with a tenth as many. Medians over several runs, with the lowest and the highest;
+ratios are of neighbours in time.
 """
 
 import argparse

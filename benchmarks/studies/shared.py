@@ -4,7 +4,7 @@ import argparse
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -20,12 +20,15 @@ import pandas as pd  # noqa: E402
 from hellgan import plots  # noqa: E402
 
 
-def options(doc: str) -> argparse.Namespace:
-    """Read a study's options: ``out``, ``work`` and ``quick``."""
+def options(doc: str, replications: int | None = None) -> argparse.Namespace:
+    """Read a study's options: ``out``, ``work``, ``quick`` and, where there is a default, ``replications``."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the report")
     parser.add_argument("--work", type=Path, default=HERE / "runs", help="folder of all estimates; taken up again")
     parser.add_argument("--quick", action="store_true", help="few replications of few cells: whether it works")
+    if replications is not None:
+        told = f"replications of a cell (default: {replications:,}); those that are there are kept"
+        parser.add_argument("--replications", type=int, default=replications, help=told)
     return parser.parse_args()
 
 
@@ -124,6 +127,3 @@ def failures(frame: pd.DataFrame) -> str:
 def run(study, given: argparse.Namespace, name: str, **how):
     """Run a study in its folder of ``--work``; a trial has a folder of its own."""
     return study.run(given.work / (f"{name}-quick" if given.quick else name), **how)
-
-
-Curves = Callable[..., object]
