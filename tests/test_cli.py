@@ -279,7 +279,7 @@ def test_dataset_as_csv(run):
     assert re.fullmatch(r"hellgan datasets: --csv: 'iris' is not known; give one of newcomb, .*\.\n", err)
 
 
-@pytest.mark.parametrize("arguments", [[], ["study"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"]])
 def test_no_command(run, arguments):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")

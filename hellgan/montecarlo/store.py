@@ -59,7 +59,7 @@ class Store:
             Where it cannot be written; what was there stays.
         """
         before = self.manifest()
-        if before is None and self.folder.exists() and any(p.suffix != ".part" for p in self.folder.iterdir()):
+        if before is None and self.folder.exists() and not all(map(_is_manifest, self.folder.iterdir())):
             before = self.manifest()  # which another task of a job array may have written meanwhile
             if before is None:
                 raise ValueError(
