@@ -598,7 +598,7 @@ def test_replications_with_failures_and_without_an_error():
     table = compared.replications_for(0.1, "relative_efficiency", compared.run(), reference="mean", methods=["median"])
     assert set(table["method"]) == {"median"}
     with pytest.raises(ValueError, match="mcse: 0"):
-        pilot.replications_for("bias", 0)
+        pilot.replications_for(0, "bias")
 
 
 # Figures: that they draw what frames hold is for test_study_plots.

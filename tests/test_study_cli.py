@@ -76,6 +76,7 @@ def test_a_file_means_what_python_says(design):
     pd.testing.assert_frame_equal(plain(read.run()), plain(written.run()), check_exact=True)
 
 
+@pytest.mark.slow
 def test_gans_and_generators_of_a_file(design):
     text = """
         n = 50

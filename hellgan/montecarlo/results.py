@@ -211,14 +211,14 @@ class StudyResults:
         once: Any = frame.loc[frame["warned"] != "", [*by, "replicate"]].drop_duplicates()
         return once.groupby(by, observed=True, sort=False).size().rename("replicates").reset_index()
 
-    def replications_for(self, measure: str, mcse: float, **options) -> pd.DataFrame:
+    def replications_for(self, mcse: float, measure: str = "coverage", **options) -> pd.DataFrame:
         """Say how many replications a wanted Monte Carlo standard error costs, failures at the rate of these included.
 
         Parameters
         ----------
-        measure : str
         mcse : float
             In the measure's unit.
+        measure : str
         **options
             ``null``, ``reference`` and ``methods``, as for ``performance``.
 

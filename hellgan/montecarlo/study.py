@@ -258,7 +258,7 @@ class Study:
         if pilot is None:
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)
-        return pilot.replications_for(measure, mcse, **options)
+        return pilot.replications_for(mcse, measure, **options)
 
 
 def _checked_share(share):
