@@ -160,20 +160,21 @@ def draw_quantiles(report: shared.Report, found: pd.DataFrame) -> None:
     for kind in ("estimated", "limit"):
         axes = plots.canvas.panels(len(cells), None, len(cells) // 2, (3.3, 3.3), sharex=True, sharey=True)
         for ax, (latent, n) in zip(axes, cells, strict=True):
-            for loss, color in colors.items():
-                if f"{loss} ({latent})" not in set(found["method"]):
-                    continue
-                values = np.sort(only(found, method=f"{loss} ({latent})", n=n, kind=kind)["value"].dropna())
-                levels = (np.arange(len(values)) + 0.5) / max(len(values), 1)
-                ax.plot(law.ppf(levels), values, ".", color=color, markersize=3, label=loss)
-                k, count = np.arange(1, len(values) + 1), len(values)
-            if count:
-                band = [law.ppf(stats.beta.ppf(level, k, count + 1 - k)) for level in (0.025, 0.975)]
-                ax.fill_between(law.ppf(levels), *band, color=plots.GREY, alpha=0.3, linewidth=0)
-            top = float(law.ppf(1 - 0.25 / max(count, 1)))
+            own = {loss: only(found, method=f"{loss} ({latent})", n=n, kind=kind)["value"].dropna() for loss in LOSSES}
+            count = max(len(values) for values in own.values())
+            k = np.arange(1, count + 1)
+            top = float(law.ppf(1 - 0.25 / count))
+            band = [law.ppf(stats.beta.ppf(level, k, count + 1 - k)) for level in (0.025, 0.975)]
+            ax.fill_between(law.ppf((k - 0.5) / count), *band, color=plots.GREY, alpha=0.3, linewidth=0)
+            for loss, values in own.items():
+                if len(values):
+                    levels = law.ppf((np.arange(len(values)) + 0.5) / len(values))
+                    ax.plot(levels, np.sort(values), ".", color=colors[loss], markersize=3, label=loss)
+            beyond = sum(int(np.sum(values > 2 * top)) for values in own.values())
             ax.plot([0, top], [0, top], color="black", linewidth=0.8)
-            ax.set_ylim(0, 1.5 * top)
-            ax.set_title(f"{'independent' if latent == 'iid' else 'Sobol'}, n = {n:,}", fontsize=10)
+            ax.set_ylim(0, 2 * top)
+            told = f"; {beyond} beyond" if beyond else ""
+            ax.set_title(f"{'independent' if latent == 'iid' else 'Sobol'}, n = {n:,}{told}", fontsize=10)
         for ax in axes[len(cells) // 2 :]:
             ax.set_xlabel(f"chi-square({Q}) quantile")
         for ax in axes[:: len(cells) // 2]:

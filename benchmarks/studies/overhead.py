@@ -60,7 +60,7 @@ def clustered(replications: int, runs: int) -> dict[str, list[float]]:
     ):
         ways: dict = {"threads": {}, "Dask": {"client": client}}
         for way in ways.values():
-            seconds_of(design(512), **way)
+            seconds_of(design(min(replications, 512)), **way)
         for k in range(runs):
             for name, way in ways.items():
                 found[name].append(seconds_of(design(replications, seed=2 + k), **way))
