@@ -205,6 +205,11 @@ def _plain(value):
     return ", ".join(value) if isinstance(value, list) else value
 
 
+def _is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest, or one in the making."""
+    return path.name == _MANIFEST or (path.name.startswith(f".{_MANIFEST}.") and path.suffix == ".part")
+
+
 def _range_of(stem: str) -> tuple[int, int]:
     begin, _, end = stem.partition("-")
     return int(begin), int(end)
