@@ -1,6 +1,7 @@
-"""Switches of the test run: precision, strictness of JAX, and the backend for figures."""
+"""Switches of the test run: precision, strictness of JAX, compiled programs, and the backend for figures."""
 
 import os
+from pathlib import Path
 
 import jax
 import jaxtyping
@@ -8,6 +9,15 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Compiled programs are shared by the processes of a run, those that tests start themselves too, and kept for the next.
+PROGRAMS = {
+    "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "programs"),
+    "jax_persistent_cache_min_compile_time_secs": 0.1,
+}
+for name, value in PROGRAMS.items():
+    os.environ[name.upper()] = str(value)
+    jax.config.update(name, value)
 
 # Users come with x64 off, so the suite does; HELLGAN_TEST_X64=1 runs all of it with x64 on.
 jax.config.update("jax_enable_x64", os.environ.get("HELLGAN_TEST_X64") == "1")
@@ -28,6 +38,15 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs():
+    """Forget compiled programs before Linux refuses them memory: each holds maps, of which a process has 65,530."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 20_000:
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items):
