@@ -4,6 +4,7 @@ import concurrent.futures
 import functools
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,10 @@ program = functools.partial(jax.jit, compiler_options=_OPTIONS)
 # On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
 # waits for the slowest; a group only spares the calls' own cost. An accelerator wants many lanes (not tested there).
 _GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 16, 256
+
+# Linux allows a process 65,530 memory maps; the programs of one model hold some three hundred, and a process whose
+# compiler gets none dies.
+_MAPS, _MOST_MAPS = Path("/proc/self/maps"), 30_000
 
 _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
 
@@ -42,6 +47,12 @@ def each(function: Callable, *stacks):
     if on_cpu():
         return lax.map(lambda slices: function(*slices), stacks)
     return jax.vmap(function)(*stacks)
+
+
+def make_room():
+    """Forget all compiled programs once they hold half of the memory maps that Linux allows a process."""
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
 
 
 def stack(items: Sequence):

@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -93,6 +94,18 @@ def test_chunks_change_no_bit():
     frames = [plain(few.run(chunk=chunk, threads=threads)) for chunk, threads in ((21, 1), (5, 3), (16, 2))]
     for frame in frames[1:]:
         pd.testing.assert_frame_equal(frame, frames[0], check_exact=True)
+
+
+def test_forgotten_programs_change_no_bit(monkeypatch):
+    """Programs are forgotten when a process runs out of room for them, while other threads use them."""
+    forgotten, clear = [], jax.clear_caches
+    monkeypatch.setattr(jax, "clear_caches", lambda: forgotten.append(1) or clear())
+    given = study(methods={"root": {}}, n=60, contamination=None, replications=60)
+    kept = plain(given.run(chunk=16, threads=2))
+    assert not forgotten
+    monkeypatch.setattr(batching, "_MOST_MAPS", 0)
+    pd.testing.assert_frame_equal(plain(given.run(chunk=16, threads=2)), kept, check_exact=True)
+    assert len(forgotten) >= 4
 
 
 def test_groups_are_filled(monkeypatch):

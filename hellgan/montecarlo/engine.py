@@ -42,6 +42,7 @@ class Outcome(NamedTuple):
 
 def compute(design: Design, task: Task) -> Estimates:
     """Do a task."""
+    batching.make_room()
     cell, plan = design.cells[task.cell], design.plans[task.method]
     own = streams(design.seed, cell.key, range(task.begin, task.end))
     samples = cell.samples(own)
