@@ -6,9 +6,10 @@ Samples of Normal(1, 1), Logistic(0, 1) and g-and-k (3, 1, 2, .5), n = 200 and 5
 1,024 Sobol points; replication r has the data and the latent seed of (world, n, r). An interval of a fit that is not
 certified counts as a miss. A profile interval holds the truth if and only if the distance test of the truth does not
 reject, which needs one restricted fit a parameter instead of a search for two ends; that the ends found by a search
-agree with the test is a test of the suite. Bootstrap intervals: the first replications only, 199 refits each;
-studentised ones, which take three times as long, of Normal alone. Each cell is written to OUT/coverage.json when it is
-done, and cells that are there are not done again; OUT/coverage.md is made of it. About an hour on two cores.
+agree with the test is a test of the suite. Bootstrap intervals: the first replications only, beside Wald intervals of
+the same samples, 199 refits each; studentised ones, which take three times as long, of Normal alone. Each cell is
+written to OUT/coverage.json when it is done, and cells that are there are not done again; OUT/coverage.md is made of
+it. About an hour on two cores.
 """
 
 import argparse
@@ -41,6 +42,7 @@ WORLDS = {
 BOOTSTRAPS, STUDENTISED = ("percentile", "basic", "studentised", "bca"), ("Normal",)
 STAGES = {
     "classical": ("Wald", "Wald, HC1", "profile", "profile, plain chi-square"),
+    "paired": ("Wald",),
     "bootstrap": BOOTSTRAPS,
 }
 
@@ -104,6 +106,16 @@ def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
     return list(held * good[:, None, None])
 
 
+def paired(world: str, n: int, replications: int) -> np.ndarray:
+    """Whether Wald intervals of the samples of `by_bootstrap` hold the truth: (replications, 1, r)."""
+    generator, truth = WORLDS[world]
+    drawn = samples(world, n, range(replications))
+    batch = hg.fit_batch(hg.GAN(drawn[0], generator), drawn, seeds=list(range(replications)), progress=True)
+    ends = batch.conf_int()
+    held = [(ends[name]["lower"] <= value) & (value <= ends[name]["upper"]) for name, value in truth.items()]
+    return (np.array(held) & batch.converged).T[:, None, :]
+
+
 def by_bootstrap(world: str, n: int, replications: int, refits: int) -> np.ndarray:
     """Whether bootstrap intervals hold the truth: (replications, kinds, r)."""
     generator, truth = WORLDS[world]
@@ -133,14 +145,18 @@ def by_bootstrap(world: str, n: int, replications: int, refits: int) -> np.ndarr
 def report(cells: dict) -> str:
     """Lay all cells out as Markdown."""
     parts = ["# Coverage of 95 % intervals", "Made by `benchmarks/coverage.py`; its first lines say how."]
-    for stage, kinds in STAGES.items():
-        rows = [machine.header("world", "n", "parameter", *kinds)]
-        done = {tuple(key.split("/")[1:]): cell for key, cell in cells.items() if key.split("/")[0] == stage}
-        for (world, n), cell in done.items():
+    for stages in (("classical",), ("paired", "bootstrap")):
+        rows = [machine.header("world", "n", "parameter", *(kind for stage in stages for kind in STAGES[stage]))]
+        done = {}
+        for world, n in itertools.product(WORLDS, (200, 500)):
+            own = [cells.get(f"{stage}/{world}/{n}") for stage in stages]
+            if all(own):
+                done[world, n] = own
+        for (world, n), own in done.items():
             for j, name in enumerate(WORLDS[world][1]):
-                shares = (row[j] for row in cell["coverage"])
+                shares = (row[j] for cell in own for row in cell["coverage"])
                 rows.append(machine.row(world, n, name, *("" if s is None else f"{s:.4f}" for s in shares)))
-        counts = sorted({cell["replications"] for cell in done.values()})
+        counts = sorted({cell["replications"] for own in done.values() for cell in own})
         errors = ", ".join(
             f"{count:,} replications (Monte Carlo standard error {_error(count):.4f})" for count in counts
         )
@@ -168,6 +184,8 @@ def main():
         print(key, flush=True)
         if stage == "classical":
             held = batching.over_chunks(lambda chunk, w=world, n=n: classical(w, n, chunk), many, None, True, "sample")
+        elif stage == "paired":
+            held = paired(world, n, few)
         else:
             held = by_bootstrap(world, n, few, refits)
         shares = np.mean(held, axis=0)

@@ -2,15 +2,17 @@
 
     .venv/bin/python benchmarks/studies/hellinger.py [--out benchmarks/studies/results] [--quick]
 
-The source paper (arXiv 2512.12267, of which only the abstract was read) says that two implementations of its
-Hellinger loss are both better than the classic loss, in accuracy and robustness, for Gaussian data contaminated up to
-20 %. Which two losses these are is not known: `hellinger` (the exact squared Hellinger distance) and `root`
-(bounded), or `root` and `root_ns`, are the likely readings. Here samples are of Normal(1, 1), of which a share eps is
-replaced by observations of N(4, .3^2), *near*, 3 standard deviations away, or of N(9, .3^2), *far*, 8 away; round(eps
-n) of them. All methods fit loc and scale of a normal law to the same samples. The GANs have the package's defaults
-(16 sigmoids at quantiles of the data, 1,024 Sobol points) unless another discriminator is named; Polynomial(2) and
-MLP((8,)) at n = 500 alone, with fewer replications, as said below; the latter at eps 0, 10 and 20 % only. Numbers in
-brackets are Monte Carlo standard errors.
+The source paper (arXiv 2512.12267, of which only the abstract was read) says that two implementations of its Hellinger
+loss are both better than the classic loss, in accuracy and robustness, for Gaussian data contaminated up to 20 %. Which
+two losses these are is not known: `hellinger` (the exact squared Hellinger distance) and `root` (bounded), or `root`
+and `root_ns`, are the likely readings. Here samples are of Normal(1, 1), of which a share eps is replaced by
+observations of N(4, .3^2), *near*, 3 standard deviations away, or of N(9, .3^2), *far*, 8 away; exactly round(eps n) of
+them. (Standard errors are those of a sample whose number of outliers varies, as in `hg.Cluster(..., binomial=True)`;
+those of an estimate that follows the outliers are therefore larger than its standard deviation here, and its coverage
+is no smaller for that.) All methods fit loc and scale of a normal law to the same samples. The GANs have the package's
+defaults (16 sigmoids at quantiles of the data, 1,024 Sobol points) unless another discriminator is named; Polynomial(2)
+and MLP((8,)) at n = 500 alone, with fewer replications, as said below; the latter at eps 0, 10 and 20 % only. Numbers
+in brackets are Monte Carlo standard errors.
 """
 
 import itertools

@@ -18,7 +18,7 @@ from hellgan.plots.canvas import (
 )
 from hellgan.plots.studies.frames import failures
 
-# Weine, McPeek and Abney (2023), section 3: the constant of the local level for each level of the band.
+# Weine, McPeek and Abney (2023): the constant of the local level for each level of the band.
 _LOCAL = {0.9: 1.1, 0.95: 1.3, 0.99: 1.6}
 
 
