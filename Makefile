@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Fit Newcomb's measurements, print the table, draw the figure
 	$(BIN)/python examples/newcomb.py
 
-test: $(STAMP) ## Run every test, the slow ones too (ARGS="-k solver" is passed to pytest)
+test: $(STAMP) ## Run every test, the slow ones too (ARGS="-k solver"; HELLGAN_TEST_FULL=1: all replications)
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
 quick: $(STAMP) ## Run the tests that are not slow

@@ -1,5 +1,6 @@
 """Many fits of simulated samples, on all cores: what the Monte Carlo tests share."""
 
+import os
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +11,13 @@ import hellgan as hg
 from hellgan import batching, inference
 from hellgan.overidentification import overidentification
 from hellgan.solver import solve_saddle, solve_saddles
+
+FULL = os.environ.get("HELLGAN_TEST_FULL") == "1"
+
+
+def replications(full: int, few: int) -> int:
+    """How many: ``full`` with HELLGAN_TEST_FULL=1, as is stated of the package; ``few`` in each run of the suite."""
+    return full if FULL else few
 
 
 class Replicates(NamedTuple):
@@ -31,7 +39,7 @@ class Replicates(NamedTuple):
 
 def replicate(
     draw: Callable[[np.random.Generator], np.ndarray],
-    replications: int,
+    count: int,
     seed: int,
     test: bool = False,
     robust: bool = False,
@@ -39,9 +47,9 @@ def replicate(
     **arguments,
 ) -> Replicates:
     """Fit ``GAN(draw(rng), **arguments)`` with rng and the latent seed of (seed, r) for every replication r."""
-    draws = [draw(np.random.default_rng([seed, r])) for r in range(replications)]
+    draws = [draw(np.random.default_rng([seed, r])) for r in range(count)]
     fixed = arguments.pop("seed", None)
-    seeds = [r if fixed is None else fixed for r in range(replications)]
+    seeds = [r if fixed is None else fixed for r in range(count)]
     model = hg.GAN(draws[0], **arguments)
     if not (test or joint):
         return _estimates(model, draws, seeds)
@@ -49,7 +57,7 @@ def replicate(
     def task(chunk):
         return _in_full(model, draws[chunk], seeds[chunk], test, robust)
 
-    rows = batching.over_chunks(task, replications, None)
+    rows = batching.over_chunks(task, count, None)
     return Replicates(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -76,12 +84,11 @@ def _in_full(model, samples, seeds, test: bool, robust: bool) -> list[tuple]:
 
 def _estimates(model, samples, seeds) -> Replicates:
     """Estimates and intervals only: many times faster."""
-    replications = len(samples)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*fits did not converge", category=UserWarning)
         batch = hg.fit_batch(model, samples, seeds=seeds)
-    intervals = batch.conf_int().to_numpy().reshape(replications, -1, 2)
-    none = np.full(replications, np.nan)
+    intervals = batch.conf_int().to_numpy().reshape(len(samples), -1, 2)
+    none = np.full(len(samples), np.nan)
     return Replicates(
         batch.params.to_numpy(),
         batch.bse.to_numpy(),

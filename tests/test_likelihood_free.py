@@ -1,18 +1,19 @@
-"""Laws without a likelihood: coverage, and efficiency against maximum likelihood, over 500 samples each."""
+"""Laws without a likelihood: coverage, and efficiency against maximum likelihood, over 500 samples each in full."""
 
 import warnings
 
 import numpy as np
 import pytest
 from references import g_and_k_log_density, stable_information
+from replicate import FULL, replications
 from scipy import stats
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
-from tolerance import assert_monte_carlo
+from tolerance import assert_monte_carlo, mcse_proportion, mcse_sd
 
 import hellgan as hg
 
 pytestmark = [pytest.mark.slow, pytest.mark.montecarlo]
-REPLICATIONS, N = 500, 1000
+REPLICATIONS, N = replications(500, 150), 1000
 G_AND_K = {"a": 3.0, "b": 1.0, "g": 2.0, "k": 0.5}
 STABLE = {"alpha": 1.7, "beta": 0.3, "scale": 1.0, "loc": 0.0}
 
@@ -20,10 +21,10 @@ STABLE = {"alpha": 1.7, "beta": 0.3, "scale": 1.0, "loc": 0.0}
 def covered(batch, truth):
     """Share of the certified fits whose 95 % intervals hold each true value."""
     intervals = batch.conf_int()[batch.converged]
-    return {
-        name: np.mean((intervals[name]["lower"] <= value) & (value <= intervals[name]["upper"]))
+    return [
+        np.mean((intervals[name]["lower"] <= value) & (value <= intervals[name]["upper"]))
         for name, value in truth.items()
-    }
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def likelihood_estimates(x, start, steps=6):
 def test_g_and_k_coverage(g_and_k):
     _, batch = g_and_k
     assert np.all(batch.converged)
-    assert all(0.92 < share < 0.98 for share in covered(batch, G_AND_K).values()), covered(batch, G_AND_K)
+    assert_monte_carlo(covered(batch, G_AND_K), 0.95, mcse_proportion(0.95, REPLICATIONS), z=3, resolution=0.055)
 
 
 def test_g_and_k_efficiency(g_and_k):
@@ -80,18 +81,19 @@ def test_g_and_k_efficiency(g_and_k):
     ours[:, 1] = np.log(ours[:, 1])
     ratio = ours.std(axis=0) / best.std(axis=0)
     assert np.all(ratio < 1.1), ratio
-    assert_monte_carlo(batch.bse["a"].mean() / ours[:, 0].std(), 1.0, np.sqrt(0.5 / REPLICATIONS), resolution=0.2)
+    assert_monte_carlo(batch.bse["a"].mean() / ours[:, 0].std(), 1.0, np.sqrt(0.5 / REPLICATIONS), resolution=0.3)
 
 
 def test_stable_coverage(stable):
     """Beside certified fits there may be one in a hundred that ends where alpha is near 2, and says so."""
     assert np.mean(stable.converged) >= 0.99
     assert all(stable.trouble[k] for k in np.flatnonzero(~stable.converged))
-    assert all(0.92 < share < 0.98 for share in covered(stable, STABLE).values()), covered(stable, STABLE)
+    assert_monte_carlo(covered(stable, STABLE), 0.95, mcse_proportion(0.95, REPLICATIONS), z=3, resolution=0.055)
 
 
 def test_stable_efficiency(stable):
-    """Standard deviations at most 1.1 times those that the information matrix allows."""
+    """Standard deviations at most 1.1 times those that the information matrix allows; in full, as measured."""
     allowed = np.sqrt(np.diag(np.linalg.inv(stable_information(**STABLE))) / N)
-    ratio = stable.params[stable.converged].std().to_numpy() / allowed
-    assert np.all(ratio < 1.1), ratio
+    estimates = stable.params[stable.converged]
+    ratio = estimates.std().to_numpy() / allowed
+    assert np.all(ratio < 1.1 + (0 if FULL else 2 * mcse_sd(estimates) / allowed)), ratio
