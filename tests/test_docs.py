@@ -42,7 +42,15 @@ def test_readme_prints_what_it_says():
         assert VOLATILE.sub("", printed) == VOLATILE.sub("", shown)
 
 
-PAGES = ("covariance.md", "discriminator.md", "robustness.md", "studies.md", "cluster.md", "reading.md", "../CONTRIBUTING.md")
+PAGES = (
+    "covariance.md",
+    "discriminator.md",
+    "robustness.md",
+    "studies.md",
+    "cluster.md",
+    "reading.md",
+    "../CONTRIBUTING.md",
+)
 
 # What a page says in words of its numbers, looked at after its blocks.
 CLAIMS = {"reading.md": "from tests import claims; claims.reading(table, study, failed, gain, frame)"}
