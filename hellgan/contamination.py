@@ -296,7 +296,10 @@ def breakdown(
 
 
 def _checked_shares(eps) -> np.ndarray:
-    shares = np.atleast_1d(np.asarray(eps, np.float64))
+    try:
+        shares = np.atleast_1d(np.asarray(eps, np.float64))
+    except (TypeError, ValueError):
+        shares = np.array([np.nan])
     if shares.ndim != 1 or not np.all((shares > 0) & (shares < 1)):
         raise ValueError(f"eps: got {shown(eps)}; give shares of contamination between 0 and 1.")
     return shares

@@ -70,8 +70,11 @@ def _kind(fit) -> str:
 
 
 def _can_be_tested(fit) -> bool:
+    """Whether (4) applies: its law is that of independent observations."""
     model = fit.model
-    return fit.sandwich is not None and model.loss.is_calibrated and model.basis.size - 1 > fit.generator.size
+    if fit.sandwich is None or fit.cov_type in ("HAC", "cluster"):
+        return False
+    return model.loss.is_calibrated and model.basis.size - 1 > fit.generator.size
 
 
 def _notes(fit) -> list[str]:

@@ -267,7 +267,9 @@ def test_files_keep_the_kind(kinds, kind, tmp_path):
 
 def test_the_summary_tells_the_kind(kinds):
     for kind, note in {"HC1": "n/(n - 8)", "HAC": "Bartlett, 3 lags", "cluster": "12 clusters"}.items():
-        assert f"{kind} ({note})" in str(kinds[kind].summary())
+        printed = str(kinds[kind].summary())
+        assert f"{kind} ({note})" in printed
+        assert ("Prob(overid.)" in printed) == (kind == "HC1")  # its law is of independent observations
 
 
 def test_hc1_by_hand(normal, kinds):

@@ -306,6 +306,7 @@ def test_moments_break_down_at_once_and_the_default_does_not():
         (lambda i: i.leave_one_out("two"), "method: 'two' is not known"),
         (lambda i: i.gross_error_sensitivity("other"), "standardised: 'other' is not known"),
         (lambda i: i.bias_curve([1.0], 1.5), "eps: got 1.5"),
+        (lambda i: i.max_bias("a"), "eps: got 'a'"),
         (lambda i: i.bias_curve([1.0], 0.1, kind="cloud"), "kind: 'cloud' is not known"),
         (lambda i: i.bias_curve([1.0], 0.1, estimator="lad"), "estimator: 'lad' is not known"),
         (lambda i: i.decisive("location"), "name: 'location' is no parameter"),
