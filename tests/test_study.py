@@ -243,6 +243,7 @@ def test_a_truth_outside_the_space_is_refused(values, said):
     [
         (lambda x: 1 / 0, "cannot work in the cell contamination = none, n = 20: ZeroDivisionError"),
         (lambda x: "good", "it must return estimates by name"),
+        (lambda x: {"estimate": {"loc": 1.0}, "std_err": {"loc": 0.1}}, "'std_err' beside its estimates"),
         ({"loss": "lossy"}, "loss"),
         ({"discriminator": hg.discriminators.Polynomial(1)}, "discriminator"),
         ({"comparator": "min_cov_det"}, "cannot work"),
@@ -252,6 +253,86 @@ def test_a_method_that_cannot_work_is_refused_before_anything_is_written(method,
     with pytest.raises(ValueError, match=said):
         study(methods={"mean": mean, "bad": method}).run(tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ({"estimate": {"loc": np.nan}}, "the estimate of loc is nan, and the method says that it converged"),
+        ({"estimate": {"loc": 1.0}, "std_error": {"loc": -0.1}}, "the std_error of loc is -0.1, below 0"),
+        (
+            {"estimate": {"loc": 1.0}, "lower": {"loc": 2.0}, "upper": {"loc": 0.0}},
+            "the interval of loc goes from 2 down to 0",
+        ),
+    ],
+)
+def test_what_is_no_estimate_is_a_failure(returned, said):
+    def now_and_then(x):
+        return returned if x[0] > 1 else {"estimate": {"loc": x.mean()}, "std_error": {"loc": 0.2}}
+
+    result = study(methods={"own": now_and_then}, n=20, contamination=None).run()
+    failed = result.failures()
+    assert 0 < len(failed) < 24
+    assert set(failed["message"]) == {f"ValueError: {said}"}
+    row = result.performance(["bias"]).iloc[0]
+    assert row["n_failed"] == len(failed)
+    assert np.isfinite(row["value"])
+
+
+def test_a_method_may_say_that_it_found_nothing():
+    def at_times(x):
+        return {"estimate": {"loc": np.nan if x[0] > 1 else x.mean()}, "converged": x[0] <= 1}
+
+    result = study(methods={"own": at_times}, n=20).run()
+    assert set(result.failures()["message"]) == {"it says that it did not converge"}
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: hg.PointMass(0.1, at=np.nan), "at: got nan; PointMass needs finite numbers"),
+        (lambda: hg.Cluster(0.1, loc=8.0, scale=-1.0), "scale: got -1.0; Cluster needs non-negative numbers"),
+        (lambda: hg.Cluster(0.1, loc="far"), "loc: got 'far'; Cluster needs finite numbers"),
+        (lambda: hg.Spread(0.1, low=5.0, high=1.0), "low: 5.0 lies above high, 1.0"),
+        (lambda: hg.HeavyTails(0.1, df=0), "df: got 0; HeavyTails needs positive degrees of freedom"),
+        (lambda: hg.Leverage(0.1, at=3.0, response=np.inf), "response: got inf; Leverage needs finite numbers"),
+    ],
+)
+def test_a_departure_that_is_no_law_is_refused(made, said):
+    with pytest.raises(ValueError, match=said):
+        made()
+
+
+@pytest.mark.parametrize("given", [hg.generators.Normal, hg.generators.Gamma])
+def test_a_family_without_its_parentheses_is_no_truth(given):
+    with pytest.raises(TypeError, match="not an instance; give hg"):
+        hg.truth(given, loc=0.0, scale=1.0)
+
+
+def test_a_share_of_a_folder_that_no_one_else_sees_is_refused():
+    with pytest.raises(ValueError, match="share: the other shares need the folder of this one"):
+        study().run(share=(1, 2))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"out: .*study"):
+        study().run(tmp_path / "file" / "study")
+
+
+def test_figures_of_replicates_take_one_cell():
+    result = study(methods={"mean": mean}).run()
+    with pytest.raises(ValueError, match="there are several cells; choose one level of contamination and of n"):
+        result.plot_qq("loc")
+    with pytest.raises(ValueError, match="choose a single level of contamination and of n"):
+        result.plot_zip("loc")
+    with pytest.raises(ValueError, match="'m' is no factor; give some of method, contamination, n, eps, parameter"):
+        result.plot_zip("loc", where={"m": 20})
+
+
+def test_a_pilot_is_asked_for_where_one_is_needed():
+    with pytest.raises(ValueError, match="pilot: the error of bias depends on the estimates"):
+        study().replications_for(mcse=0.02, measure="bias")
 
 
 # Folders.
@@ -549,6 +630,7 @@ def test_frames_and_datasets_agree():
     result = study(methods={"mean": mean, "median": {"comparator": "median_mad", "replications": 5}}).run()
     frame, data = result.to_frame(), result.to_xarray()
     assert dict(data.sizes) == {"method": 2, "contamination": 2, "n": 2, "replicate": 12, "parameter": 2}
+    assert data["contamination"].values.tolist() == ["none", FAR.label]  # the study's order
     for row in frame.sample(20, random_state=0).itertuples():
         at = {"method": row.method, "contamination": row.contamination, "n": row.n, "replicate": row.replicate}
         assert float(data["estimate"].sel({**at, "parameter": row.parameter})) == row.estimate

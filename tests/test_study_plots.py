@@ -267,6 +267,17 @@ def test_nested_loop_of_a_partial_grid_and_of_a_missing_method():
     np.testing.assert_array_equal(np.isnan(y), [False, False, True, False, False, False])
 
 
+def test_a_method_looks_the_same_where_another_is_missing():
+    frame = performance_frame(("a", "b", "c"))
+    both = pd.concat([frame.assign(parameter="loc"), frame[frame["method"] != "a"].assign(parameter="scale")])
+    colors = [
+        {line.get_label(): line.get_color() for line in steps(ax).values()}
+        for ax in (studies.nested_loop(both, "bias", ["place", "eps"], parameter=p) for p in ("loc", "scale"))
+    ]
+    assert len(colors[1]) == 2
+    assert colors[1].items() <= colors[0].items()
+
+
 def test_nested_loop_of_many_levels_lists_them_once():
     frame = performance_frame(METHODS, ("bias",), eps=tuple(np.round(np.linspace(0, 0.45, 10), 2)))
     frame = pd.concat([frame.assign(n=n) for n in (100, 200, 500)])

@@ -4,12 +4,12 @@
 
 (a) 1,000 replications of the default fit (n = 500, Normal), with intervals, by `hg.Study`: seconds on two cores, and
 over the floor of `benchmarks/floor.py` (the arithmetic of the solver's steps, and of the standard errors, on one
-thread), halved for two cores; one thread on one core in turns with two on two. Each is a process of its own, held to
-its cores, which compiles before it counts. (b) The same study with 10,000 replications, in the default number of
-threads and on a Dask LocalCluster of two workers of one thread each, in turns; a small run of each before, not
-counted, starts and compiles. (c) Median and MAD, n = 20, 10^6 replications: the highest resident memory of a process
-of its own, against that of one with a tenth as many. Medians over several runs, with the lowest and the highest;
-ratios are of neighbours in time.
+thread), halved for two cores; and all threads against one thread, in turns in one process, which runs all of it once
+before it counts, so that everything is compiled. (b) The same study with 10,000 replications, in the default number of
+threads and on a Dask LocalCluster of two workers of one thread each, in turns; a small run of each before, not counted,
+starts and compiles. (c) Median and MAD, n = 20, 10^6 replications: the highest resident memory of a process of its own,
+against that of one with a tenth as many. Medians over several runs, with the lowest and the highest; ratios are of
+neighbours in time.
 """
 
 import argparse
@@ -43,10 +43,16 @@ def seconds_of(study, **how) -> float:
         return time.perf_counter() - begin
 
 
-def threaded(replications: int, cores: int, runs: int) -> list[float]:
-    """(a): in this process, held to some cores before JAX was imported."""
-    seconds_of(design(64), threads=2 * cores)
-    return [seconds_of(design(replications, seed=2 + k), threads=2 * cores if cores > 1 else 1) for k in range(runs)]
+def threaded(replications: int, runs: int) -> dict[str, list[float]]:
+    """(a): all threads and one thread in turns, after a round that compiles."""
+    ways: dict = {"all": None, "one": 1}
+    found: dict[str, list[float]] = {}
+    for _ in range(2):
+        found = {name: [] for name in ways}
+        for k in range(runs):
+            for name, threads in ways.items():
+                found[name].append(seconds_of(design(replications, seed=2 + k), threads=threads))
+    return found
 
 
 def clustered(replications: int, runs: int) -> dict[str, list[float]]:
@@ -113,10 +119,8 @@ def judged(value: float, goal: float, below: bool) -> tuple[str, str]:
 def main():
     given = shared.options(__doc__)
     count, many, runs, fits = (64, 256, 1, 16) if given.quick else (1000, 10_000, 3, 1000)
-    one, two = [], []
-    for _ in range(runs):
-        two += child("threaded", 2, count, 2, 1 if given.quick else 3)
-        one += child("threaded", 1, count, 1, 1 if given.quick else 3)
+    turns = child("threaded", 2, count, 1 if given.quick else 9)
+    one, two = turns["one"], turns["all"]
     gains = [a / b for a, b in zip(one, two, strict=True)]
     floor, alone = child("floor_seconds", 1, fits)
     dask = child("clustered", 2, many, runs)
@@ -127,8 +131,8 @@ def main():
     rows = [
         [f"{count:,} replications, two cores: seconds", spread(two), *judged(seconds, GOALS["seconds"], True)],
         ["the same over the floor, on two cores", spread([t / (count * floor / 2) for t in two]), "", ""],
-        ["one core over `fit_batch` on one thread", spread([t / (count * alone) for t in one]), "", ""],
-        ["one core over two cores", spread(gains), *judged(gain, GOALS["gain"], False)],
+        ["one thread over `fit_batch` on one thread", spread([t / (count * alone) for t in one]), "", ""],
+        ["one thread over all threads, two cores", spread(gains), *judged(gain, GOALS["gain"], False)],
         [f"Dask over threads, {many:,} replications: % more", spread(overheads, 1), *judged(more, GOALS["dask"], True)],
     ]
     for r, peak in zip(replicates, peaks, strict=True):

@@ -28,6 +28,10 @@ class Contamination(abc.ABC):
     def __post_init__(self):
         if isinstance(self.eps, bool) or not isinstance(self.eps, (int, float, np.number)) or not 0 <= self.eps < 1:
             raise ValueError(f"eps: got {shown(self.eps)}; give the share of foreign observations, 0 <= eps < 1.")
+        for name in ("at", "loc", "low", "high", "response"):
+            _check(self, name, np.isfinite, "finite numbers")
+        _check(self, "scale", lambda scale: (scale >= 0) & (scale < np.inf), "non-negative numbers")
+        _check(self, "df", lambda df: df > 0, "positive degrees of freedom")
 
     @property
     def share(self) -> float:
@@ -93,6 +97,11 @@ class Spread(Contamination):
     low: float | Sequence[float]
     high: float | Sequence[float]
     binomial: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if np.any(np.asarray(self.low, np.float64) > np.asarray(self.high, np.float64)):
+            raise ValueError(f"low: {shown(self.low)} lies above high, {shown(self.high)}.")
 
     def foreign(self, replaced, rng):
         low, high = _centred(self.low, replaced, "low"), _centred(self.high, replaced, "high")
@@ -189,6 +198,19 @@ def label_of(several: Sequence[Contamination]) -> str:
 def share_of(several: Sequence[Contamination]) -> float:
     """Give the share of foreign observations after all of them."""
     return round(1 - float(np.prod([1 - each.share for each in several])), 12)  # .2, not .19999999999999996
+
+
+def _check(contamination, name, good, wanted):
+    """Refuse numbers that make no law, of a contamination that has them."""
+    value = getattr(contamination, name, None)
+    if value is None:
+        return
+    try:
+        fine = bool(np.all(good(np.asarray(value, np.float64))))
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise ValueError(f"{name}: got {shown(value)}; {type(contamination).__name__} needs {wanted}.")
 
 
 def _centred(value, replaced, name):

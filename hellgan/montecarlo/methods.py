@@ -24,6 +24,9 @@ _OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated")
 _OF_FIT = ("cov_type", "cov_kwds")
 _OF_STUDY = ("replications", "where")
 
+# What a function may say of a sample.
+_OF_ESTIMATE = ("estimate", "std_error", "lower", "upper", "converged", "message", "iterations")
+
 _LARGE = 100_000  # numbers in a sample, from where samples go one by one: a group of them would only take memory
 
 
@@ -262,11 +265,14 @@ def _table(returned) -> dict[str, Any]:
         return {str(name): dict(returned[name]) for name in returned.columns}
     if hasattr(returned, "items"):
         given = dict(returned.items())
-        return (
-            given
-            if isinstance(given.get("estimate"), Mapping) or hasattr(given.get("estimate"), "items")
-            else {"estimate": given}
-        )
+        if not hasattr(given.get("estimate"), "items"):
+            return {"estimate": given}
+        unknown = [key for key in given if key not in _OF_ESTIMATE]
+        if unknown:
+            raise TypeError(
+                f"methods: a function returned {unknown[0]!r} beside its estimates; give {', '.join(_OF_ESTIMATE)}."
+            )
+        return given
     raise TypeError(
         f"methods: a function returned {shown(returned)}; it must return estimates by name, as a dict or Series, a "
         "frame with the columns estimate, std_error, lower, upper, or a fit."
@@ -287,9 +293,12 @@ def _of_result(returned, names, level) -> Estimate:
     facts = table if isinstance(returned, Mapping) else {}
     converged = facts.get("converged", getattr(returned, "converged", True))
     message = facts.get("message", getattr(returned, "trouble", ""))
+    values, errors = by_name(names, table["estimate"]), by_name(names, table.get("std_error", {}))
+    if converged:
+        _require_numbers(table["estimate"], names, errors, columns["lower"], columns["upper"])
     return Estimate(
-        by_name(names, table["estimate"]),
-        by_name(names, table.get("std_error", {})),
+        values,
+        errors,
         columns["lower"],
         columns["upper"],
         bool(converged),
@@ -297,6 +306,21 @@ def _of_result(returned, names, level) -> Estimate:
         int(facts.get("iterations", getattr(getattr(returned, "saddle", None), "iterations", 0))),
         str(message or ("" if converged else "it says that it did not converge")),
     )
+
+
+def _require_numbers(estimates, names, errors, lower, upper) -> None:
+    """Refuse what claims to have converged and is no estimate."""
+    for name, value in estimates.items():
+        if not np.isfinite(value):
+            raise ValueError(f"the estimate of {name} is {value}, and the method says that it converged")
+    for name, error in zip(names, errors, strict=True):
+        if error < 0:
+            raise ValueError(f"the std_error of {name} is {error:g}, below 0")
+    if lower is None or upper is None:
+        return
+    for name, low, high in zip(names, lower, upper, strict=True):
+        if low > high:
+            raise ValueError(f"the interval of {name} goes from {low:g} down to {high:g}")
 
 
 class Entry(NamedTuple):

@@ -143,6 +143,8 @@ class StudyResults:
         data = data.merge(xr.Dataset.from_dataframe(facts))
         truths = frame.drop_duplicates([*factors, "parameter"]).set_index([*factors, "parameter"])[["truth"]]
         data = data.merge(xr.Dataset.from_dataframe(truths))
+        orders = {name: list(dict.fromkeys(frame[name])) for name in ("method", *factors, "parameter")}
+        data = data.reindex(orders)  # the study's, not the alphabet's
         data.attrs = {"level": self.level, "seed": self._manifest["seed"], "hellgan": self._manifest["hellgan"]}
         return data
 
@@ -295,6 +297,7 @@ class StudyResults:
     def plot_qq(self, parameter: str | None = None, where: Mapping[str, Any] | None = None, **options):
         """Draw normal quantiles of (estimate - truth) / std_error, a panel for each method; as for ``plot_zip``."""
         frame = chosen(self.to_frame(options.pop("methods", None)), where)
+        self._require_one_cell(frame)
         several = {}
         for name, part in one_parameter(frame, parameter).groupby("method", observed=True):
             z = (part["estimate"] - part["truth"]) / part["std_error"].where(part["converged"])
@@ -329,8 +332,7 @@ class StudyResults:
         (k, k) array of Axes
         """
         frame: Any = chosen(self.to_frame([method]), where)
-        if frame.duplicated(["replicate", "parameter"]).any():
-            raise ValueError(f"where: there are several cells; choose levels of {', '.join(self.factors)}.")
+        self._require_one_cell(frame)
         frame["estimate"] = frame["estimate"].where(frame["converged"])
         wide = frame.pivot(index="replicate", columns="parameter", values="estimate")
         names = list(wide.columns) if parameters is None else list(parameters)
@@ -345,6 +347,12 @@ class StudyResults:
         law = np.atleast_2d(np.cov(usable.T)) if covariance is None else np.asarray(covariance, np.float64)
         return plots.joint_pairs(estimates, names, law, center=center, **options)
 
+    def _require_one_cell(self, frame) -> None:
+        """Refuse the replicates of several cells in one figure."""
+        several = [name for name in self.factors if frame[name].nunique() > 1]
+        if several:
+            raise ValueError(f"where: there are several cells; choose one level of {' and of '.join(several)}.")
+
     def to_markdown(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
         """Write a table of measures, Monte Carlo errors in brackets; options are those of ``performance``."""
         return markdown(self.performance(measures, **options), self.factors, measures)
@@ -358,7 +366,8 @@ def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
     """Choose rows by levels of columns."""
     for name, level in (where or {}).items():
         if name not in frame:
-            raise ValueError(f"where: {name!r} is no factor; give some of {', '.join(map(str, frame.columns))}.")
+            known = frame.columns[: list(frame).index("parameter") + 1].drop("replicate", errors="ignore")
+            raise ValueError(f"where: {name!r} is no factor; give some of {', '.join(known)}.")
         levels = list(level) if isinstance(level, (list, tuple)) else [level]
         frame = frame[frame[name].isin(levels)]
         if not len(frame):

@@ -67,7 +67,10 @@ class Store:
                 )
         after = dict(manifest) if before is None else continued(before, manifest, self.folder)
         if after != before:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise type(error)(f"out: {self.folder} cannot be made ({error.strerror}).") from None
             self._write(self.folder / _MANIFEST, json.dumps(after, indent=1).encode())
         self._sweep()
         return after

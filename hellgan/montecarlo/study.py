@@ -12,6 +12,7 @@ import numpy as np
 from hellgan.montecarlo import running, store
 from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count, plans_of
 from hellgan.montecarlo.manifests import manifest, selection
+from hellgan.montecarlo.measures import MEASURES, is_proportion
 from hellgan.montecarlo.performance import replications_for
 from hellgan.montecarlo.replays import Replay, replayed
 from hellgan.montecarlo.results import StudyResults
@@ -154,6 +155,8 @@ class Study:
             Where the results cannot be written. What was written stays.
         """
         share = _checked_share(share)
+        if share is not None and out is None:
+            raise ValueError("share: the other shares need the folder of this one; give out=.")
         max_errors = checked_count("max_errors", max_errors)
         chunk = None if chunk is None else checked_count("chunk", chunk)
         if out is None:
@@ -256,6 +259,8 @@ class Study:
             With a pilot: for each method, cell and parameter.
         """
         if pilot is None:
+            if measure in MEASURES and not is_proportion(measure):
+                raise ValueError(f"pilot: the error of {measure} depends on the estimates; give pilot=, a small run's.")
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)
         return pilot.replications_for(mcse, measure, **options)

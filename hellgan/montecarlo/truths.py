@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching
+from hellgan import batching, generators
 from hellgan.generators import Generator
 from hellgan.montecarlo.contaminations import Contamination
 from hellgan.montecarlo.streams import CONTAMINATION, DATA, Stream
@@ -156,7 +156,12 @@ def truth(
         found = np.concatenate([np.ravel(np.asarray(natural[name], np.float64)) for name in g.parameters])
         wanted = dict(zip(g.names, found.tolist(), strict=True)) if estimands is None else _numbers(estimands)
         return Truth(g, {name: natural[name] for name in g.parameters}, wanted, covariates)
-    if not callable(generator) or inspect.isclass(generator):
+    if inspect.isclass(generator) or generator in vars(generators).values():
+        raise TypeError(
+            f"truth: got {getattr(generator, '__name__', generator)!r}, not an instance; give hg.generators.Normal() "
+            "with its parentheses."
+        )
+    if not callable(generator):
         raise TypeError(f"truth: got {shown(generator)}; give a generator, or a function f(rng, n, **parameters).")
     wanted = _numbers(natural if estimands is None else estimands)
     return Truth(None, natural, wanted, None, generator)

@@ -32,6 +32,12 @@ def looks(methods: Sequence) -> dict:
     }
 
 
+def looks_in(frame, methods: Sequence | None) -> dict:
+    """Do so by the place among ``methods``, or else in the whole frame, as in figures of its other parameters."""
+    column = frame["method"]
+    return looks(methods if methods is not None else column.cat.categories if hasattr(column, "cat") else column)
+
+
 def levels(column) -> list:
     """List the values of a column: in increasing order where they are numbers, else as they come."""
     if hasattr(column, "cat"):
@@ -100,9 +106,12 @@ def single(frame, by: Sequence[str]) -> None:
     if twice.any():
         first = frame[twice].iloc[0]
         where = ", ".join(f"{name} = {first[name]}" for name in by)
-        more = [name for name in frame if name not in (*by, *_FOUND) and frame[name].nunique() > 1]
+        alike = frame[np.logical_and.reduce([frame[name] == first[name] for name in by])]
+        more = [name for name in frame if name not in (*by, *_FOUND) and alike[name].nunique() > 1]
+        if len(more) > 1 and "eps" in more:
+            more.remove("eps")  # which goes with the contamination
         raise ValueError(
-            f"frame: several rows have {where}; choose a single level of {' or '.join(more) or 'the rest'}."
+            f"where: several rows have {where}; choose a single level of {' and of '.join(more) or 'the rest'}."
         )
 
 

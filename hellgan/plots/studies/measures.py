@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hellgan.plots.canvas import GREY, legend_outside, panels, set_scale
-from hellgan.plots.studies.frames import Z, levels, looks, need, reported_failures, rows, single, spoken, target
+from hellgan.plots.studies.frames import Z, levels, looks_in, need, reported_failures, rows, single, spoken, target
+
+_TICKS = 8  # levels of the horizontal axis that have room for a mark each
 
 _REACH = 10  # a value so many median distances, or median bars, from the median is an arrow at the edge
 
@@ -55,7 +57,8 @@ def lollipop(
     (levels of by, measures) array of Axes
     """
     measures = [measures] if isinstance(measures, str) else list(measures)
-    need(frame, [by] if by else [])
+    need(frame, ["method", *([by] if by else [])])
+    look = looks_in(frame, methods)
     if by != "parameter":
         frame, methods = rows(frame, parameter, methods, measures, with_failures)
         parts = {kind: frame[frame[by] == kind] for kind in levels(frame[by])} if by else {"": frame}
@@ -69,7 +72,6 @@ def lollipop(
     size = (2.8, 0.36 * len(methods) + (0.25 if len(parts) > 1 else 0.7))
     grid = panels(len(parts) * len(measures), axes, len(measures), size, sharey=own, sharex="col" if own else False)
     grid = grid.reshape(len(parts), len(measures))
-    look = looks(methods)
     for column, measure in enumerate(measures):
         goal = target(measure, level)
         drawn = [part[part["measure"] == measure].set_index("method").reindex(methods) for part in parts.values()]
@@ -182,15 +184,15 @@ def contamination_curves(
     (measures,) array of Axes
     """
     measures = [measures] if isinstance(measures, str) else list(measures)
+    need(frame, ["method", x])
+    look = looks_in(frame, methods)
     frame, methods = rows(frame, parameter, methods, measures, with_failures)
-    need(frame, [x])
     if frame[x].dtype.kind not in "iuf":
         raise ValueError(f"x: {x!r} holds {frame[x].iloc[0]!r}, no numbers; give a column of numbers.")
     single(frame, ["method", "measure", x])
     own = axes is None
     axes = panels(len(measures), axes, min(3, len(measures)), (4.2, 3.5))
-    look, handles = looks(methods), []
-    places = levels(frame[x])
+    places, handles = levels(frame[x]), []
     gap = dodge * min(np.diff(places), default=0.0)
     shifts = np.linspace(-gap / 2, gap / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
     for ax, measure in zip(axes, measures, strict=True):
@@ -210,6 +212,8 @@ def contamination_curves(
                 )
             )  # fmt: skip
         ax.set_ylim((limits or {}).get(measure))
+        if len(places) <= _TICKS:
+            ax.set_xticks(places)  # where the points belong that stand apart around them
         ax.set_xlabel(spoken(x))
         ax.set_ylabel(spoken(measure) if parameter is None else f"{spoken(measure)} of {parameter}")
         ax.grid(alpha=0.25)

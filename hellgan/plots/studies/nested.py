@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hellgan.plots.canvas import GREY, legend_outside, set_scale, two_storeys
-from hellgan.plots.studies.frames import levels, looks, need, reported_failures, rows, single, spoken, target
+from hellgan.plots.studies.frames import levels, looks_in, need, reported_failures, rows, single, spoken, target
 
 _BAND = 0.42  # height of a factor's steps, in inches
 _CHARACTERS = 85  # so many fit into a line
@@ -59,6 +59,8 @@ def nested_loop(
     factors = [factors] if isinstance(factors, str) else list(factors)
     if not factors:
         raise ValueError("factors: none is given; name the columns that the cells differ in.")
+    need(frame, ["method"])
+    look = looks_in(frame, methods)
     frame, methods = rows(frame, parameter, methods, [measure], with_failures)
     need(frame, factors)
     single(frame, ["method", *factors])
@@ -76,7 +78,7 @@ def nested_loop(
     if goal is not None:
         ax.axhline(goal, color=GREY, linewidth=1.0, linestyle="--")
     set_scale(ax, measure, frame["value"].to_numpy(float), scale)
-    edges, look, handles = np.arange(len(cells) + 1), looks(methods), []
+    edges, handles = np.arange(len(cells) + 1), []
     for method in methods:
         part = frame[frame["method"] == method]
         found = dict(zip(zip(*(part[factor] for factor in factors), strict=True), part["value"], strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from hellgan.plots.canvas import BLUE, ORANGE, RED, legend_outside, line_entry, panels
+from hellgan.plots.canvas import BLUE, ORANGE, RED, legend_outside, line_entry, panels, patch_entry
 from hellgan.plots.studies.frames import failures
 
 _MOST = 6  # dimensions
@@ -84,11 +84,11 @@ def _draw_pairs(z, correlation, names, probabilities, note, axes):
     grid = panels(k * k, axes, k, (side, side)).reshape(k, k)
     limit = float(np.clip(1.06 * np.abs(z).max(), 3.5, 5.0))
     radii = {p: np.sqrt(special.chdtri(2, 1 - p)) for p in probabilities}
-    handles = [
-        line_entry(
-            f"estimates ({note})" if note else "estimates", color=BLUE, linestyle="none", marker="o", markersize=3
-        )
-    ]
+    label = f"estimates ({note})" if note else "estimates"
+    if k > 1:
+        handles = [line_entry(label, color=BLUE, linestyle="none", marker="o", markersize=3)]
+    else:
+        handles = [patch_entry(label, color=BLUE, alpha=0.45)]
     styles = dict(zip(probabilities, ("-", "--", ":", "-."), strict=False))
     if k > 1:
         look = {"color": ORANGE, "linewidth": 1.8}
