@@ -85,10 +85,8 @@ def _draw_pairs(z, correlation, names, probabilities, note, axes):
     limit = float(np.clip(1.06 * np.abs(z).max(), 3.5, 5.0))
     radii = {p: np.sqrt(special.chdtri(2, 1 - p)) for p in probabilities}
     label = f"estimates ({note})" if note else "estimates"
-    if k > 1:
-        handles = [line_entry(label, color=BLUE, linestyle="none", marker="o", markersize=3)]
-    else:
-        handles = [patch_entry(label, color=BLUE, alpha=0.45)]
+    dots = line_entry(label, color=BLUE, linestyle="none", marker="o", markersize=3)
+    handles: list = [dots if k > 1 else patch_entry(label, color=BLUE, alpha=0.45)]
     styles = dict(zip(probabilities, ("-", "--", ":", "-."), strict=False))
     if k > 1:
         look = {"color": ORANGE, "linewidth": 1.8}
