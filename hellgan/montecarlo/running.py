@@ -36,6 +36,11 @@ def tasks(
                         yield Task(key, name, max(low, begin), min(high, end), names)
 
 
+def is_shown(progress: bool | None) -> bool:
+    """Whether to show a progress bar: where somebody looks, unless it is said."""
+    return sys.stderr.isatty() if progress is None else progress
+
+
 def compute(
     design: Design,
     folder: Store,
@@ -46,7 +51,6 @@ def compute(
     progress: bool | None,
 ) -> None:
     """Do tasks and keep what comes of them; warns of methods that are stopped."""
-    is_shown = sys.stderr.isatty() if progress is None else progress
     watch = _Watch(max_errors)
     waiting = (task for task in left if not watch.has_stopped(task))
     if client is None:
@@ -54,7 +58,7 @@ def compute(
     else:
         outcomes = engine.on_cluster(design, waiting, client)
     total = sum(task.end - task.begin for task in left)
-    with batching.bar(total, is_shown and total > 0, "replicate") as bar:
+    with batching.bar(total, is_shown(progress) and total > 0, "replicate") as bar:
         for outcome in outcomes:
             folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
             watch.see(outcome)

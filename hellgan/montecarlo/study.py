@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hellgan import batching
 from hellgan.montecarlo import running, store
 from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count, plans_of
 from hellgan.montecarlo.manifests import manifest, selection
@@ -180,19 +181,23 @@ class Study:
         if before is not None:
             store.continued(before, manifest(self._design, {}), folder.folder)  # refuse before anything is computed
         known = {} if before is None else {name: method["names"] for name, method in before["methods"].items()}
-        names = self._dry_run(known)
+        names = self._dry_run(known, progress)
         found = folder.begin(manifest(self._design, names))
         left = list(running.tasks(self._design, folder, found, share, chunk))
         running.compute(self._design, folder, left, client, threads, max_errors, progress)
         return StudyResults(folder, selection(found, self._design))
 
-    def _dry_run(self, known: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[tuple[str, str], Sequence[str]]:
+    def _dry_run(
+        self, known: Mapping[str, Mapping[str, Sequence[str]]], progress: bool | None
+    ) -> dict[tuple[str, str], Sequence[str]]:
         """Try every method on a first replicate of each of its cells, where it has not been tried before."""
-        found = {}
-        for name, plan in self._design.plans.items():
-            for key in plan.cells:
-                done = known.get(name, {}).get(key)
-                found[name, key] = tried(self._design, plan, self._design.cells[key]) if done is None else done
+        pairs = [(name, key) for name, plan in self._design.plans.items() for key in plan.cells]
+        found = {(name, key): known[name][key] for name, key in pairs if key in known.get(name, {})}
+        left = [pair for pair in pairs if pair not in found]
+        with batching.bar(len(left), running.is_shown(progress) and len(left) > 1, "trial") as bar:
+            for name, key in left:
+                found[name, key] = tried(self._design, self._design.plans[name], self._design.cells[key])
+                bar.update()
         return found
 
     def replay(self, cell, replicate: int, method: str | None = None) -> Replay:
