@@ -44,7 +44,7 @@ def test_coverage_on_clean_data(clean_fits):
     mcse = mcse_proportion(0.95, 2000)
     assert_monte_carlo(first.mean(axis=0), 0.95, mcse, z=3, bias=0.01, resolution=0.025)
     assert_monte_carlo(
-        clean_fits.coverage(1.0), 0.95, mcse_proportion(0.95, len(clean_fits.lower)), bias=0.01, resolution=0.02
+        clean_fits.coverage(1.0), 0.95, mcse_proportion(0.95, len(clean_fits.lower)), bias=0.01, resolution=0.03
     )
 
 

@@ -557,7 +557,7 @@ def test_coverage_with_outliers():
     """15 % vertical outliers at 200 observations: every 95 % interval covers at least .93, within one MCSE."""
     count = replications(500, 200)
     fits = replicate(contaminated, count, 7, generator=LinearRegression())
-    assert fits.certified.mean() >= 0.998
+    assert np.sum(~fits.certified) <= 1
     coverage = fits.coverage([1, 2, -1, 1.5])
     assert np.all(coverage >= 0.93 - mcse_proportion(0.95, count)), coverage
     # Least squares is off by 15 % of 14 in the intercept alone.
@@ -572,7 +572,7 @@ def test_standard_errors_efficiency_and_size_without_outliers():
     count = replications(500, 200)
     fits = replicate(lambda rng: contaminated(rng, share=0.0), count, 8, test=True, generator=LinearRegression())
     sd = fits.estimates.std(axis=0, ddof=1)
-    assert_monte_carlo(fits.errors.mean(axis=0) / sd, 1, mcse_sd(fits.estimates) / sd, bias=0.03, resolution=0.3)
+    assert_monte_carlo(fits.errors.mean(axis=0) / sd, 1, mcse_sd(fits.estimates) / sd, bias=0.03, resolution=0.35)
     designs = [table(pd.DataFrame(contaminated(np.random.default_rng([8, r]), share=0.0))) for r in range(count)]
     squares = np.array([np.linalg.lstsq(*design, rcond=None)[0] for design in designs])
     # Least squares is efficient here. The log ratio of the sds of two estimates has variance (1 - r^2)/R, r their
