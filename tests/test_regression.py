@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 import statsmodels.formula.api as smf
-from replicate import replicate, replications
+from replicate import FULL, replicate, replications
 from test_gan import refusal
 
 import hellgan as hg
@@ -554,12 +554,12 @@ def test_plots(telephone, stackloss):
 @pytest.mark.slow
 @pytest.mark.montecarlo
 def test_coverage_with_outliers():
-    """15 % vertical outliers at 200 observations: every 95 % interval covers at least .93, within one MCSE."""
+    """15 % vertical outliers at 200 observations: every 95 % interval covers at least .93, within one MCSE (few: two)."""
     count = replications(500, 200)
     fits = replicate(contaminated, count, 7, generator=LinearRegression())
     assert np.sum(~fits.certified) <= 1
     coverage = fits.coverage([1, 2, -1, 1.5])
-    assert np.all(coverage >= 0.93 - mcse_proportion(0.95, count)), coverage
+    assert np.all(coverage >= 0.93 - (1 if FULL else 2) * mcse_proportion(0.95, count)), coverage
     # Least squares is off by 15 % of 14 in the intercept alone.
     assert_monte_carlo(
         fits.estimates.mean(axis=0), [1, 2, -1, 1.5], mcse_mean(fits.estimates), bias=0.02, resolution=0.07
