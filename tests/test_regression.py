@@ -554,7 +554,7 @@ def test_plots(telephone, stackloss):
 @pytest.mark.slow
 @pytest.mark.montecarlo
 def test_coverage_with_outliers():
-    """15 % vertical outliers at 200 observations: every 95 % interval covers at least .93, within one MCSE (few: two)."""
+    """15 % vertical outliers at 200 observations: 95 % intervals cover at least .93, within one MCSE (two of few)."""
     count = replications(500, 200)
     fits = replicate(contaminated, count, 7, generator=LinearRegression())
     assert np.sum(~fits.certified) <= 1
@@ -562,7 +562,7 @@ def test_coverage_with_outliers():
     assert np.all(coverage >= 0.93 - (1 if FULL else 2) * mcse_proportion(0.95, count)), coverage
     # Least squares is off by 15 % of 14 in the intercept alone.
     assert_monte_carlo(
-        fits.estimates.mean(axis=0), [1, 2, -1, 1.5], mcse_mean(fits.estimates), bias=0.02, resolution=0.07
+        fits.estimates.mean(axis=0), [1, 2, -1, 1.5], mcse_mean(fits.estimates), bias=0.02, resolution=0.09
     )
 
 
