@@ -166,10 +166,6 @@ def report(cells: dict) -> str:
             f"{count:,} replications (Monte Carlo standard error {_error(count):.4f})" for count in counts
         )
         parts += [f"{errors}.", "\n".join(rows)]
-    parts.append(
-        "An estimate that is biased, by a part of its standard deviation that vanishes as n grows, costs intervals "
-        "coverage: percentile intervals repeat the bias, basic and BCa intervals take off what refits show of it."
-    )
     return "\n\n".join(parts) + "\n"
 
 

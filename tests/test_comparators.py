@@ -41,7 +41,7 @@ from hellgan.montecarlo.comparators import (
     SimulatedMoments,
     minimisation,
 )
-from hellgan.montecarlo.comparators.comparator import wald_intervals
+from hellgan.montecarlo.comparators.comparator import Comparator, wald_intervals
 from hellgan.montecarlo.comparators.hellinger import kernel_roots
 from hellgan.montecarlo.comparators.nodes import information, laid, latent_nodes
 
@@ -695,6 +695,17 @@ def test_check_refuses_with_a_sentence(comparator, generator, n, error, words):
 def test_bad_arguments_are_refused(name, arguments, error, words):
     with pytest.raises(error, match=words):
         comparators.named(name, **arguments)
+
+
+def test_a_comparator_must_say_what_it_does():
+    class Nothing(Comparator):
+        label = "nothing"
+
+        def problem(self, family, n):
+            return None
+
+    with pytest.raises(TypeError, match="Nothing defines neither `single` nor `together`"):
+        Nothing().estimate(Normal(), np.arange(5.0), np.random.default_rng(0))
 
 
 def test_comparators_by_name():

@@ -51,7 +51,7 @@ class Comparator(abc.ABC):
 
     def single(self, family: Generator, x: np.ndarray, rng: np.random.Generator) -> Estimate:
         """Estimate from one sample; an exception is a failure."""
-        raise NotImplementedError(f"{type(self).__name__} estimates from stacks of samples.")
+        raise TypeError(f"{type(self).__name__} defines neither `single` nor `together`.")
 
     def together(self, family: Generator, samples: np.ndarray) -> Stack | None:
         """Estimate from R samples at once, or None where they are estimated from one by one."""

@@ -108,7 +108,7 @@ def single(frame, by: Sequence[str]) -> None:
         where = ", ".join(f"{name} = {first[name]}" for name in by)
         alike = frame[np.logical_and.reduce([frame[name] == first[name] for name in by])]
         more = [name for name in frame if name not in (*by, *_FOUND) and alike[name].nunique() > 1]
-        if len(more) > 1 and "eps" in more:
+        if {"contamination", "eps"} <= set(more):
             more.remove("eps")  # which goes with the contamination
         raise ValueError(
             f"where: several rows have {where}; choose a single level of {' and of '.join(more) or 'the rest'}."
