@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import machine
+import origins
 
 machine.pin(2)
 
@@ -203,6 +204,10 @@ def main():
             store.parent.mkdir(parents=True, exist_ok=True)
             store.write_text(json.dumps(cells, indent=1))
             store.with_suffix(".md").write_text(report(cells))
+    if store:
+        store.with_suffix(".md").write_text(report(cells))
+        if not options.quick:
+            origins.record([store, store.with_suffix(".md")], __file__)
     print(report(cells))
     print(machine.facts("jax", "numpy"))
 

@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import machine  # noqa: E402
+import origins  # noqa: E402
 
 machine.pin(2)
 
@@ -62,7 +63,7 @@ class Report:
     """A Markdown report with its figures and the numbers behind it."""
 
     def __init__(self, given: argparse.Namespace, name: str, title: str, script: str):
-        self.folder, self.name = given.out, name
+        self.folder, self.name, self.trial, self.files = given.out, name, given.quick, []
         self.folder.mkdir(parents=True, exist_ok=True)
         self.parts = [f"# {title}", f"Made by `benchmarks/studies/{name}.py`. {_said(script)}"]
         if given.quick:
@@ -85,7 +86,7 @@ class Report:
         """Save a figure beside the report, and show it there."""
         file = f"{self.name}_{suffix}.png"
         first = np.ravel(axes)[0]
-        plots.save(first, self.folder / file)
+        plots.save(first, self._own(file))
         plots.close(first)
         self.parts.append(f"![{caption}]({file})\n\n{caption}")
 
@@ -96,12 +97,18 @@ class Report:
             if not pd.api.types.is_numeric_dtype(tidy[column]):
                 tidy[column] = tidy[column].astype(str)
         file = f"{self.name}_{suffix}.parquet" if suffix else f"{self.name}.parquet"
-        tidy.to_parquet(self.folder / file, compression="zstd", index=False)
+        tidy.to_parquet(self._own(file), compression="zstd", index=False)
 
     def write(self) -> None:
         text = "\n\n".join(part.rstrip() for part in self.parts) + "\n"
-        (self.folder / f"{self.name}.md").write_text(text)
+        self._own(f"{self.name}.md").write_text(text)
+        if not self.trial:
+            origins.record(self.files, HERE / f"{self.name}.py")
         print(text)
+
+    def _own(self, file: str) -> Path:
+        self.files.append(self.folder / file)
+        return self.files[-1]
 
 
 def _said(doc: str) -> str:
