@@ -57,9 +57,9 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
     family : Generator
         A generator of one dimension that has a density; ``family.fix(...)`` has fewer parameters.
     start : dict, optional
-        Natural scale: search for a local minimum from there. By default the three best points of a box
-        around the family's own robust start are tried, since a divergence may have several minima, and the
-        lowest minimum is kept.
+        Natural scale: search for a local minimum from there. By default four good points, apart from each
+        other, of a box around the family's own robust start are tried, since a divergence may have several
+        minima, and the lowest minimum is kept; that it is the lowest of all is not certain.
 
     Returns
     -------
@@ -103,7 +103,8 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
     starts = [np.zeros(family.size)]
     if start is None:
         box = 4 * latents.draw("sobol", latents.uniform, 8 << family.size, family.size, seed=0)[0] - 2
-        starts = sorted([*starts, *box], key=objective)[:3]
+        ranked = sorted([*starts, *box], key=objective)
+        starts = _apart([point for point in ranked if np.isfinite(objective(point))] or ranked[:1])
     if not np.isfinite(objective(starts[0])):
         raise ValueError(
             f"start: the divergence of {loss.name} from {family.name} is infinite wherever it was tried; "
@@ -117,6 +118,15 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
         }
     params = {name: value if value.ndim else float(value) for name, value in natural.items()}
     return PopulationFit(params, objective(steps), loss, family, converged)
+
+
+def _apart(ranked: list[np.ndarray], count: int = 4, least: float = 1.0) -> list[np.ndarray]:
+    """Choose the best points of a box of side 4 that are not next to each other: they may lead to different minima."""
+    chosen = ranked[:1]
+    for point in ranked[1:]:
+        if len(chosen) < count and min(np.linalg.norm(point - other) for other in chosen) > least:
+            chosen.append(point)
+    return chosen
 
 
 def population_bias(loss: str | Loss, family: Generator, params: dict, contaminations, eps) -> np.ndarray:
