@@ -1,25 +1,31 @@
-"""Make the figures of the pages in this folder: ``python docs/figures.py`` writes ``docs/figures/*.png``."""
+"""Make the figures of README and of the pages in this folder: ``python docs/figures.py`` writes ``docs/**/*.png``."""
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("Agg")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import numpy as np
+import origins
 
 import hellgan as hg
 from hellgan import plots
 
-FOLDER = Path(__file__).parent / "figures"
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "figures"
+MADE: list[Path] = []
 DISCRIMINATORS = {"Sigmoids(16)": None, "Polynomial(2)": hg.discriminators.Polynomial(2)}
 
 
 def save(axes, name: str, dpi: int = 90) -> None:
     """Write the figure of an Axes, or of the first of several."""
-    figure = np.ravel(axes)[0].figure
-    figure.savefig(FOLDER / f"{name}.png", dpi=dpi, pil_kwargs={"optimize": True})
+    MADE.append(FOLDER / f"{name}.png")
+    np.ravel(axes)[0].figure.savefig(MADE[-1], dpi=dpi, pil_kwargs={"optimize": True})
     plots.close(np.ravel(axes)[0])
 
 
@@ -51,7 +57,7 @@ def bias_of_losses():
 
 def study_of_reading():
     """Run the study of ``reading.md``: the page's first block."""
-    page = (Path(__file__).parent / "reading.md").read_text(encoding="utf-8")
+    page = (HERE / "reading.md").read_text(encoding="utf-8")
     names: dict = {}
     exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], names)
     return names["result"]
@@ -67,8 +73,15 @@ def studies(result) -> None:
     save(result.plot_qq("scale", where={"contamination": "none"}), "study_qq")
 
 
+def demo() -> None:
+    """Run the example that `make demo` runs, for README's figure."""
+    MADE.append(HERE / "newcomb.png")
+    runpy.run_path(str(HERE.parent / "examples" / "newcomb.py"))["main"](str(MADE[-1]))
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    demo()
     x = hg.datasets.load_newcomb()
     newcomb = hg.GAN(x, generator=hg.generators.Normal()).fit()
     save(newcomb.plot_diagnostics(), "newcomb_diagnostics", dpi=70)
@@ -76,6 +89,7 @@ def main() -> None:
     save(influence_of_discriminators(x), "influence_discriminators")
     save(bias_of_losses(), "bias_losses")
     studies(study_of_reading())
+    origins.record(MADE, __file__)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The layout is one direction, from losses to the command line, and nothing costs before it is needed."""
 
 import ast
+import importlib
+import json
 import re
 import subprocess
 import sys
@@ -135,6 +137,19 @@ def test_every_module_has_its_place():
 def test_module_keeps_to_the_architecture(path):
     package = ".".join(("hellgan", *path.relative_to(PACKAGE).parts[:-1]))
     assert violations(path.read_text(encoding="utf-8"), component(path), package) == []
+
+
+def test_the_picture_shows_the_imports():
+    """The arrows in the picture's metadata are those of the source, all upward, and every module is in a box."""
+    from PIL import Image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PACKAGE.parent / "docs"))
+        picture = importlib.import_module("imports")
+    assert set(picture.owner()) == set(ORDER) - {"version"}
+    with Image.open(picture.PICTURE) as image:
+        assert json.loads(image.info["Description"]) == picture.edges()
+    assert all(picture.BOXES[start][0][1] < picture.BOXES[end][0][1] for start, end in picture.edges())
 
 
 def test_montecarlo_is_one_direction_too():
