@@ -112,3 +112,27 @@ def test_docstring_examples(name):
 def test_public_names_have_docstrings():
     for name in hellgan.__all__:
         assert getattr(hellgan, name).__doc__, name
+
+
+def test_the_table_of_coverage_is_the_benchmarks():
+    """Lowest and highest share of each kind in the page's table, and in its words, are those of the saved cells."""
+    cells = json.loads((ROOT / "benchmarks" / "results" / "coverage.json").read_text())
+    kinds = {
+        "classical": ["`wald`", '`wald` of `with_cov("HC1")`', "`profile`", ""],
+        "paired": ["Wald"],
+        "bootstrap": ["`percentile`, 199 refits", "`basic`", "`studentised`, Normal alone", "`bca`"],
+    }
+    shares: dict = {}
+    for key, cell in cells.items():
+        stage, _, n = key.split("/")
+        for kind, row in zip(kinds[stage], cell["coverage"], strict=True):
+            shares.setdefault((kind, n), []).extend(share for share in row if share is not None)
+            assert cell["replications"] == (10_000 if stage == "classical" else 1_000)
+
+    def ends(values):
+        return " to ".join(f"{f(values):.3f}".lstrip("0") for f in (min, max))
+
+    page = (ROOT / "docs" / "covariance.md").read_text(encoding="utf-8")
+    for kind in (k for stage in ("classical", "bootstrap") for k in kinds[stage] if k):
+        assert f"| {kind} | {ends(shares[kind, '200'])} | {ends(shares[kind, '500'])} |" in page
+    assert f"Wald intervals cover {ends(shares['Wald', '200'] + shares['Wald', '500'])}" in page
