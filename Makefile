@@ -8,10 +8,10 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick lint mutants bench clean
+.PHONY: help venv demo test quick notebooks lint mutants bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create or update the virtual environment (PYTHON=python3, VENV=.venv)
 
@@ -28,6 +28,10 @@ test: $(STAMP) ## Run every test, the slow ones too (ARGS="-k solver"; HELLGAN_T
 
 quick: $(STAMP) ## Run the tests that are not slow
 	$(PYTEST) $(PARALLEL) -m "not slow" $(ARGS)
+
+notebooks: $(STAMP) ## Execute the notebooks, two at a time, keep their outputs (ARGS=notebooks/01_quickstart.ipynb)
+	$(PYTEST) --nbmake --nbmake-timeout=900 --overwrite -n 2 $(or $(ARGS),notebooks)
+	$(BIN)/python benchmarks/origins.py $(or $(ARGS),$(wildcard notebooks/*.ipynb))
 
 lint: $(STAMP) ## Check style, formatting and types (pyright needs node)
 	$(BIN)/ruff check
