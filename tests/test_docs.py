@@ -136,3 +136,23 @@ def test_the_table_of_coverage_is_the_benchmarks():
     for kind in (k for stage in ("classical", "bootstrap") for k in kinds[stage] if k):
         assert f"| {kind} | {ends(shares[kind, '200'])} | {ends(shares[kind, '500'])} |" in page
     assert f"Wald intervals cover {ends(shares['Wald', '200'] + shares['Wald', '500'])}" in page
+
+
+def test_sizes_of_tests_are_the_benchmarks():
+    rows = re.findall(
+        r"^\| (sobol|iid) \| (log|root) \| clean \| (.*) \|$", read("benchmarks/results/rejections.md"), re.M
+    )
+    sizes = {(latent, loss): [float(cell) for cell in cells.split(" | ")] for latent, loss, cells in rows}
+    page = read("docs/discriminator.md")
+    (told,) = re.findall(
+        r"with Sobol points (\S+) for `root` and (\S+) for `log`, with independent draws (\S+) and (\S+)\. ", page
+    )
+    cells = [("sobol", "root"), ("sobol", "log"), ("iid", "root"), ("iid", "log")]
+    assert [float(value) for value in told] == [sizes[cell][0] for cell in cells]
+    (ends,) = re.findall(r"tests of a parameter reject in (\S+) to (\S+)\.\n", page)
+    of_a_parameter = [size for row in sizes.values() for size in row[3:6]]
+    assert [float(end) for end in ends] == [min(of_a_parameter), max(of_a_parameter)]
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
