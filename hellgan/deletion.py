@@ -131,14 +131,16 @@ def decisive(fit, influence: np.ndarray, k: int, change: str, null: float, alpha
             "with_cov('sandwich').influence()."
         )
     shares = fit.model.shares()
-    estimate, error = fit.params.iloc[k] - null, fit.bse.iloc[k]
-    half, side = -special.ndtri(alpha / 2), np.sign(estimate)
-    holds = abs(estimate) < half * error
+    estimate, (lower, upper) = fit.params.iloc[k], fit.conf_int(alpha).iloc[k]
+    half, side = -special.ndtri(alpha / 2), np.sign(estimate - null)
+    holds = lower < null < upper
     p = fit.generator.size
     effects = -(shares / (1 - shares)) * (influence[:, :p] @ fit.law.natural_slope[k])
-    # A quantity that must become negative, and what leaving each observation out adds to it.
-    margin = {"sign": 0.0, "significance": -half, "both": half}[change]
-    start, moves = side * estimate + margin * error, side * effects
+    # A quantity that must become negative, and what leaving each observation out adds to it; to first order the ends of
+    # an interval move with the estimate and its error whatever scale it is computed on.
+    near, far = (lower, upper) if side > 0 else (upper, lower)
+    decided, margin = {"sign": (estimate, 0.0), "significance": (near, -half), "both": (far, half)}[change]
+    start, moves = side * (decided - null), side * effects
     if margin:
         moves = moves + margin * effects_on_errors(fit, influence)[:, k]
     if change == "significance" and holds:

@@ -62,7 +62,7 @@ class Influence:
             As ``result.quantile(.9)`` gives it: its influence function in place of the parameters'.
         under : {"fit", "model"}
             At the fit as it is; or the closed form (J' C^-1 J)^-1 J' C^-1 (phi(x) - E phi) at the model, the same
-            for every loss, where the data are what the fitted generator makes.
+            for every loss (but for the ridge), where the data are what the fitted generator makes.
 
         Returns
         -------

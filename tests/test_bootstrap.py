@@ -658,6 +658,19 @@ def test_significance_lost_without_few(few):
     assert found.lower < null < found.upper
 
 
+def test_significance_of_a_positive_parameter_is_that_of_its_interval():
+    """Between the ends of the interval and of estimate +- 1.96 errors it is the interval that says what holds now."""
+    x = np.random.default_rng(33).normal(0, 1, 60)
+    fit = hg.GAN(x, NORMAL.fix(loc=0.0), hg.discriminators.Polynomial(2), "log", n_simulated=64).fit()
+    upper = fit.conf_int().loc["scale", "upper"]
+    plain = fit.params["scale"] + stats.norm.ppf(0.975) * fit.bse["scale"]
+    assert plain < upper - 0.005
+    null = (plain + upper) / 2  # inside of the interval: a change is one that puts it outside
+    found = fit.influence().decisive("scale", "significance", null=null)
+    assert found.confirmed
+    assert not found.lower < null < found.upper
+
+
 def test_nothing_is_decisive_where_all_agree(mean):
     for change in ("sign", "both"):
         found = mean.influence().decisive("loc", change, null=-50.0)
