@@ -34,6 +34,12 @@ def test_they_are_numbered():
 
 
 @books
+def test_readme_leads_to_it(book):
+    readme = (book.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"](notebooks/{book.name})" in readme
+
+
+@books
 def test_opens_with_its_question_and_ends_with_the_answer(book):
     first, *_, last = prose(book)
     assert re.match(rf"# {int(book.stem[:2])}\. \w", first)
@@ -80,11 +86,12 @@ def literals(node: ast.AST) -> set[float]:
 
 @books
 def test_numbers_in_prose_are_asserted(book):
-    """Every decimal number in prose stands in a statement that asserts; one of a single digit may be a setting."""
+    """Every decimal number in prose stands in an assertion; one given by name or of a single digit is a setting."""
     stated = set().union(*map(numbers, prose(book)[1:]))
     walked = [node for stmt in code(book) for node in ast.walk(stmt)]
     asserted = set().union(*(literals(node) for node in walked if isinstance(node, ast.Assert)))
     settings = {number for node in walked for number in literals(node) if round(number, 1) == number}
+    settings |= set().union(*(literals(node.value) for node in walked if isinstance(node, ast.keyword)))
     assert sorted(stated - asserted - settings) == []
 
 
