@@ -19,6 +19,7 @@ from hellgan.robust import quantile, robust_scale
 
 _CANDIDATES, _KEPT, _POINTS, _STEPS = 1024, 12, 256, 20
 _LEVELS = np.linspace(0.1, 0.9, 9)
+_PAIRED = 8  # up to how many coordinates sums and differences of two are matched too: there are d (d - 1) of them
 
 
 def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
@@ -50,8 +51,9 @@ def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int)
     scale = np.concatenate([np.array([np.std(c[weights > 0]) or 1.0 for c in columns.T[:k]]), scale])
     standard = (columns - center) / scale
     d = columns.shape[1]
-    pairs = [np.eye(d)[i] + sign * np.eye(d)[j] for i, j in itertools.combinations(range(d), 2) for sign in (1, -1)]
-    directions = np.array([*np.eye(d), *pairs])
+    unit, paired = np.eye(d), itertools.combinations(range(d if d <= _PAIRED else 0), 2)
+    pairs = [unit[i] + sign * unit[j] for i, j in paired for sign in (1, -1)]
+    directions = np.array([*unit, *pairs])
     targets = np.array([quantile(standard @ u, _LEVELS, weights) for u in directions])
     box = _box(generator, float(np.median(center[k:])), float(np.median(scale[k:])), seed)
     z = _latents(generator, x, weights, seed)

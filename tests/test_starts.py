@@ -89,6 +89,22 @@ def test_two_dimensions(pairs):
     assert natural(correlated, theta)[4] == pytest.approx(0.6, abs=0.05)
 
 
+def test_many_dimensions_are_matched_one_by_one(monkeypatch):
+    """Twelve coordinates: sums and differences of two would be 132 directions, a start of many seconds."""
+
+    @hg.generator(latent="normal", latent_dim=12, loc=hg.real(shape=12), scale=hg.positive())
+    def shifted(z, loc, scale):
+        return loc + scale * z
+
+    seen, match = [], starts._match
+    monkeypatch.setattr(starts, "_match", lambda *given: seen.append(given[5]) or match(*given))
+    loc = np.linspace(-3, 3, 12)
+    x = loc + 0.5 * scipy.stats.norm.ppf(latents.draw("sobol", latents.uniform, 256, 12, 3)[0])
+    found = natural(shifted, starts.matched(shifted, x, equal(256), 0)[0])
+    np.testing.assert_array_equal(seen[0], np.eye(12))
+    np.testing.assert_allclose(found, [*loc, 0.5], atol=0.2)
+
+
 def test_the_best_match_comes_first(pairs):
     thetas = starts.matched(correlated, pairs, equal(512), 0)
     center = np.median(pairs, axis=0)
