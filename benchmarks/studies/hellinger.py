@@ -270,7 +270,7 @@ def main():
             failed = part.assign(
                 text=[f"{f:,} of {r:,}" for f, r in zip(part["n_failed"], part["replications"], strict=True)]
             )
-            wide = failed.pivot(index="method", columns="eps", values="text")
+            wide = failed.pivot(index="method", columns="eps", values="text").fillna("")
             rows = [
                 [m, *wide.loc[m]]
                 for m in dict.fromkeys(part["method"])
