@@ -156,7 +156,7 @@ def fit_all(
         if saddle is None or (k < wanted and not saddle.is_saddle):
             # A network, or a fit that is not certified from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)
-            saddle = solve_saddle(alone.game(), alone.starts())
+            saddle = solve_saddle(alone.game(), alone.starts(), reserve=alone.reserve())
         saddles.append(saddle)
     laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
     covs = inference.natural_covs(model.generator, laws, model.n_simulated)

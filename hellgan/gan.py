@@ -1,6 +1,7 @@
 """The front door: ``GAN`` checks what it is given, places the discriminator and solves the game."""
 
 import copy
+import functools
 import math
 import warnings
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from hellgan.objective import Game, features
 from hellgan.results import GANResults
 from hellgan.robust import robust_scale
 from hellgan.solver import first_start, solve_saddle
-from hellgan.starts import matched
+from hellgan.starts import matched, unmatched
 from hellgan.validation import (
     check_variation,
     checked_discriminator,
@@ -339,7 +340,7 @@ class GAN:
         starts = self.starts(start)
         with jax.enable_x64(True):
             game = self.game()
-            saddle = solve_saddle(game, starts)
+            saddle = solve_saddle(game, starts, reserve=self.reserve(start))
             law = inference.laws(batching.stack([game]), [saddle], [self.scrambles()])[0]
         if law.trouble:
             self._report(law.trouble, throw)
@@ -364,6 +365,12 @@ class GAN:
             return self.generator.theta(**self._start)[None]
         with jax.enable_x64(True):
             return matched(self.generator, self.x, self.shares(), self.seed)
+
+    def reserve(self, start=None):
+        """Give a function of further starting values, where the package searches for them; None where not."""
+        if start is not None or self._start is not None:
+            return None
+        return functools.partial(unmatched, self.generator, self.x, self.shares(), self.seed)
 
 
 @jax.jit

@@ -237,7 +237,10 @@ def laws(games: Game, saddles: Sequence[SaddlePoint], scrambles: Sequence) -> li
     for k, saddle in enumerate(saddles):
         problem = problems.get(k)
         if problem:
-            problem += "; hold a parameter with generator.fix, or give a richer discriminator"
+            problem += (
+                "; hold a parameter with generator.fix, give a richer discriminator or, if one ran to the edge of its "
+                "space, other starting values, fit(start={...})"
+            )
         trouble = problem or saddle.reason
         found.append(None if is_linear and not trouble else _without_errors(games.generator, saddle, trouble))
     usable = [k for k, law in enumerate(found) if law is None]

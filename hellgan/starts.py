@@ -17,7 +17,7 @@ from hellgan.generators import Generator
 from hellgan.objective import Game, simulate
 from hellgan.robust import quantile, robust_scale
 
-_CANDIDATES, _KEPT, _POINTS, _STEPS = 1024, 12, 256, 20
+_CANDIDATES, _KEPT, _POINTS, _STEPS, _UNMATCHED = 1024, 12, 256, 20, 128
 _LEVELS = np.linspace(0.1, 0.9, 9)
 _PAIRED = 8  # up to how many coordinates sums and differences of two are matched too: there are d (d - 1) of them
 
@@ -43,19 +43,14 @@ def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int)
     ValueError
         When no candidate gives finite observations.
     """
-    columns = x[:, None] if x.ndim == 1 else x
-    center = np.array([quantile(c, 0.5, weights) for c in columns.T])
-    k = generator.covariates
-    scale = np.array([robust_scale(c, weights) for c in columns.T[k:]])
-    # Covariates may be dummies; the simulated ones are the data's own, so that any scale will do.
-    scale = np.concatenate([np.array([np.std(c[weights > 0]) or 1.0 for c in columns.T[:k]]), scale])
+    columns, center, scale = _standards(generator, x, weights)
     standard = (columns - center) / scale
     d = columns.shape[1]
     unit, paired = np.eye(d), itertools.combinations(range(d if d <= _PAIRED else 0), 2)
     pairs = [unit[i] + sign * unit[j] for i, j in paired for sign in (1, -1)]
     directions = np.array([*unit, *pairs])
     targets = np.array([quantile(standard @ u, _LEVELS, weights) for u in directions])
-    box = _box(generator, float(np.median(center[k:])), float(np.median(scale[k:])), seed)
+    box = _box(generator, center, scale, seed, _CANDIDATES)
     z = _latents(generator, x, weights, seed)
     thetas, distances = jax.device_get(_match(generator, box, z, center, scale, directions, targets))
     kept = np.isfinite(distances) & np.all(np.isfinite(thetas), axis=1)
@@ -65,6 +60,26 @@ def matched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int)
             "as in fit(start={...}), or a start= in its constraints."
         )
     return thetas[kept][np.argsort(distances[kept])]
+
+
+def unmatched(generator: Generator, x: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
+    """Candidates (k, p) laid around the data, for when what `matched` finds leads nowhere.
+
+    In a sample of which a part is wrong, matching its quantiles may drive all candidates to one edge of the space.
+    """
+    _, center, scale = _standards(generator, x, weights)
+    return _box(generator, center, scale, seed, _UNMATCHED)
+
+
+def _standards(generator: Generator, x, weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of the data with their medians and robust scales."""
+    columns = x[:, None] if x.ndim == 1 else x
+    center = np.array([quantile(c, 0.5, weights) for c in columns.T])
+    k = generator.covariates
+    scale = np.array([robust_scale(c, weights) for c in columns.T[k:]])
+    # Covariates may be dummies; the simulated ones are the data's own, so that any scale will do.
+    scale = np.concatenate([np.array([np.std(c[weights > 0]) or 1.0 for c in columns.T[:k]]), scale])
+    return columns, center, scale
 
 
 def _latents(generator: Generator, x, weights, seed) -> np.ndarray:
@@ -96,17 +111,18 @@ def reaches(game: Game, theta: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(moved) & (moved > 0), jnp.minimum(1 / moved, 1e6 * (1 + jnp.abs(theta))), 1.0)
 
 
-def _box(generator: Generator, center: float, scale: float, seed: int) -> np.ndarray:
+def _box(generator: Generator, centers: np.ndarray, scales: np.ndarray, seed: int, count: int) -> np.ndarray:
     """Candidates (count, p): half of the real parameters' values near the data, half near 0; log scales likewise."""
-    p = generator.size
-    points = latents.draw("sobol", latents.uniform, _CANDIDATES, 2 * p, seed)[0]
+    p, k = generator.size, generator.covariates
+    center, scale = float(np.median(centers[k:])), float(np.median(scales[k:]))
+    points = latents.draw("sobol", latents.uniform, count, 2 * p, seed)[0]
     normal, coin = latents.normal.quantile(points[:, :p]), points[:, p:] < 0.5
     columns, at = [], 0
     for space in generator.parameters.values():
-        for k in range(space.size):
+        for element in range(space.size):
             draw, heads = normal[:, at], coin[:, at]
             if space.start is not None:
-                begin = space.to_free(space.start_elements)[k]
+                begin = space.to_free(space.start_elements)[element]
                 columns.append(begin + draw * np.where(heads, 0.2, 1.0) * (1 + abs(begin) * (space.kind == "real")))
             elif space.kind == "real":
                 columns.append(np.where(heads, center + 2 * scale * draw, 2 * draw))

@@ -156,3 +156,31 @@ def test_sizes_of_tests_are_the_benchmarks():
 
 def read(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        return importlib.import_module("tables")
+
+
+def test_tables_are_what_benchmarks_printed(tables):
+    pages = {page.name: page.read_text(encoding="utf-8") for page in tables.PAGES}
+    assert [name for name, page in pages.items() if tables.renewed(page) != page] == []
+    for page in pages.values():  # under every comment there is a table
+        assert page.count("<!-- benchmarks/") == len(tables.PLACE.findall(page))
+
+
+def test_a_table_follows_its_benchmark(tables, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "t.md").write_text(
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n| c | d |\n|---|---|\n| 3 | 4 |\n| 5 | 6 |\n"
+    )
+    page = "<!-- benchmarks/t.md -->\n\n| c | d |\n|---|---|\n| 9 | 9 |\n\nWords.\n"
+    assert tables.renewed(page) == page.replace("| 9 | 9 |", "| 3 | 4 |\n| 5 | 6 |")
+    some = "<!-- benchmarks/t.md: some rows -->\n\n| c | d |\n|---|---|\n| 5 | 0 |\n"
+    assert tables.renewed(some) == some.replace("| 5 | 0 |", "| 5 | 6 |")
+    with pytest.raises(ValueError, match="no table with the header"):
+        tables.renewed(page.replace("| c | d |", "| c | e |"))

@@ -797,6 +797,7 @@ def test_a_parameter_that_does_nothing_is_named(lost):
     message = str(caught[0].message)
     assert "do not react to dead" in message
     assert "generator.fix" in message
+    assert "fit(start={...})" in message
     assert message.endswith(".")
     assert "\n" not in message
     assert result.converged is False

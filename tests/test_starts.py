@@ -89,6 +89,23 @@ def test_two_dimensions(pairs):
     assert natural(correlated, theta)[4] == pytest.approx(0.6, abs=0.05)
 
 
+def test_a_sample_whose_quantiles_lead_to_an_edge():
+    """A tenth is wrong, and every match of the quantiles has a = 0; the search goes on elsewhere."""
+
+    @hg.generator(latent="uniform", lower=hg.real(), a=hg.positive(), b=hg.positive())
+    def sloped(u, lower, a, b):
+        return lower + a * (1 - (1 - u) ** 2) / 2 - b * jnp.log1p(-u)
+
+    rng = np.random.default_rng(11)
+    u = rng.uniform(size=(100, 450))
+    samples = np.concatenate([5 + 3 * (1 - (1 - u) ** 2) / 2 - 2 * np.log1p(-u), rng.normal(40, 1, (100, 50))], axis=1)
+    x = samples[8]
+    assert np.exp(starts.matched(sloped, x, equal(500), 0)[:, 1]).max() < 0.05
+    fit = hg.GAN(x, sloped).fit(throw=True)
+    near = hg.GAN(x, sloped).fit(start={"lower": 5.0, "a": 3.0, "b": 2.0})
+    np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
+
+
 def test_many_dimensions_are_matched_one_by_one(monkeypatch):
     """Twelve coordinates: sums and differences of two would be 132 directions, a start of many seconds."""
 

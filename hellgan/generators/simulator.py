@@ -118,9 +118,10 @@ def _observation_size(function, parameters, latent_dim, covariates):
     try:
         out = jax.eval_shape(lambda given, natural: jnp.asarray(function(*given, **natural)), given, natural)
     except Exception as error:
+        several = "; for a vector of latent draws give latent_dim=" if latent_dim == 1 else ""
         raise ValueError(
             f"generator: the function fails on one latent draw ({first_line(error)}); write it with jax.numpy, for a "
-            "single draw."
+            f"single draw{several}."
         ) from error
     shape = out.shape
     if len(shape) > 1 or shape == (0,):

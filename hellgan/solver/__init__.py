@@ -12,6 +12,7 @@ discriminators that are not linear in alpha.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -25,7 +26,9 @@ from hellgan.starts import nearby
 __all__ = ["TOLERANCE", "SaddlePoint", "certify", "first_start", "ranked", "solve_saddle", "solve_saddles"]
 
 
-def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
+def solve_saddle(
+    game: Game, starts: np.ndarray, more: int = 8, reserve: Callable[[], np.ndarray] | None = None
+) -> SaddlePoint:
     """Find a saddle point from starting values; try others near them where none is certified.
 
     Parameters
@@ -36,6 +39,8 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
         Starting values, unconstrained scale. Several are ranked by the objective's inner maximum.
     more : int
         How many further starting values to try, where none of the given is certified.
+    reserve : callable, optional
+        Gives starting values (k, p) elsewhere; the best ``more`` of them are tried where all others failed.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
     starts = np.atleast_2d(np.asarray(starts, np.float64))
     more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
     found: list[SaddlePoint] = []
-    for start in _from_both(game, starts, more):
+    for start in _from_all(game, starts, more, reserve):
         found.append(_solve_from(game, start))
         if found[-1].is_saddle:
             break
@@ -55,7 +60,7 @@ def solve_saddle(game: Game, starts: np.ndarray, more: int = 8) -> SaddlePoint:
 
 def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
     """Give the start (p,) from which ``solve_saddle`` would begin."""
-    return next(_from_both(game, starts, 0))
+    return next(_from_all(game, starts, 0))
 
 
 def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> list[SaddlePoint]:
@@ -95,14 +100,16 @@ def _solve_from(game, start):
     return network.solve_network(game, start)
 
 
-def _from_both(game, starts, more):
-    """Yield the given starts, best first, then the best of those scattered around the first."""
+def _from_all(game, starts, more, reserve=None):
+    """Yield the given starts, best first, then the best of those scattered around the first, then of the reserve."""
     ordered = ranked(game, starts) if len(starts) > 1 else starts
     ordered = ordered if len(ordered) else starts
     yield from ordered[:4]
     if more == 0:
         return
     yield from ranked(game, nearby(game, ordered[0], 8 * more))[:more]
+    if reserve is not None and game.discriminator.is_linear:
+        yield from ranked(game, reserve())[:more]
 
 
 def ranked(game: Game, starts: np.ndarray) -> np.ndarray:

@@ -143,7 +143,10 @@ def _reason(finite, converged, score_norm, top, least, is_concave):
     if not finite:
         return "the iteration left the numbers that double precision holds; give other starting values"
     if not converged:
-        folds = ", or the maximum of this loss, which is not concave, breaks off: try a ridge of 1e-4"
+        folds = (
+            ", or the maximum of this loss, which is not concave, breaks off: try another ridge, as in "
+            "Sigmoids(16, ridge=1e-4)"
+        )
         return (
             f"the score norm is {score_norm:.2g} after the last step; the parameters may not be identified by these "
             f"features, or the start may be too far off{'' if is_concave else folds}"

@@ -12,7 +12,8 @@ Z = 1.959963984540054  # bars and bands are of 95 % about a Monte Carlo summary
 # Columns that are found, not set: neither factors nor their like.
 _FOUND = (
     "replicate", "estimate", "std_error", "lower", "upper", "converged", "is_saddle", "iterations", "seconds",
-    "message", "warned", "value", "mcse", "with_failures", "with_failures_mcse", "n_failed", "replications",
+    "message", "warned", "value", "mcse", "with_failures", "with_failures_mcse", "n_used", "n_failed",
+    "replications",
 )  # fmt: skip
 
 
