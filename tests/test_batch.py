@@ -138,7 +138,11 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
         lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
     )
     alone = batching.stack
-    monkeypatch.setattr(batches, "solve_saddle", lambda game, starts: uncertified(solve(alone([game]), starts[:1])[0]))
+
+    def again(game, starts, reserve):
+        return uncertified(solve(alone([game]), starts[:1])[0])
+
+    monkeypatch.setattr(batches, "solve_saddle", again)
     with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
         failed = hg.fit_batch(model(), SAMPLES[:9], threads=1)
     assert list(np.flatnonzero(~failed.converged)) == [5]
