@@ -839,7 +839,7 @@ def test_throw(lost):
 
 
 def unsolved(newcomb, **changes):
-    def solve(game, starts):
+    def solve(game, starts, reserve):
         return dataclasses.replace(newcomb.saddle, **changes)
 
     return solve
