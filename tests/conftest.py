@@ -1,5 +1,6 @@
 """Switches of the test run: precision, strictness of JAX, compiled programs, and the backend for figures."""
 
+import importlib
 import os
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def x64():
     """Run a test of the core, which works on jax arrays, in double precision."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Import a module of `benchmarks/` by its name."""
+
+    def imported(name):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+            return importlib.import_module(name)
+
+    return imported
 
 
 @pytest.fixture

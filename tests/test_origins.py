@@ -1,6 +1,5 @@
 """No committed table or figure is older than the script that makes it, and none was edited by hand."""
 
-import importlib
 import json
 from pathlib import Path
 
@@ -12,10 +11,8 @@ MADE = ("docs/*.png", "docs/figures/*", "benchmarks/results/*", "benchmarks/stud
 
 
 @pytest.fixture(scope="module")
-def origins():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks"))
-        return importlib.import_module("origins")
+def origins(script):
+    return script("origins")
 
 
 def test_nothing_is_older_than_its_script(origins):

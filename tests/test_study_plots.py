@@ -333,10 +333,12 @@ def test_scales_of_contamination_curves():
     assert axes[1].get_ylim() == (0.5, 2)
     with pytest.raises(ValueError, match="x: 'place' holds 'near', no numbers"):
         studies.contamination_curves(frame, "place")
+    failed = performance_frame()
+    failed = failed.assign(n_used=np.arange(len(failed)))  # found, not set: nothing to choose a level of
     with pytest.raises(
-        ValueError, match=r"several rows have method = a, measure = bias, eps = 0\.0; .* level of place"
+        ValueError, match=r"several rows have method = a, measure = bias, eps = 0\.0; .* level of place\.$"
     ):
-        studies.contamination_curves(performance_frame(), "eps")
+        studies.contamination_curves(failed, "eps")
 
 
 # Q-Q plots.
