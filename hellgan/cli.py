@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         help="which column, or columns; repeatable; the only one unless given",
     )
     fit.add_argument("--generator", default="normal", metavar="FAMILY", help="family (default: normal)")
-    fit.add_argument("--df", type=float, help="degrees of freedom of the family studentt")
+    fit.add_argument("--df", type=float, help="degrees of freedom of a t law; estimated unless given")
+    fit.add_argument("--components", type=int, metavar="K", help="components of normalmixture")
     fit.add_argument("--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter; repeatable")
     fit.add_argument("--loss", default="root", help="adversarial loss (default: root)")
     fit.add_argument("--latent", default="sobol", help="sobol or iid latent draws (default: sobol)")
@@ -121,14 +122,10 @@ def _fit(options) -> int:
 
     if not 0 < options.level < 1:
         raise ValueError(f"--level: got {options.level:g}; give a number between 0 and 1, such as 0.95.")
+    if options.plot and not os.path.isdir(folder := os.path.dirname(options.plot) or "."):
+        raise ValueError(f"--plot: there is no folder {folder}.")
     data = _read(options.file, options.column)
-    arguments = {} if options.df is None else {"df": options.df}
-    family = options.generator.lower().replace("_", "")
-    if (family == "studentt") != ("df" in arguments):
-        raise ValueError("--df: give it with the family studentt and with no other, as in --generator studentt --df 5.")
-    if family == "multivariatenormal":
-        arguments["d"] = 1 if data.ndim == 1 else data.shape[1]
-    generator = generators.make(family, **arguments)
+    generator = generators.make(options.generator, **_arguments(options, 1 if data.ndim == 1 else data.shape[1]))
     fixed = dict(_assignment(text) for text in options.fix)
     generator = generator.fix(**fixed) if fixed else generator
     model = GAN(
@@ -155,6 +152,23 @@ def _fit(options) -> int:
     else:
         sys.stdout.write(f"{result.summary(alpha)}\n")
     return 0 if result.converged else 1
+
+
+def _arguments(options, d: int) -> dict:
+    """Give what a family has to be told beside its name."""
+    family = options.generator.lower().replace("_", "")
+    arguments = {}
+    if options.df is not None:
+        if not family.endswith("studentt"):
+            raise ValueError("--df: give it with the families studentt and multivariatestudentt and with no other.")
+        arguments["df"] = options.df
+    if (family == "normalmixture") != (options.components is not None):
+        raise ValueError("--components: give it with the family normalmixture and with no other.")
+    if options.components is not None:
+        arguments["k"] = options.components
+    if family.startswith("multivariate"):
+        arguments["d"] = d
+    return arguments
 
 
 def _as_json(result, alpha) -> dict:
@@ -190,16 +204,24 @@ def _read(file: str, columns: list[str] | None):
     """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
     import pandas as pd
 
+    from hellgan import validation
+
     try:
         frame = pd.read_csv(sys.stdin if file == "-" else file)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split()).removeprefix("Error tokenizing data. ")
         raise ValueError(f"{file}: not a CSV file with a header row ({said}).") from None
     known = ", ".join(map(str, frame.columns))
+    if len(frame.columns) == 1 and (other := next((mark for mark in ";\t" if mark in known), None)):
+        raise ValueError(f"{file}: its first row, {known!r}, seems to be separated by {other!r}; give commas.")
     if columns is None:
         if frame.shape[1] != 1:
             raise ValueError(f"--column: {file} has the columns {known}; name one, or several with commas.")
         names = list(frame.columns)
+        if validation.is_number(known):
+            raise ValueError(
+                f"{file}: its first row is {known}, not the name of a column; add a header row, or say --column {known}."
+            )
     else:
         parts = [[c] if c in frame.columns else c.split(",") for c in columns]
         names = [name if name in frame.columns else name.strip() for part in parts for name in part]

@@ -220,13 +220,13 @@ def _numbers(values) -> np.ndarray:
     if texts:
         # A file's column of numbers with one slip in it comes as text altogether: show the slip.
         name = f"column {values.name} " if getattr(values, "name", None) is not None else "it "
-        raise TypeError(f"{name}holds text such as {shown(next((t for t in texts if not _is_number(t)), texts[0]))}")
+        raise TypeError(f"{name}holds text such as {shown(next((t for t in texts if not is_number(t)), texts[0]))}")
     if x.dtype.kind not in "iufbO":
         raise TypeError(f"it holds values of type {x.dtype}")
     return np.array(x, np.float64)
 
 
-def _is_number(text) -> bool:
+def is_number(text) -> bool:
     try:
         float(text)
     except ValueError:

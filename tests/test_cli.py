@@ -29,6 +29,8 @@ def files(tmp_path_factory):
     (folder / "hole.csv").write_text("a\n1\n\nNA\n3\n4\n")
     (folder / "binary.csv").write_bytes(b"\xff\xfe\x00\x81" * 9)
     (folder / "ragged.csv").write_text("a,b\n1,2\n3,4,5\n")
+    (folder / "no_header.csv").write_text("28\n26\n33\n")
+    (folder / "semicolons.csv").write_text("a;b\n1,5;2\n")
     return folder
 
 
@@ -149,6 +151,14 @@ def test_fixed_parameters_reach_the_model(asked, files):
 def test_degrees_of_freedom_reach_the_model(asked, files):
     generator = asked("fit", files / "newcomb.csv", "--generator", "student_t", "--df", 5).generator
     assert generator == hg.generators.StudentT(5.0)
+    assert asked("fit", files / "newcomb.csv", "--generator", "studentt").generator == hg.generators.StudentT()
+    columns = ("--column", "log_te,log_light", "--generator", "multivariate_student_t")
+    assert asked("fit", files / "stars_cyg.csv", *columns).generator == hg.generators.MultivariateStudentT(2)
+
+
+def test_components_reach_the_model(asked, files):
+    generator = asked("fit", files / "newcomb.csv", "--generator", "normalmixture", "--components", 2).generator
+    assert generator == hg.generators.NormalMixture(2)
 
 
 @pytest.mark.parametrize("column", ["log_te,log_light", "log_te, log_light"])
@@ -219,6 +229,10 @@ BAD = {
     "missing value": (["hole.csv"], "data: 1 of 4 observations are NaN"),
     "not text": (["binary.csv"], "binary.csv: not a CSV file"),
     "ragged": (["ragged.csv", "--column", "a"], "ragged.csv: not a CSV file"),
+    "no header": (["no_header.csv"], "no_header.csv: its first row is 28, not the name of a column"),
+    "semicolons": (["semicolons.csv", "--column", "a"], "its first row, 'a;b', seems to be separated by ';'"),
+    "mixture of how many": (["newcomb.csv", "--generator", "normalmixture"], "--components: give it with"),
+    "components of no mixture": (["newcomb.csv", "--components", "2"], "--components: give it with"),
     "unknown generator": (
         ["newcomb.csv", "--generator", "gauss"],
         "generator: 'gauss' is not known; give one of Normal",
@@ -230,8 +244,7 @@ BAD = {
     "fix an unknown parameter": (["newcomb.csv", "--fix", "shape=1"], "shape is not a parameter"),
     "fix outside the space": (["newcomb.csv", "--fix", "scale=-1"], "scale -1.0 is outside"),
     "fix everything": (["newcomb.csv", "--fix", "scale=1", "--fix", "loc=2"], "leave at least one"),
-    "studentt without df": (["newcomb.csv", "--generator", "studentt"], "--df: give it with the family studentt"),
-    "df without studentt": (["newcomb.csv", "--df", "5"], "--df: give it with the family studentt"),
+    "df without a t law": (["newcomb.csv", "--df", "5"], "--df: give it with the families studentt and multi"),
     "bad df": (["newcomb.csv", "--generator", "studentt", "--df", "-5"], "df: got -5.0"),
     "df of text": (["newcomb.csv", "--generator", "studentt", "--df", "five"], "--df"),
     "level 0": (["newcomb.csv", "--level", "0"], "--level: got 0; give a number between 0 and 1"),
@@ -242,7 +255,7 @@ BAD = {
     "wrong dimension": (["newcomb.csv", "--generator", "multivariatenormal"], "d: got 1"),
     "two columns for one dimension": (["stars_cyg.csv", "--column", "log_te,log_light"], r"data: shape \(47, 2\)"),
     "negative data": (["newcomb.csv", "--generator", "exponential"], "data: the smallest value is -44"),
-    "unwritable figure": (["newcomb.csv", "--plot", "nowhere/fit.png"], "nowhere/fit.png"),
+    "unwritable figure": (["newcomb.csv", "--plot", "nowhere/fit.png"], "--plot: there is no folder nowhere"),
     "figure of an unknown kind": (["newcomb.csv", "--plot", "fit.xyz"], "xyz"),
     "unknown option": (["newcomb.csv", "--colour", "red"], "--colour"),
     "no file": ([], "FILE"),

@@ -166,9 +166,34 @@ def tables(script):
 def test_tables_are_what_benchmarks_printed(tables):
     pages = {page.name: page.read_text(encoding="utf-8") for page in tables.PAGES}
     assert [name for name, page in pages.items() if tables.renewed(page) != page] == []
-    assert "<!-- benchmarks/" in pages["README.md"]
+    assert pages["README.md"].count("<!-- benchmarks/") == 2
     for page in pages.values():  # under every comment there is a table
         assert page.count("<!-- benchmarks/") == len(tables.PLACE.findall(page))
+    page = pages["performance.md"]  # which has no others
+    assert len(tables.TABLE.findall(page)) == len(tables.PLACE.findall(page))
+
+
+def test_the_words_on_speed_are_the_benchmarks(tables):
+    def cells(name, *row):
+        """The cells of the first row that begins so."""
+        begin = "".join(f"| {cell} " for cell in row)
+        rows = [line for line in read(f"benchmarks/results/{name}.md").splitlines() if line.startswith(f"{begin}|")]
+        return [cell.strip().replace(",", "") for cell in rows[0].split("|")[1 + len(row) : -1]]
+
+    page = " ".join(read("README.md").split())
+    (told,) = re.findall(
+        r"in a fresh process it takes (\S+) s, and a batch has overtaken delicatessen after (\S+) fits", page
+    )
+    # Of the tables of `root`, the third has the seconds of a process, the fourth the fits.
+    _, _, cold, crossed, *_ = tables.TABLE.findall(read("benchmarks/results/peers.md"))
+    assert told == tuple(table.splitlines()[row].split("|")[2].strip() for table, row in ((cold, 2), (crossed, 3)))
+    (told,) = re.findall(r"simulated observations take (\S+) s and (\S+) MB\), two cores \((\S+) times\)", page)
+    large = cells("scaling", "1000000")
+    assert told == (f"{float(large[2]) / 1e3:.1f}", large[5], cells("threads", "threads by default")[2])
+    # What docs/performance.md says of the floor: less than ten times as fast as a peer.
+    floor = float(cells("floor", "default, batch of 1,000", "17, held")[4])
+    floor += float(cells("floor", "default, batch of 1,000", "held")[0])
+    assert float(cells("peers", "delicatessen, `approx`, solver `hybr`")[0]) < 10 * floor
 
 
 def test_a_table_follows_its_benchmark(tables, tmp_path, monkeypatch):
