@@ -63,6 +63,14 @@ def record(files: Iterable[Path], script: Path | str) -> None:
     LEDGER.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n", encoding="utf-8")
 
 
+def forget_times(notebook: Path) -> None:
+    """Remove when each cell ran, which would make every run another file."""
+    contents = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in contents["cells"]:
+        cell["metadata"].pop("execution", None)
+    notebook.write_text(json.dumps(contents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def faults() -> dict[str, str]:
     """What is wrong with a recorded file, by its path: nothing, one hopes."""
     found = {}
@@ -82,6 +90,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="benchmarks/NAME.py, or a notebook that was just run")
     for name in parser.parse_args().names:
         if name.endswith(".ipynb"):
+            forget_times(Path(name))
             record([Path(name)], name)
             continue
         script = ROOT / "benchmarks" / f"{name}.py"

@@ -227,6 +227,7 @@ def _numbers(values) -> np.ndarray:
 
 
 def is_number(text) -> bool:
+    """Whether a text can be read as a number."""
     try:
         float(text)
     except ValueError:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,6 +118,7 @@ MUTANTS = tuple(
         ("cells of a nested loop as they come", "plots/studies/nested.py", "[order.index(value) for order, value in zip(orders, cell, strict=True)]", "list(map(str, cell[::-1]))", "tests/test_study_plots.py -k nested"),
         ("bars of one Monte Carlo error", "plots/studies/measures.py", "yerr=Z * own_rows", "yerr=own_rows", "tests/test_study_plots.py -k contamination"),
         ("lower band for the upper tail", "plots/studies/quantiles.py", "-low[::-1]", "-low", "tests/test_study_plots.py -k band"),
+        ("no starts in reserve", "solver/__init__.py", "yield from ranked(game, reserve())[:more]", "yield from ()", "tests/test_starts.py -k lead_to_an_edge"),
         ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/test_study_plots.py -k outliers"),
     )
 )  # fmt: skip
@@ -161,14 +163,14 @@ def survives(mutant: Mutant) -> bool:
 
 def main(chosen: list[str]) -> int:
     """Try the chosen mutants, or all; returns the number of survivors."""
-    alive = []
-    for mutant in MUTANTS:
-        if chosen and mutant.name not in chosen:
-            continue
-        alive += [mutant.name] if survives(mutant) else []
-        print(f"{'SURVIVED' if mutant.name in alive else 'killed':<9} {mutant.name}", flush=True)
-    print(f"{len(alive)} survivors")
-    return len(alive)
+    alive = 0
+    mutants = [mutant for mutant in MUTANTS if not chosen or mutant.name in chosen]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutant, survived in zip(mutants, pool.map(survives, mutants), strict=True):
+            alive += survived
+            print(f"{'SURVIVED' if survived else 'killed':<9} {mutant.name}", flush=True)
+    print(f"{alive} survivors of {len(mutants)}")
+    return alive
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ def test_opens_with_its_question_and_ends_with_the_answer(book):
 def test_was_executed_to_its_end(book):
     ran = cells(book, "code")
     assert [cell["execution_count"] for cell in ran] == list(range(1, len(ran) + 1))
+    assert not any("execution" in cell["metadata"] for cell in ran)  # times, which no two runs share
     assert any("image/png" in output.get("data", {}) for cell in ran for output in cell["outputs"])
     kinds = {(output["output_type"], output.get("name")) for cell in ran for output in cell["outputs"]}
     assert not any(kind == "error" or name == "stderr" for kind, name in kinds)
