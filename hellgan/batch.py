@@ -10,7 +10,7 @@ import pandas as pd
 from hellgan import batching, inference
 from hellgan.gan import GAN
 from hellgan.results import GANResults
-from hellgan.solver import SaddlePoint, solve_saddle, solve_saddles
+from hellgan.solver import SaddlePoint, leaves_doubt, solve_saddle, solve_saddles
 from hellgan.validation import checked_seed, normal_quantile
 
 
@@ -152,9 +152,12 @@ def fit_all(
         raise
     found = solve_saddles(games, starts) if games.discriminator.is_linear else [None] * len(samples)
     saddles: list[SaddlePoint] = []
+    searched = model.reserve() is not None
     for k, saddle in enumerate(found):
-        if saddle is None or (k < wanted and not saddle.is_saddle):
-            # A network, or a fit that is not certified from its first start, is taken up alone, from all its starts.
+        settled = saddle is not None and saddle.is_saddle
+        settled = settled and not (searched and leaves_doubt(batching.take(games, k), saddle))
+        if saddle is None or (k < wanted and not settled):
+            # A network, or a fit that is not settled from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)
             saddle = solve_saddle(alone.game(), alone.starts(), reserve=alone.reserve())
         saddles.append(saddle)

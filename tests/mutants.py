@@ -118,6 +118,9 @@ MUTANTS = tuple(
         ("cells of a nested loop as they come", "plots/studies/nested.py", "[order.index(value) for order, value in zip(orders, cell, strict=True)]", "list(map(str, cell[::-1]))", "tests/test_study_plots.py -k nested"),
         ("bars of one Monte Carlo error", "plots/studies/measures.py", "yerr=Z * own_rows", "yerr=own_rows", "tests/test_study_plots.py -k contamination"),
         ("lower band for the upper tail", "plots/studies/quantiles.py", "-low[::-1]", "-low", "tests/test_study_plots.py -k band"),
+        ("a doubtful saddle point is the last", "solver/__init__.py", "and leaves_doubt(game, found[-1])", "and False", "tests/test_starts.py -k leaves_doubt"),
+        ("the first of several saddle points", "solver/__init__.py", "return False, False, saddle.value", "return False, False, 0.0", "tests/test_starts.py -k leaves_doubt"),
+        ("doubtful fits of a batch are left", "batch.py", "and leaves_doubt(batching.take(games, k), saddle)", "and False", "tests/test_starts.py -k leaves_doubt"),
         ("no starts in reserve", "solver/__init__.py", "yield from ranked(game, reserve())[:more]", "yield from ()", "tests/test_starts.py -k lead_to_an_edge"),
         ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/test_study_plots.py -k outliers"),
     )

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 import hellgan as hg
-from hellgan import generators, latents, losses, robust, starts
+from hellgan import generators, latents, losses, robust, solver, starts
 from hellgan.objective import Game
 from tests.tolerance import EXACT
 
@@ -104,6 +104,34 @@ def test_a_sample_whose_quantiles_lead_to_an_edge():
     fit = hg.GAN(x, sloped).fit(throw=True)
     near = hg.GAN(x, sloped).fit(start={"lower": 5.0, "a": 3.0, "b": 2.0})
     np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
+
+
+@hg.generator(latent="normal", a=hg.real(), b=hg.positive(), g=hg.real(), h=hg.interval(0, 1))
+def g_and_h(z, a, b, g, h):
+    return a + b * jnp.expm1(g * z) / g * jnp.exp(h * z**2 / 2)
+
+
+def test_a_saddle_point_that_leaves_doubt_is_not_the_last():
+    """A tenth is wrong, where the long tail can reach it; a saddle point that goes after it is not the lowest."""
+    truth = {"a": 1.0, "b": 2.0, "g": 0.5, "h": 0.1}
+    rng = np.random.default_rng(3)
+    clean = np.asarray(jax.vmap(lambda z: g_and_h.draw(z, **truth))(rng.normal(size=450)))
+    x = np.concatenate([clean, rng.normal(60, 1, 50)])
+    model = hg.GAN(x, g_and_h)
+    fit, near = model.fit(throw=True), model.fit(start=truth)
+    with jax.enable_x64(True):
+        first = solver.solve_saddle(model.game(), model.starts())
+    assert first.is_saddle
+    assert first.value > fit.saddle.value + 0.004
+    assert fit.saddle.value == pytest.approx(near.saddle.value, abs=1e-9)
+    np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
+    assert fit.conf_int()["lower"]["g"] < 0.5 < fit.conf_int()["upper"]["g"]
+    assert (near.saddle.starts, fit.saddle.starts) == (1, 9)  # a start that is given is the only one
+    settled = hg.GAN(np.concatenate([clean, clean[:50]]), g_and_h)  # a sample that fits
+    assert settled.fit(throw=True).saddle.starts == 1
+    batch = hg.fit_batch(model, [x, settled.x])
+    np.testing.assert_allclose(batch.params.iloc[0], fit.params, rtol=1e-8)
+    np.testing.assert_allclose(batch.params.iloc[1], settled.fit().params, rtol=1e-8)
 
 
 def test_many_dimensions_are_matched_one_by_one(monkeypatch):
