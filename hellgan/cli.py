@@ -220,7 +220,8 @@ def _read(file: str, columns: list[str] | None):
         names = list(frame.columns)
         if validation.is_number(known):
             raise ValueError(
-                f"{file}: its first row is {known}, no name of a column; add a header row, or say --column {known}."
+                f"{file}: its first row is {known}, which looks like an observation; add a row above it that names the "
+                "column."
             )
     else:
         parts = [[c] if c in frame.columns else c.split(",") for c in columns]

@@ -97,7 +97,10 @@ class Constraint:
         if self.lower == -math.inf:
             return real
         if self.upper == math.inf:
-            return self.lower + (jnp.exp(real) if isinstance(real, jax.Array) else np.exp(real))
+            if isinstance(real, jax.Array):
+                return self.lower + jnp.exp(real)
+            with np.errstate(over="ignore"):  # an interval may be endless
+                return self.lower + np.exp(real)
         expit = jax.nn.sigmoid(real) if isinstance(real, jax.Array) else 0.5 * (1 + np.tanh(np.asarray(real) / 2))
         return self.lower + (self.upper - self.lower) * expit
 

@@ -113,6 +113,7 @@ class GAN:
         self.basis = self.discriminator.place(self.x, self.shares(), self.seed)
         self._check_features()
         self.formula = self.design_again = None
+        self.rows_left_out = 0
         self._start = self.generator.start(self.x, self.shares())  # refuses data that the family cannot have
 
     @classmethod
@@ -159,6 +160,7 @@ class GAN:
             weights = checked_weights(weights, design.rows)[design.complete]
         model = cls(design.frame, generator, *args, weights=weights, **kwargs)
         model.formula, model.design_again = formula, design.again
+        model.rows_left_out = design.rows - len(design.complete)
         return model
 
     def new_covariates(self, data, transform: bool = True) -> np.ndarray:

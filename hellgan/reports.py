@@ -9,6 +9,7 @@ from statsmodels.iolib.summary import Summary
 from statsmodels.iolib.table import SimpleTable
 
 from hellgan import inference
+from hellgan.generators import Fixed
 
 _WEAK = 1e5  # condition number from which the summary warns
 
@@ -81,6 +82,13 @@ def _notes(fit) -> list[str]:
     notes = []
     if not fit.converged:
         notes.append(f"Not converged: {fit.trouble}.")
+    if isinstance(fit.generator, Fixed):
+        kind = {"float_kind": "{:.6g}".format}
+        values = ((name, np.array2string(np.asarray(v), formatter=kind)) for name, v in fit.generator.values.items())
+        notes.append(f"Held: {', '.join(f'{name} = {value}' for name, value in values)}.")
+    if fit.model.rows_left_out:
+        what = "row with a missing value is" if fit.model.rows_left_out == 1 else "rows with missing values are"
+        notes.append(f"{fit.model.rows_left_out} {what} left out; positions are those among the others.")
     if not fit.model.basis.is_linear:
         given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
         notes.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")

@@ -229,7 +229,7 @@ BAD = {
     "missing value": (["hole.csv"], "data: 1 of 4 observations are NaN"),
     "not text": (["binary.csv"], "binary.csv: not a CSV file"),
     "ragged": (["ragged.csv", "--column", "a"], "ragged.csv: not a CSV file"),
-    "no header": (["no_header.csv"], "no_header.csv: its first row is 28, no name of a column"),
+    "no header": (["no_header.csv"], "no_header.csv: its first row is 28, which looks like an observation"),
     "semicolons": (["semicolons.csv", "--column", "a"], "its first row, 'a;b', seems to be separated by ';'"),
     "mixture of how many": (["newcomb.csv", "--generator", "normalmixture"], "--components: give it with"),
     "components of no mixture": (["newcomb.csv", "--components", "2"], "--components: give it with"),

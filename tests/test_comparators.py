@@ -697,6 +697,15 @@ def test_bad_arguments_are_refused(name, arguments, error, words):
         comparators.named(name, **arguments)
 
 
+@pytest.mark.parametrize(("error", "message"), [(29.0, ""), (31.0, "scale runs to the edge of its space")])
+def test_an_endless_interval_is_a_failure(error, message):
+    minimum = minimisation.Minimum(np.array([0.0, -20.0]), np.eye(2), np.zeros(2), 3, "")
+    found = minimisation.concluded(Normal(), minimum, np.diag([1.0, error**2]))
+    np.testing.assert_allclose(found.std_errors, [1.0, error * np.exp(-20)])
+    assert found.converged == (not message)
+    assert found.message.startswith(message)
+
+
 def test_a_comparator_must_say_what_it_does():
     class Nothing(Comparator):
         label = "nothing"

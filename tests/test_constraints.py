@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -116,6 +117,12 @@ def test_link_by_hand():
     assert hg.interval(-2, 5).link_slope(3.0) == pytest.approx(0.7, rel=EXACT)
     assert hg.real().link(-7.5) == -7.5
     assert hg.real().link_slope(-7.5) == 1.0
+
+
+def test_an_endless_interval_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hg.positive().unlink(np.array([1e4])) == np.inf
 
 
 @pytest.mark.parametrize("name", ["positive", "above", "interval", "simplex", "correlation"])

@@ -451,6 +451,15 @@ def test_weight_zero_is_absence():
     np.testing.assert_allclose(with_it.bse, without.bse, rtol=1e-5)
 
 
+def test_summary_counts_the_rows_that_are_left_out(telephone):
+    hole = pd.DataFrame({"year": [1975.0, np.nan], "calls": [np.nan, 3.0]})
+    fit = hg.GAN.from_formula(CALLS, pd.concat([hole, TELEPHONE])).fit()
+    assert fit.nobs == 24
+    np.testing.assert_array_equal(fit.outliers(), telephone.outliers())  # positions among the others
+    assert "2 rows with missing values are left out; positions are those among the others." in str(fit.summary())
+    assert "left out" not in str(telephone.summary())
+
+
 def test_sandwich_sums_scores_by_observation(telephone):
     """The meat by another route: each observation's score with the mean of its 64 simulated ones."""
     game, saddle = telephone.model.game(), telephone.saddle

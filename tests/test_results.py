@@ -540,6 +540,7 @@ def test_fixed_parameter():
     result = hg.GAN(NEWCOMB, hg.generators.Normal().fix(scale=5.0)).fit()
     assert list(result.params.index) == list(result.bse.index) == ["loc"]
     assert result.overidentification_test().df == 15
+    assert "Held: scale = 5.\n" in f"{result.summary()}\n"
     assert abs(result.params["loc"] - 27.7) < 0.6
     assert np.std(result.sample(4000)) == pytest.approx(5.0, abs=0.3)  # 5 sd / sqrt(8000) = .28
 

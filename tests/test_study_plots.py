@@ -127,6 +127,16 @@ def test_zip_plot_by_hand():
     np.testing.assert_allclose(heights, [500 / 6], rtol=EXACT)
 
 
+def test_zip_plot_tells_failures_from_estimates_without_an_interval():
+    columns = {"replicate": range(4), "parameter": "m", "estimate": [0.1, 0.2, 0.3, np.nan], "std_error": np.nan}
+    ends = {"lower": [-1.0, np.nan, np.nan, np.nan], "upper": [1.0, np.nan, np.nan, np.nan]}
+    some = pd.DataFrame({"method": "some", **columns, **ends, "converged": [True, True, True, False]})
+    none = some.assign(method="none", lower=np.nan, upper=np.nan)
+    titles = [ax.get_title() for ax in studies.zip_plot(pd.concat([some, none]), 0.0)]
+    assert titles[0].endswith("1 of 4 failed, 2 without an interval")
+    assert titles[1] == "none\n1 of 4 failed"
+
+
 def test_zip_plot_zooms_and_takes_panels_of_a_factor():
     frame = pd.concat([estimate_frame(("a",)).assign(n=n) for n in (500, 200)])
     axes = studies.zip_plot(frame, panel="n", zoom=0.3)

@@ -14,6 +14,7 @@ from hellgan.montecarlo.estimates import Estimate
 # A criterion has a curvature of about the information of one observation, so that these are in spreads of one: how far
 # Newton's method may begin from the minimum, where BFGS hands over to it, and where it ends.
 _CLOSE, _SLOPE, _SMALL, _NEWTON = 0.3, 1e-5, 1e-9, 8
+_ENDLESS = 30.0  # standard error on the link's scale, the logarithm's mostly, from where an interval says nothing
 _NEAR = 1e-3  # of a standard error: how near the minimum an estimate must be
 _FLAT = 1e-8  # relative size below which a curvature says nothing of the scale
 
@@ -109,6 +110,9 @@ def concluded(generator: Generator, minimum: Minimum, cov: np.ndarray | None) ->
     errors = np.sqrt(np.sum((slope @ cov) * slope, axis=1))
     distance = np.max(np.abs(minimum.step) / np.sqrt(np.diag(cov)))
     trouble = "" if distance <= _NEAR else f"no minimum: a Newton step would move it by {distance:.3g} standard errors"
+    for name, space, value, error in zip(generator.names, generator.element_spaces, values, errors, strict=True):
+        if space.lower > -np.inf and not error * space.link_slope(value) <= _ENDLESS:
+            trouble = trouble or f"{name} runs to the edge of its space, or nothing tells it from other parameters"
     return Estimate(values, errors, converged=not trouble, iterations=steps, message=trouble)
 
 

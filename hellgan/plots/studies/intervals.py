@@ -66,7 +66,8 @@ def zip_plot(
     limits = _limits(zipped, zoom)
     for ax, kind, part, drawn in zip(axes, kinds, parts, zipped, strict=True):
         out = _draw(ax, drawn, len(part), limits, level, zoom)
-        lines = [str(kind) if panel == "method" else f"{spoken(panel)} = {kind}", *_title(drawn, len(part), out)]
+        name = str(kind) if panel == "method" else f"{spoken(panel)} = {kind}"
+        lines = [name, *_title(drawn, int(np.sum(_usable(part))), len(part), out)]
         ax.set_title("\n".join(lines), fontsize="medium")
     what = "interval" if parameter is None else f"interval of {parameter}"
     label_outer(axes, what, "centile of |estimate - truth| / std. error", own)
@@ -85,9 +86,7 @@ def _zipped(part, truth):
     """Order the intervals of a panel: (R', 2) ends, (R',) truths and whether they cover, from the nearest."""
     truths = part["truth"].to_numpy(float) if truth is None else np.full(len(part), float(truth))
     estimate, error, low, high = (part[name].to_numpy(float) for name in ("estimate", "std_error", "lower", "upper"))
-    usable = np.isfinite(estimate) & ~np.isnan(low) & ~np.isnan(high)
-    if "converged" in part:
-        usable &= part["converged"].to_numpy(bool)
+    usable = _usable(part) & ~np.isnan(low) & ~np.isnan(high)
     # An interval without a standard error is its own yardstick; the order is the same for Wald intervals.
     scale = np.where(error > 0, error, (high - low) / (2 * Z))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,6 +94,12 @@ def _zipped(part, truth):
     order = np.argsort(distance[usable], kind="stable")
     ends, truths = np.stack([low, high], axis=1)[usable][order], truths[usable][order]
     return ends, truths, (ends[:, 0] <= truths) & (truths <= ends[:, 1])
+
+
+def _usable(part) -> np.ndarray:
+    """Which replicates did not fail."""
+    has = np.isfinite(part["estimate"].to_numpy(float))
+    return has & part["converged"].to_numpy(bool) if "converged" in part else has
 
 
 def _limits(zipped, zoom):
@@ -118,14 +123,19 @@ def _limits(zipped, zoom):
     return float(low - margin), float(high + margin)
 
 
-def _title(drawn, count, out):
+def _title(drawn, usable, count, out):
     _, _, covers = drawn
     lines = []
     if len(covers):
         coverage = covers.mean()
         error = np.sqrt(coverage * (1 - coverage) / len(covers))
         lines = [f"{100 * coverage:.1f} % covered (MCSE {100 * error:.1f})"]
-    notes = [failures(count - len(covers), count), f"{out:,} out of view" if out else ""]
+    without = usable - len(covers)
+    notes = [
+        failures(count - usable, count),
+        f"{without:,} without an interval" if without and len(covers) else "",
+        f"{out:,} out of view" if out else "",
+    ]
     return [*lines, *filter(None, [", ".join(filter(None, notes))])]
 
 
