@@ -155,7 +155,8 @@ def fit_all(
     searched = model.reserve() is not None
     for k, saddle in enumerate(found):
         settled = saddle is not None and saddle.is_saddle
-        settled = settled and not (searched and leaves_doubt(batching.take(games, k), saddle))
+        if saddle is not None and settled and searched:
+            settled = not leaves_doubt(batching.take(games, k), saddle)
         if saddle is None or (k < wanted and not settled):
             # A network, or a fit that is not settled from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)

@@ -83,9 +83,11 @@ def _notes(fit) -> list[str]:
     if not fit.converged:
         notes.append(f"Not converged: {fit.trouble}.")
     if isinstance(fit.generator, Fixed):
-        kind = {"float_kind": "{:.6g}".format}
-        values = ((name, np.array2string(np.asarray(v), formatter=kind)) for name, v in fit.generator.values.items())
-        notes.append(f"Held: {', '.join(f'{name} = {value}' for name, value in values)}.")
+        held = (
+            f"{name} = {np.array2string(np.asarray(value), formatter={'float_kind': lambda v: f'{v:.6g}'})}"
+            for name, value in fit.generator.values.items()
+        )
+        notes.append(f"Held: {', '.join(held)}.")
     if fit.model.rows_left_out:
         what = "row with a missing value is" if fit.model.rows_left_out == 1 else "rows with missing values are"
         notes.append(f"{fit.model.rows_left_out} {what} left out; positions are those among the others.")
