@@ -120,6 +120,18 @@ MUTANTS = tuple(
         ("lower band for the upper tail", "plots/studies/quantiles.py", "-low[::-1]", "-low", "tests/test_study_plots.py -k band"),
         ("no starts in reserve", "solver/__init__.py", "yield from ranked(game, reserve())[:more]", "yield from ()", "tests/test_starts.py -k lead_to_an_edge"),
         ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/test_study_plots.py -k outliers"),
+        ("Huber's errors in the scale that proposal 2 gives", "montecarlo/comparators/huber.py", "np.diag(to_family @ cov @ to_family.T)", "np.diag(cov)", "tests/test_comparators.py -k TestHuber"),
+        ("a fixed scale adds an error to the median", "montecarlo/comparators/medians.py", ' * (0 if "scale" in _fixed(family) else 1)', "", "tests/test_comparators.py -k fixed_scale"),
+        ("vertical outliers half as spread", "montecarlo/contaminations.py", "self.loc + self.scale * rng", "self.loc + 0.5 * self.scale * rng", "tests/test_contaminations.py -k outliers_of_a_regression"),
+        ("leverage points' response without scatter", "montecarlo/contaminations.py", "centre + self.scale * rng.standard_normal(replaced.shape)", "centre + self.scale * rng.standard_normal(replaced.shape) * (np.arange(replaced.shape[1]) < replaced.shape[1] - 1)", "tests/test_contaminations.py -k outliers_of_a_regression"),
+        ("contamination by the data's own random numbers", "montecarlo/truths.py", "stream.rng(CONTAMINATION)", "stream.rng(DATA)", "tests/test_contaminations.py -k of_its_own"),
+        ("intervals of functions of level .95 always", "montecarlo/methods.py", "half = normal_quantile(1 - setting.level)\n        own", "half = normal_quantile(0.05)\n        own", "tests/test_study.py -k studys_level"),
+        ("intervals of fits of level .95 always", "montecarlo/methods.py", "returned.conf_int(alpha=1 - level)", "returned.conf_int(alpha=0.05)", "tests/test_study.py -k studys_level"),
+        ("intervals of GANs of level .95 always", "montecarlo/methods.py", "half, rows = normal_quantile(1 - setting.level), []", "half, rows = normal_quantile(0.05), []", "tests/test_study.py -k studys_level"),
+        ("intervals of comparators of level .95 always", "montecarlo/comparators/comparator.py", "float(ndtri((1 + level) / 2))", "float(ndtri(0.975))", "tests/test_study.py -k studys_level"),
+        ("failures of a pilot are free where the level stands in", "montecarlo/results.py", 'self.level * (1 - self.level) / table["n_used"]', 'self.level * (1 - self.level) / table["replications"]', "tests/test_study.py -k without_an_error"),
+        ("functions draw by the data's random numbers", "montecarlo/methods.py", '"rng": stream.rng(METHOD)', '"rng": stream.rng(0)', "tests/test_study.py -k of_their_own"),
+        ("comparators draw by the data's random numbers", "montecarlo/methods.py", "rngs = [stream.rng(METHOD)", "rngs = [stream.rng(0)", "tests/test_study.py -k of_their_own"),
     )
 )  # fmt: skip
 
