@@ -132,6 +132,15 @@ MUTANTS = tuple(
         ("failures of a pilot are free where the level stands in", "montecarlo/results.py", 'self.level * (1 - self.level) / table["n_used"]', 'self.level * (1 - self.level) / table["replications"]', "tests/test_study.py -k without_an_error"),
         ("functions draw by the data's random numbers", "montecarlo/methods.py", '"rng": stream.rng(METHOD)', '"rng": stream.rng(0)', "tests/test_study.py -k of_their_own"),
         ("comparators draw by the data's random numbers", "montecarlo/methods.py", "rngs = [stream.rng(METHOD)", "rngs = [stream.rng(0)", "tests/test_study.py -k of_their_own"),
+        ("acceleration of unweighted influence values", "bootstrap.py", "model.shares()[:, None] * centred(fit.estfun().to_numpy(), model.shares())", "centred(fit.estfun().to_numpy(), model.shares()) / model.nobs", "tests/test_bootstrap.py -k weighted_mean"),
+        ("parametric samples placed and weighed equally", "bootstrap.py", "place_each(x, model.shares(),", "place_each(x, np.full(model.nobs, 1 / model.nobs),", "tests/test_bootstrap.py -k fits_of_simulated"),
+        ("maximum likelihood's bias curve without weights", "contamination.py", "fit.model.x, fit.model.shares()\n", "fit.model.x, np.full(fit.nobs, 1 / fit.nobs)\n", "tests/test_influence.py -k likelihood_with_weights"),
+        ("empirical probabilities without weights", "diagnostics.py", "shares @ below", "below.mean(axis=0)", "tests/test_influence.py -k probability_plot_with_weights"),
+        ("band of probabilities without weights", "diagnostics.py", "rows *= shares[:, None]", "rows /= len(x)", "tests/test_influence.py -k probability_plot_with_weights"),
+        ("Dvoretzky's band without weights", "diagnostics.py", "* np.sum(shares**2)", "/ len(shares)", "tests/test_influence.py -k plot_of_two_dimensions"),
+        ("covariates simulated without weights", "results.py", ", p=self.model.shares())", ")", "tests/test_regression.py -k by_weight"),
+        ("Weibull quantiles on the whole line", "functionals/__init__.py", "(Exponential, Gamma, LogNormal, Weibull)\n", "(Exponential, Gamma, LogNormal)\n", "tests/test_functionals.py -k positive_families"),
+        ("quantiles of a fixed family on the whole line", "functionals/__init__.py", "family = generator.generator if isinstance(generator, Fixed) else generator", "family = generator", "tests/test_functionals.py -k positive_families"),
     )
 )  # fmt: skip
 
