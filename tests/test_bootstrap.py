@@ -312,6 +312,17 @@ def test_acceleration_over_both_samples():
     np.testing.assert_allclose(found, [expected], rtol=1e-6)
 
 
+def test_acceleration_of_a_weighted_mean():
+    """Values w (x - mean), the weights w adding to 1."""
+    generator, line = NORMAL.fix(scale=1.0), hg.discriminators.Polynomial(1)
+    w = np.where(SKEWED > 1, 3, 1) / np.sum(np.where(SKEWED > 1, 3, 1))
+    fit = hg.GAN(SKEWED, generator, line, "log", n_simulated=64, weights=w).fit()
+    values = w * (SKEWED - w @ SKEWED)
+    expected = np.sum(values**3) / (6 * np.sum(values**2) ** 1.5)
+    found = made_up(fit, fit.saddle.theta + np.zeros((2, 1)))._accelerations
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
 @pytest.mark.parametrize("method", bootstrap.METHODS)
 def test_intervals_stay_in_the_space(newcomb, method):
     """However far the refits are spread; and they are ordered and wider at higher levels."""
@@ -337,14 +348,17 @@ def test_the_covariance_is_that_of_the_refits(newcomb):
 # Parametric samples.
 
 
-def test_parametric_refits_are_fits_of_simulated_samples(newcomb):
+@pytest.mark.parametrize("weights", [None, np.where(NEWCOMB < 27, 3.0, 1.0)], ids=["equal", "weights"])
+def test_parametric_refits_are_fits_of_simulated_samples(weights):
     """The sample by the quantile function, the discriminator placed on it, latent points of another seed."""
-    drawn = newcomb.bootstrap(4, seed=6, kind="parametric")
-    loc, scale = newcomb.params
+    fit = newcomb_model(weights=weights).fit()
+    drawn = fit.bootstrap(4, seed=6, kind="parametric")
+    loc, scale = fit.params
     for r in range(4):
         u = np.random.default_rng([6, r]).random(len(NEWCOMB))
         seed = int(np.random.default_rng([6, r, 1]).integers(2**31))
-        alone = hg.GAN(loc + scale * special.ndtri(u), NORMAL, SIGMOIDS, n_simulated=64, seed=seed).fit()
+        x = loc + scale * special.ndtri(u)
+        alone = hg.GAN(x, NORMAL, SIGMOIDS, n_simulated=64, seed=seed, weights=weights).fit()
         np.testing.assert_allclose(drawn.params.iloc[r], alone.params, rtol=SOLVER)
 
 

@@ -215,6 +215,12 @@ class TestMedianMAD:
         scale = fit(MedianMAD(), Logistic().fix(loc=0.0), NORMAL)
         np.testing.assert_allclose(scale.values, both.values[1:], rtol=EXACT)
 
+    def test_a_fixed_scale_adds_no_error_to_a_location_off_the_centre(self):
+        """Uniform on (loc, loc + 1): the median less 1/2, and f = 1 there."""
+        found = fit(MedianMAD(), Uniform().fix(scale=1.0), np.linspace(0, 1, 101))
+        np.testing.assert_allclose(found.values, [0], atol=1e-12)
+        np.testing.assert_allclose(found.std_errors, [0.5 / np.sqrt(101)], rtol=EXACT)
+
     @pytest.mark.parametrize("generator", [MultivariateNormal(3), MultivariateStudentT(3, 4.0)], ids=lambda g: g.name)
     def test_several_dimensions_are_taken_one_by_one(self, generator):
         x = rng(11).normal(size=(200, 3)) * [1, 2, 3]
@@ -253,6 +259,21 @@ class TestHuber:
         expected = 2 / np.sqrt(n) * np.array([np.sqrt(second) / inner, np.sqrt(fourth - second**2) / (2 * squares)])
         np.testing.assert_allclose(found.values, [1, 2], atol=2e-3)
         np.testing.assert_allclose(found.std_errors, expected, rtol=2e-3)
+
+    def test_errors_at_logistic_quantiles(self):
+        """The scale that proposal 2 gives is 1.678 of the family's: its error is divided by that."""
+        c, n = 1.5, 4001
+        inner = 2 * special.ndtr(c) - 1
+        density = np.exp(-(c**2) / 2) / np.sqrt(2 * np.pi)
+        second = inner - 2 * c * density + c**2 * (1 - inner)  # at the normal law
+        z = quantiles(latents.logistic, 100_000)
+        unit = optimize.brentq(lambda s: np.mean(np.clip(z / s, -c, c) ** 2) - second, 1, 3)
+        t = z / unit
+        within, squares = np.abs(t) <= c, np.clip(t, -c, c) ** 2
+        of_loc = unit * np.sqrt(squares.mean()) / within.mean()
+        of_scale = squares.std() / (2 * np.mean(t**2 * within))
+        found = fit(Huber(c), Logistic(), 1 + 2 * quantiles(latents.logistic, n))
+        np.testing.assert_allclose(np.sqrt(n) * found.std_errors, [2 * of_loc, 2 * of_scale], rtol=2e-3)
 
     @pytest.mark.montecarlo
     def test_errors_are_those_of_replications_of_a_skew_law(self):

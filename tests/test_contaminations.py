@@ -64,9 +64,11 @@ def test_outliers_of_a_regression():
     np.testing.assert_array_equal(vertical[:, :2], x[:, :2])
     assert rows.sum() == 100
     assert abs(vertical[rows, 2].mean() - 20) < 4.89 * 0.5 / 10
+    assert vertical[rows, 2].std() == pytest.approx(0.5, rel=4.89 / np.sqrt(200))
     leverage = hg.Leverage(0.1, at=[9.0, -9.0], response=-5.0, scale=0.1).apply(x, RNG(1))
     rows = np.any(leverage != x, axis=1)
     np.testing.assert_allclose(leverage[rows].mean(axis=0), [9, -9, -5], atol=4.89 * 0.1 / 10)
+    np.testing.assert_allclose(leverage[rows].std(axis=0), 0.1, rtol=4.89 / np.sqrt(200))
     with pytest.raises(ValueError, match="covariates and a response"):
         hg.Vertical(0.1, loc=20.0).apply(x[:, 0], RNG(1))
 
@@ -84,6 +86,16 @@ def test_dependence_keeps_the_law_and_correlates_neighbours():
     assert stats.kstest(x[:, -1], "logistic").pvalue > 1e-4
     plain = truth.samples(200, own, [])
     np.testing.assert_allclose(x[:, 0], plain[:, 0], rtol=1e-12)  # the first innovation is the first draw
+
+
+def test_contamination_has_random_numbers_of_its_own():
+    """What it draws is independent of the clean sample, and the same whatever the truth draws."""
+    truth, own = hg.truth(hg.generators.Logistic(), loc=0.0, scale=1.0), streams(0, "ab", range(3))
+    first, second = hg.Cluster(0.2, loc=8.0), hg.Spread(0.1, low=-9.0, high=-8.0)
+    clean, found = (truth.samples(200, own, each) for each in ([], [first, second]))
+    for x, y, stream in zip(clean, found, own, strict=True):
+        rng = stream.rng(1)
+        np.testing.assert_array_equal(y, second.apply(first.apply(x, rng), rng))
 
 
 def test_several_at_once():

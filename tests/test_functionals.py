@@ -16,7 +16,18 @@ import hellgan as hg
 from hellgan import functionals, inference
 from hellgan.covariances import Covariance
 from hellgan.functionals import line
-from hellgan.generators import AlphaStable, Cauchy, Gamma, GAndK, LinearRegression, MultivariateNormal, Normal
+from hellgan.generators import (
+    AlphaStable,
+    Cauchy,
+    Exponential,
+    Gamma,
+    GAndK,
+    LinearRegression,
+    LogNormal,
+    MultivariateNormal,
+    Normal,
+    Weibull,
+)
 from hellgan.inference import JointLaw
 
 NEWCOMB = hg.datasets.load_newcomb()
@@ -299,6 +310,27 @@ def test_simultaneous_band_is_wider(newcomb):
         assert np.all(band[:, 1] > wald[:, 1])
         one = found.conf_int(cols=[1], method="sup-t").to_numpy()
         np.testing.assert_allclose(one, wald[[1]], atol=0.01 * np.ptp(wald[1]))
+
+
+@pytest.mark.parametrize(
+    ("generator", "natural"),
+    [
+        (Exponential(), {"scale": 2.0}),
+        (Gamma(), {"a": 2.0, "scale": 1.0}),
+        (LogNormal(), {"s": 1.0, "scale": 1.0}),
+        (Weibull(), {"c": 1.5, "scale": 1.0}),
+        (Gamma().fix(a=2.0), {"scale": 1.0}),
+    ],
+    ids=lambda part: getattr(part, "name", ""),
+)
+def test_quantiles_of_positive_families_are_positive(at, generator, natural):
+    """Intervals are symmetric about the estimate by logs."""
+    found = at(generator, **natural).quantile([0.01, 0.5])
+    assert [space.kind for space in found.spaces] == ["positive"] * 2
+    ends = found.conf_int(0.1).to_numpy()
+    np.testing.assert_allclose(np.sqrt(ends.prod(axis=1)), found.params, rtol=1e-9)
+    half = stats.norm.ppf(0.95) * found.bse / found.params
+    np.testing.assert_allclose(np.log(ends[:, 1] / found.params), half, rtol=1e-9)
 
 
 def test_percentile_intervals(newcomb):

@@ -3,12 +3,15 @@
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.regression.quantile_regression import QuantReg
 from tolerance import EXACT
 from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES
 
 import hellgan as hg
 from hellgan import objective
+from hellgan.diagnostics import probability_plot
+from hellgan.wald import sup_t_quantile
 
 SIX = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns")
 NEWCOMB = hg.datasets.load_newcomb()
@@ -255,6 +258,15 @@ def test_maximum_likelihood_beside_it(influence):
     assert abs(influence.bias_curve([100.0], [0.1]).bias[0, 0, 0]) < 0.1 * curve.bias[0, 0, 0]
 
 
+def test_maximum_likelihood_with_weights():
+    weights = np.where(NEWCOMB < 27, 3.0, 1.0)
+    curve = hg.GAN(NEWCOMB, hg.generators.Normal(), weights=weights).fit().influence()
+    curve = curve.bias_curve([100.0], [0.1], estimator="ml")
+    mean = np.average(NEWCOMB, weights=weights)
+    assert curve.bias[0, 0, 0] == pytest.approx(0.1 * (100 - mean), rel=1e-6)
+    assert curve.params[0, 0, 0] == pytest.approx(0.9 * mean + 10, rel=1e-6)
+
+
 def test_sensitivity_curve_is_a_refit_with_one_more(influence):
     got = influence.sensitivity_curve([40.0])
     curve = influence.bias_curve([40.0], 1 / 67)
@@ -342,13 +354,46 @@ def test_figures(newcomb, influence):
 
 def test_the_band_of_the_probability_plot_is_simultaneous():
     """It is wider than the pointwise one and narrower than Kolmogorov's, since parameters are estimated."""
-    from hellgan.diagnostics import probability_plot
-
     fit = hg.GAN(np.random.default_rng(8).normal(0, 1, 400), hg.generators.Normal()).fit()
     plot = probability_plot(fit)
     middle = np.nanmax(plot.half_width)
     assert 0.5 * 1.96 * 0.5 / 20 < middle < 1.358 / 20
     assert np.all(np.abs(plot.observed - plot.expected)[np.isfinite(plot.half_width)] < 2 * middle)
+
+
+def test_probability_plot_with_weights():
+    """What weights do to the probabilities, and to the variance of what the observations add."""
+    w = np.where(NEWCOMB < 27, 3.0, 1.0)
+    w /= w.sum()
+    fit = hg.GAN(NEWCOMB, hg.generators.Normal(), weights=w).fit()
+    plot = probability_plot(fit)
+    points = np.unique(np.quantile(NEWCOMB, np.linspace(0.01, 0.99, 120)))
+    below = NEWCOMB[:, None] <= points
+    loc, scale = fit.params
+    z = (points - loc) / scale
+    np.testing.assert_allclose(plot.expected, stats.norm.cdf(z), rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(plot.observed, w @ below, rtol=1e-12)
+    slope = -stats.norm.pdf(z) * np.stack([np.ones_like(z), z]) / scale  # in loc and scale
+    rows = below - w @ below - fit.influence().observations[["loc", "scale"]].to_numpy() @ slope
+    cov = (w[:, None] * rows).T @ (w[:, None] * rows)
+    usable = np.isfinite(plot.half_width)
+    assert np.sum(usable) > 0.8 * len(points)
+    size = sup_t_quantile(cov[np.ix_(usable, usable)], 0.05)
+    np.testing.assert_allclose(plot.half_width[usable], size * np.sqrt(np.diag(cov)[usable]), rtol=1e-6)
+
+
+def test_probability_plot_of_two_dimensions_with_weights():
+    """Of the log ratio, in order; the band is Dvoretzky's, with 1 / sum(w^2) for the number of observations."""
+    x, model = hg.datasets.load_stars_cyg(), hg.generators.MultivariateNormal(2)
+    w = np.where(x.iloc[:, 0] > x.iloc[:, 0].median(), 3.0, 1.0)
+    w /= w.sum()
+    fit = hg.GAN(x, model, hg.discriminators.Sigmoids(3, 1e-3), n_simulated=256, weights=w).fit()
+    plot = probability_plot(fit, alpha=0.1)
+    own = fit.log_ratio(fit.model.x)
+    values, counts = np.unique(own, return_counts=True)  # two stars are twice in the data
+    last = np.cumsum(counts) - 1
+    np.testing.assert_allclose(plot.observed[last], w @ (own[:, None] <= values), rtol=1e-9)
+    np.testing.assert_allclose(plot.half_width, np.sqrt(np.log(20) / 2 * np.sum(w**2)), rtol=1e-12)
 
 
 def test_scores_at_the_data_are_those_of_estfun(newcomb):

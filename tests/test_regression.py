@@ -549,6 +549,15 @@ def test_sample_has_the_covariates_of_the_data(stackloss):
     assert scipy.stats.kstest(standard, "norm").pvalue > 1e-4
 
 
+def test_sample_draws_covariates_by_weight():
+    """Half of the covariates are 1, with a quarter of the weight."""
+    rng, x = np.random.default_rng(2), np.repeat([0.0, 1.0], 30)
+    rows = np.column_stack([x, 1 + 2 * x + rng.normal(size=60)])
+    fit = hg.GAN(rows, LinearRegression(columns=1), n_simulated=256, weights=np.where(x == 1, 1.0, 3.0)).fit()
+    drawn = fit.sample(8000, seed=1)
+    assert_monte_carlo(drawn[:, 0].mean(), 0.25, np.sqrt(0.25 * 0.75 / 8000), resolution=0.03)
+
+
 def test_plots(telephone, stackloss):
     for fit, label in ((telephone, "year"), (stackloss, "fitted")):
         ax = fit.plot_fit()

@@ -1,5 +1,6 @@
 """Studies: designs, samples, folders, failures, results. That numbers do not depend on who computes: test_engine."""
 
+import dataclasses
 import errno
 import os
 import time
@@ -10,12 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 import hellgan as hg
 from hellgan import batching
 from hellgan.montecarlo import methods, store
-from hellgan.montecarlo.streams import Stream, streams
+from hellgan.montecarlo.comparators import Huber
+from hellgan.montecarlo.estimates import Estimate
+from hellgan.montecarlo.streams import METHOD, Stream, streams
 from tests.tolerance import assert_monte_carlo, mcse_mean
 
 NORMAL = hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0)
@@ -88,6 +92,24 @@ def test_every_replicate_has_its_own_numbers_for_every_purpose():
     assert len(set(drawn)) == 32 + 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawn(Huber):
+    """A comparator that tells its first random number."""
+
+    def single(self, family, x, rng):
+        return Estimate(np.array([rng.random(), 1.0]), np.ones(2))
+
+
+def test_methods_have_random_numbers_of_their_own():
+    """Not those of the data, nor of the latents."""
+    given = study(methods={"function": lambda x, rng: {"loc": rng.random()}, "comparator": Drawn()}, n=20)
+    frame = given.run().to_frame().query("parameter == 'loc'")
+    for (_, label), rows in frame.groupby(["method", "contamination"], observed=True):
+        (cell,) = [cell for cell in given.cells if cell.labels["contamination"] == label]
+        wanted = [stream.rng(METHOD).random() for stream in streams(3, cell.key, range(12))]
+        np.testing.assert_array_equal(rows["estimate"], wanted)
+
+
 def test_chunks_change_no_bit():
     methods = {"root": {}, "median": "median_mad"}
     few = study(methods=methods, n=60, replications=21)
@@ -139,6 +161,30 @@ def test_a_study_is_what_a_fit_is():
     np.testing.assert_allclose(row[["lower", "upper"]], fit.conf_int(), rtol=1e-7)
     assert list(row["truth"]) == [1.0, 2.0]
     assert row["iterations"].iloc[0] == fit.saddle.iterations
+
+
+def test_intervals_have_the_studys_level():
+    def least_squares(**options):
+        return lambda x: sm.OLS(pd.Series(x), pd.DataFrame({"loc": np.ones(len(x))})).fit(**options)
+
+    given = study(
+        contamination=None,
+        n=60,
+        methods={
+            "gan": {},
+            "comparator": "median_mad",
+            "function": mean,
+            "fit": least_squares(),
+            "robust fit": least_squares(cov_type="HC1"),
+        },
+        replications=3,
+        level=0.9,
+    )
+    frame = given.run().to_frame().query("parameter == 'loc'")
+    half = ((frame["upper"] - frame["lower"]) / 2 / frame["std_error"]).to_numpy()
+    expected = np.where(frame["method"] == "fit", stats.t(59).ppf(0.95), stats.norm.ppf(0.95))
+    assert len(half) == 5 * 3
+    np.testing.assert_allclose(half, expected, rtol=1e-9)
 
 
 # Designs.
@@ -689,6 +735,12 @@ def test_replications_with_failures_and_without_an_error():
     pilot = given.run()
     assert given.replications_for(0.005, "coverage", pilot)["replications"].tolist() == [1900]  # of the level, as above
     assert given.replications_for(0.005, "bias", pilot)["replications"].isna().all()
+    (cell,) = given.cells
+    first = np.median(cell.samples(streams(3, cell.key, range(20)))[:, 0])
+    half = {"half": lambda x: {**wide["wide"](x), "converged": x[0] < first}}
+    pilot = study(methods=half, n=20, contamination=None, replications=20).run()
+    assert len(pilot.failures()) == 10
+    assert pilot.replications_for(0.005, "coverage")["replications"].tolist() == [2 * 1900]
     compared = study(n=20, contamination=None, replications=30)
     table = compared.replications_for(0.1, "relative_efficiency", compared.run(), reference="mean", methods=["median"])
     assert set(table["method"]) == {"median"}
