@@ -625,17 +625,22 @@ def test_a_sign_that_hangs_on_few(few):
     assert found.lower < found.refitted < found.upper
 
 
-def interval(fit, rows):
-    """95 % interval of the mean of some of the observations, but for what the latents add to its width."""
+def interval(fit, rows, alpha=0.05):
+    """Interval of the mean of some of the observations, but for what the latents add to its width."""
     centre = rows.mean() - (fit.model.x.mean() - fit.params["loc"])
-    return centre + stats.norm.ppf([0.025, 0.975]) * rows.std(ddof=1) / np.sqrt(len(rows))
+    return centre + stats.norm.ppf([alpha / 2, 1 - alpha / 2]) * rows.std(ddof=1) / np.sqrt(len(rows))
 
 
-def test_significance_that_hangs_on_one():
-    """One observation of -6 among 47 about .3 hides that the mean is positive."""
+@pytest.fixture(scope="module")
+def hidden():
+    """A mean that is positive but for one observation of -6 among 47 about .3."""
     x = np.append(np.random.default_rng(31).normal(0.3, 0.3, 47), -6.0)
     generator, line = NORMAL.fix(scale=1.0), hg.discriminators.Polynomial(1)
-    fit = hg.GAN(x, generator, line, "log", n_simulated=64).fit()
+    return hg.GAN(x, generator, line, "log", n_simulated=64).fit()
+
+
+def test_significance_that_hangs_on_one(hidden):
+    fit, x = hidden, hidden.model.x
     low, high = interval(fit, x)
     assert low < 0 < fit.params["loc"] < high
     found = fit.influence().decisive("loc", "significance")
@@ -644,6 +649,33 @@ def test_significance_that_hangs_on_one():
     low, high = interval(fit, x[:-1])
     assert low > 0
     np.testing.assert_allclose([found.lower, found.upper], [low, high], rtol=1e-2)
+
+
+def test_the_refits_interval_has_the_level_asked_for(hidden):
+    found = hidden.influence().decisive("loc", "significance", alpha=0.5)
+    expected = interval(hidden, np.delete(hidden.model.x, found.positions), 0.5)
+    np.testing.assert_allclose([found.lower, found.upper], expected, rtol=1e-2)
+
+
+def test_the_other_side_is_that_of_the_level_asked_for(hidden):
+    """By hand: of a mean, each takes (x - mean)/47 away and (2 - ((x - mean)/s)^2)/94 of its error in addition."""
+    x, error = hidden.model.x, hidden.bse["loc"]
+    away, half = x - x.mean(), stats.norm.ppf(0.75)
+    moves = -away / 47 + half * error * (2 - away**2 / x.var(ddof=1)) / 94
+    order = np.argsort(moves)
+    needed = np.flatnonzero(hidden.params["loc"] + half * error - 0.1 + np.cumsum(moves[order]) < 0)[0] + 1
+    found = hidden.influence().decisive("loc", "both", null=0.1, alpha=0.5)
+    assert 10 < needed < 24
+    assert set(found.positions) == set(order[:needed])
+
+
+def test_the_refit_has_the_covariance_of_the_fit(hidden):
+    """HC1: two left out, n/(n - k) of the 46 others, k = 3."""
+    plain, corrected = (hidden.with_cov(kind).influence().decisive("loc", null=0.1) for kind in ("sandwich", "HC1"))
+    assert len(plain.positions) == 2
+    np.testing.assert_array_equal(corrected.positions, plain.positions)
+    ratio = (corrected.upper - corrected.lower) / (plain.upper - plain.lower)
+    assert ratio == pytest.approx(np.sqrt(46 / 43), rel=SOLVER)
 
 
 def test_an_interval_on_the_other_side_hangs_on_several():

@@ -379,6 +379,19 @@ def test_degenerate_directions_of_a_fit(normal):
     assert np.all(frame["relative"].iloc[1:] < 0.5)
 
 
+def test_relative_errors_of_degenerate_directions_by_hand():
+    """Beside those with theta known, n = m and a ridge: 2/n times c^2 K C K, C of the two samples together."""
+    sigmoids = hg.discriminators.Sigmoids(5, 0.05)
+    fit = hg.GAN(SERIES, hg.generators.Normal(), sigmoids, "log", latent="iid", n_simulated=N).fit()
+    frame, features = fit.degenerate_directions(), fit.influence().features
+    simulated = fit.params["loc"] + fit.params["scale"] * fit.model.game().z[:N]
+    cov = (np.cov(features(SERIES[:, None]), rowvar=False) + np.cov(features(simulated[:, None]), rowvar=False)) / 2
+    k = np.linalg.inv(0.5 * cov + 2 * np.diag(fit.model.basis.ridge[1:]))
+    rows = frame.filter(regex="alpha_[1-9]").to_numpy()[1:]
+    known = np.sqrt(2 / N * np.einsum("ri,ij,rj->r", rows, 0.5**2 * k @ cov @ k, rows))
+    np.testing.assert_allclose(frame["relative"].iloc[1:], frame["std err"].iloc[1:] / known, rtol=1e-6)
+
+
 # What is refused.
 
 

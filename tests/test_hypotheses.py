@@ -293,6 +293,14 @@ def test_regression(line):
     assert line.score_test(f"year = {near!r}").statistic == pytest.approx(0.02**2, rel=0.02)
 
 
+def test_distance_of_a_regression_counts_observations():
+    """Whatever its latents, all of them belong to one of the 24."""
+    fit = hg.GAN.from_formula("calls ~ year", hg.datasets.load_telephone(), latent="iid").fit()
+    rise = solved(fit, "year = 0.1").penalised - penalised(fit)
+    expected = fit.model.loss.chi2_factor * 24 * rise
+    assert fit.distance_test("year = 0.1").statistic == pytest.approx(expected, rel=1e-9)
+
+
 def test_vector_parameters():
     stars = hg.datasets.load_stars_cyg()
     generator = hg.generators.MultivariateNormal(2)

@@ -225,6 +225,18 @@ def test_delta_method_by_hand():
     np.testing.assert_allclose([low, high], np.exp(fit.saddle.theta[1] + half * np.array([-1, 1])), rtol=1e-10)
 
 
+def test_weights_of_components_that_do_not_overlap_have_no_errors():
+    """Two unit normals 4 apart share 31 of 1,024 points and 2 of 64."""
+    natural, one = np.array([0.5, 0.5, 0.0, 4.0, 1.0, 1.0]), np.eye(5)
+    mixture = hg.generators.NormalMixture(2)
+    law = inference.JointLaw(inference.Sandwich(one, one, one, 1.0, one), natural, np.eye(6, 5), "")
+    few, many = (inference.natural_covs(mixture, [law], m)[0] for m in (64, 1024))
+    assert np.all(np.isnan(few[:2]))
+    assert np.all(np.isnan(few[:, :2]))
+    np.testing.assert_array_equal(few[2:, 2:], many[2:, 2:])
+    assert np.all(np.isfinite(many))
+
+
 def test_intervals_stay_inside_the_space():
     spaces = {"a": hg.positive(), "b": hg.interval(-1, 1), "c": hg.simplex(2)}
     generator = hg.generator(latent="uniform", **spaces)(lambda u, a, b, c: a + b + c[0] * u)

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from statsmodels.regression.quantile_regression import QuantReg
 from tolerance import EXACT
 from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES
@@ -25,6 +25,16 @@ def newcomb():
 @pytest.fixture(scope="module")
 def influence(newcomb):
     return newcomb.influence()
+
+
+@pytest.fixture(scope="module")
+def stars():
+    return hg.GAN(hg.datasets.load_stars_cyg(), hg.generators.MultivariateNormal(2)).fit()
+
+
+@pytest.fixture(scope="module")
+def stackloss():
+    return hg.GAN.from_formula("stack_loss ~ air_flow + water_temp", hg.datasets.load_stackloss()).fit()
 
 
 def at_the_truth(loss, discriminator, generator=LOGISTIC_LOCATION, truth=None, n=64):
@@ -93,10 +103,8 @@ def test_differences_of_refits(loss):
     np.testing.assert_allclose(curve.bias[0] / 1e-4 / size, expected / size, atol=0.01)
 
 
-def test_regression_influence_is_that_of_refits_and_of_the_observations():
-    data = hg.datasets.load_stackloss()
-    fit = hg.GAN.from_formula("stack_loss ~ air_flow + water_temp", data).fit()
-    influence = fit.influence()
+def test_regression_influence_is_that_of_refits_and_of_the_observations(stackloss):
+    fit, influence = stackloss, stackloss.influence()
     own = influence.observations
     np.testing.assert_allclose(influence.weight_derivatives(), own, atol=1e-8 * np.abs(own.to_numpy()).max())
     points = fit.model.x[[0, 5, 20]]
@@ -141,6 +149,26 @@ def test_natural_scale_is_the_delta_method(newcomb, influence):
     )
 
 
+def test_closed_form_of_a_fit_by_hand(newcomb, influence):
+    """Mean features, their covariance and differences of the simulated sample at the fit; the intercept offsets."""
+    z = newcomb.model.game().z[: newcomb.n_simulated]
+    loc, scale = newcomb.params
+
+    def features(loc, scale):
+        return influence.features((loc + scale * z)[:, None])
+
+    phi, step = features(loc, scale), 1e-4
+    moved = [features(loc + a, scale + b) - features(loc - a, scale - b) for a, b in step * np.eye(2)]
+    slope = np.stack([each.mean(axis=0) for each in moved], axis=1) / (2 * step)
+    c, ridge, mean = newcomb.model.loss.c, np.diag(newcomb.model.basis.ridge[1:]), phi.mean(axis=0)
+    weigh = np.linalg.solve(c * np.cov(phi, rowvar=False) + 2 * ridge, slope)
+    points = np.array([18.0, 30.0])
+    away = influence.features(points[:, None]) - mean
+    got = influence.at(points, under="model")
+    np.testing.assert_allclose(got[["loc", "scale"]], np.linalg.solve(slope.T @ weigh, weigh.T @ away.T).T, rtol=1e-5)
+    np.testing.assert_allclose(got["alpha_0"], -got.filter(regex="alpha_[1-9]") @ mean, rtol=1e-8)
+
+
 # Suprema.
 
 
@@ -175,6 +203,24 @@ def test_sensitivities_by_hand():
     assert influence.local_shift_sensitivity(points)["loc"] == pytest.approx(1.0, rel=1e-3)
 
 
+def test_information_of_a_logistic_location_is_fishers():
+    """1/3, which J' C^-1 J of the sample is near; C over n."""
+    fit = at_the_truth("log", LOGISTIC_SCORE, truth={"loc": 0.0}, n=4096)
+    x = fit.model.x
+    slope, cov = np.array([1.0, np.mean(0.5 / np.cosh(x / 2) ** 2)]), np.cov([x, np.tanh(x / 2)], ddof=0)
+    information = slope @ np.linalg.solve(cov, slope)
+    assert information == pytest.approx(1 / 3, rel=0.1)
+    influence = fit.influence()
+    expected = np.sqrt(information) * abs(influence.at([2.0])["loc"][0])
+    assert influence.gross_error_sensitivity("information", [2.0]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_local_shift_sensitivity_is_the_slope_of_the_influence(influence):
+    points, step = np.array([18.0, 30.0]), 1e-4
+    slopes = (influence.at(points + step) - influence.at(points - step))[["loc", "scale"]] / (2 * step)
+    np.testing.assert_allclose(influence.local_shift_sensitivity(points), slopes.abs().max(), rtol=1e-6)
+
+
 def test_standardised_sensitivities_do_not_depend_on_units():
     fits = [hg.GAN(scale * NEWCOMB, hg.generators.Normal()).fit().influence() for scale in (1.0, 1e-3)]
     for kind in ("self", "information"):
@@ -194,9 +240,22 @@ def test_newcombs_outliers_come_out_on_top(influence):
     assert (frame["weight"].iloc[:2] < 0.3).all()  # the loss counts them little
 
 
-def test_the_giants_come_out_on_top():
-    fit = hg.GAN(hg.datasets.load_stars_cyg(), hg.generators.MultivariateNormal(2)).fit()
-    assert set(fit.influence().summary_frame().index[:4]) == {10, 19, 29, 33}
+def test_columns_of_the_frame_by_hand(newcomb, influence):
+    """The root loss's real'(v) over that at 0; squared influences sum to n - 1 times tr(Omega^-1 Omega_real)."""
+    frame = influence.summary_frame()
+
+    def slope(v):
+        return special.expit(2 * v) ** 0.5 * special.expit(-2 * v)
+
+    np.testing.assert_allclose(frame["weight"], slope(frame["log_ratio"]) / slope(0.0), rtol=1e-6)
+    inverse = np.linalg.inv(newcomb.bread())
+    omega, real = ((inverse @ b @ inverse.T)[:2, :2] for b in (newcomb.sandwich.meat, newcomb.sandwich.meat_real))
+    expected = (newcomb.nobs - 1) * np.trace(np.linalg.solve(omega, real))
+    assert np.sum(frame["influence"] ** 2) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_giants_come_out_on_top(stars):
+    assert set(stars.influence().summary_frame().index[:4]) == {10, 19, 29, 33}
 
 
 def test_the_copper_outlier_comes_out_on_top():
@@ -284,6 +343,26 @@ def test_clusters_and_spreads(newcomb):
     assert cluster.rows.std() == pytest.approx(2.0, rel=0.15)  # nine points
     assert (spread.rows.min(), spread.rows.max()) == pytest.approx((7.0, 13.0), abs=0.1)
     assert all(each.weights.sum() == pytest.approx(1.0) for each in (point, cluster, spread))
+
+
+def test_default_widths_of_clusters_and_spreads(newcomb):
+    """A tenth of the robust scale, as nine normal quantiles have it; ten scales, to the middle of the last of 33."""
+    from hellgan.contamination import foreign
+
+    (scale,) = newcomb.model.scales()
+    cluster, spread = (foreign(newcomb, np.array([[10.0]]), kind, None).rows[0] for kind in ("cluster", "spread"))
+    assert cluster.std() == pytest.approx(0.1 * scale * special.ndtri((np.arange(9) + 0.5) / 9).std())
+    assert (spread.min(), spread.max()) == pytest.approx((10 - scale * 320 / 33, 10 + scale * 320 / 33))
+
+
+def test_only_responses_are_spread(stackloss):
+    from hellgan.contamination import foreign
+
+    points = stackloss.model.x[:2]
+    for width in (None, 2.0):
+        rows = foreign(stackloss, points, "cluster", width).rows
+        np.testing.assert_array_equal(rows[:, :, :2], np.repeat(points[:, None, :2], 9, axis=1))
+        assert np.all(rows[:, :, 2].std(axis=1) > 0)
 
 
 def test_maximum_bias_and_breakdown(influence):
@@ -394,6 +473,10 @@ def test_probability_plot_of_two_dimensions_with_weights():
     last = np.cumsum(counts) - 1
     np.testing.assert_allclose(plot.observed[last], w @ (own[:, None] <= values), rtol=1e-9)
     np.testing.assert_allclose(plot.half_width, np.sqrt(np.log(20) / 2 * np.sum(w**2)), rtol=1e-12)
+
+
+def test_the_band_of_two_dimensions_is_that_of_dvoretzky_kiefer_and_wolfowitz(stars):
+    np.testing.assert_allclose(probability_plot(stars).half_width, np.sqrt(np.log(2 / 0.05) / (2 * 47)), rtol=EXACT)
 
 
 def test_scores_at_the_data_are_those_of_estfun(newcomb):

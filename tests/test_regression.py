@@ -20,6 +20,7 @@ from hellgan import latents, objective, plots
 from hellgan.discriminators import ResidualSigmoids
 from hellgan.generators import LinearRegression
 from hellgan.generators.regression import independent_columns, residual_scale, resistant_fit
+from hellgan.overidentification import balance
 from tests.tolerance import EXACT, assert_monte_carlo, mcse_mean, mcse_proportion, mcse_sd
 
 TELEPHONE, STACKLOSS = hg.datasets.load_telephone(), hg.datasets.load_stackloss()
@@ -467,6 +468,18 @@ def test_sandwich_sums_scores_by_observation(telephone):
         scores = objective.scores(game, saddle.theta, saddle.alpha)
         sums = np.asarray(scores.real) + np.asarray(scores.simulated).reshape(24, 64, -1).mean(axis=1)
     np.testing.assert_allclose(telephone.meat(), np.cov(sums, rowvar=False), rtol=1e-9, atol=1e-14)
+
+
+def test_noise_of_tied_features_is_that_of_differences(telephone):
+    """Each observation's features less the mean of its 64 responses' at the same year."""
+    game, saddle = telephone.model.game(), telephone.saddle
+    with jax.enable_x64(True):
+        of = balance(game, saddle.theta, saddle.alpha, None, "real")
+        samples = game.x, objective.simulate(game, saddle.theta)
+        real, simulated = (np.asarray(objective.features(game, rows))[:, 1:] for rows in samples)
+    differences = real - simulated.reshape(24, 64, -1).mean(axis=1)
+    np.testing.assert_allclose(of.noise, np.cov(differences, rowvar=False), rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(of.covariance, np.cov(real, rowvar=False), rtol=1e-9, atol=1e-14)
 
 
 def test_simulator_is_the_same_model(telephone):
