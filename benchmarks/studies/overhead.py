@@ -61,7 +61,7 @@ def clustered(replications: int, runs: int) -> dict[str, list[float]]:
 
     found: dict[str, list[float]] = {"threads": [], "Dask": []}
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         ways: dict = {"threads": {}, "Dask": {"client": client}}
