@@ -111,7 +111,7 @@ def g_and_h(z, a, b, g, h):
     return a + b * jnp.expm1(g * z) / g * jnp.exp(h * z**2 / 2)
 
 
-def test_a_saddle_point_that_leaves_doubt_is_not_the_last():
+def test_a_saddle_point_that_leaves_doubt_is_not_the_last(monkeypatch):
     """A tenth is wrong, where the long tail can reach it; a saddle point that goes after it is not the lowest."""
     truth = {"a": 1.0, "b": 2.0, "g": 0.5, "h": 0.1}
     rng = np.random.default_rng(3)
@@ -127,6 +127,9 @@ def test_a_saddle_point_that_leaves_doubt_is_not_the_last():
     np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
     assert fit.conf_int()["lower"]["g"] < 0.5 < fit.conf_int()["upper"]["g"]
     assert (near.saddle.starts, fit.saddle.starts) == (1, 9)  # a start that is given is the only one
+    monkeypatch.setattr(solver, "_LARGE", 512)
+    assert model.fit().saddle.starts == 2
+    monkeypatch.undo()
     settled = hg.GAN(np.concatenate([clean, clean[:50]]), g_and_h)  # a sample that fits
     assert settled.fit(throw=True).saddle.starts == 1
     batch = hg.fit_batch(model, [x, settled.x])

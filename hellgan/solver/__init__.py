@@ -35,7 +35,9 @@ __all__ = [
     "solve_saddles",
 ]
 
-_DOUBTED = 8  # starts elsewhere, where a saddle point leaves doubt
+# Starts elsewhere, where a saddle point leaves doubt. Samples of more rows than _LARGE take seconds a solution, and are
+# never quite the generator's: just the best of a few.
+_ELSEWHERE, _LARGE, _FEW = 8, 32_768, 16
 
 
 def solve_saddle(
@@ -69,7 +71,9 @@ def solve_saddle(
         if found[-1].is_saddle:
             break
     if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
-        found += [_solve_from(game, start) for start in ranked(game, reserve())[:_DOUBTED]]
+        is_large = len(game.x) + len(game.z) > _LARGE
+        elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())
+        found += [_solve_from(game, start) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
     return dataclasses.replace(min(found, key=_order), starts=len(found))
 
 
