@@ -21,7 +21,7 @@ BOXES = {
     "population": ((2.9, 4), "divergences"),
     "the game": ((0.3, 4), "objective starts solver"),
     "its law": ((0.3, 3), "inference overidentification refits"),
-    "checks": ((1.5, 3), "validation"),
+    "checks": ((1.5, 3), "validation designs"),
     "figures, data": ((2.05, 3), "plots datasets"),
     "asked of a fit": (
         (1.0, 2),

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from hellgan import batching, covariances, discriminators, inference, latents
+from hellgan.designs import read_covariates, read_formula
 from hellgan.discriminators import Basis, Discriminator, Network
 from hellgan.generators import Generator, LinearRegression
 from hellgan.losses import Loss
@@ -28,8 +29,6 @@ from hellgan.validation import (
     checked_seed,
     checked_start,
     checked_weights,
-    read_covariates,
-    read_formula,
     shown,
 )
 

@@ -1,9 +1,5 @@
 """What may pass the front door: every refusal is one sentence that names the argument and the remedy."""
 
-import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +8,8 @@ from scipy import special
 from hellgan import losses
 from hellgan.discriminators import Discriminator, Scores
 from hellgan.generators import Fixed, Generator, LinearRegression
-from hellgan.generators.regression import INTERCEPT, independent_columns
+from hellgan.generators.regression import independent_columns
 from hellgan.losses import Loss
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 # Beyond it squares overflow: standardised monomials, squared distances.
 _LARGEST = 1e150
@@ -35,9 +28,9 @@ def checked_sample(data, generator: Generator) -> tuple[np.ndarray, list[str] | 
         if hasattr(data, "dtypes") and columns is not None:
             # By position: two columns may share a name.
             parts = [data.iloc[:, k] if hasattr(data, "iloc") else data[c] for k, c in enumerate(data.columns)]
-            x = np.column_stack([_numbers(part) for part in parts]) if columns else np.empty((0, 0))
+            x = np.column_stack([numbers(part) for part in parts]) if columns else np.empty((0, 0))
         else:
-            x = _numbers(data)
+            x = numbers(data)
     except (TypeError, ValueError) as error:
         raise TypeError(f"data: not numeric ({first_sentence(error)}); give finite numbers.") from None
     if _has_masked(data):
@@ -116,104 +109,7 @@ def _check_design(x, generator):
     raise ValueError(f"data: the covariate {name} {why}; drop it.")
 
 
-class Design(NamedTuple):
-    """What a formula makes of a frame: rows of covariates and, last, the response."""
-
-    frame: "DataFrame"
-    covariates: list[str]
-    has_intercept: bool
-    again: Callable[["DataFrame"], "DataFrame"]  # makes the same design of other data
-    rows: int  # of the data
-    complete: np.ndarray  # positions of the rows without missing values
-
-
-class _Again:
-    """Makes the design of a formula of other data. Copies to other processes do without the caller's variables."""
-
-    def __init__(self, spec, context=None):
-        self.spec, self.context = spec, context
-
-    def __call__(self, data):
-        from formulaic.errors import DataMismatchWarning
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DataMismatchWarning)  # a level that the fit has not seen has no coefficient
-            return self.spec.get_model_matrix(data, context=self.context, na_action="drop")
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __reduce__(self):
-        return _Again, (self.spec,)
-
-
-def read_formula(formula, data, depth: int = 1) -> Design:
-    """Make the design of a formula; rows with missing values are dropped.
-
-    The formula may call functions that are visible ``depth`` calls above the caller.
-    """
-    import formulaic
-    import pandas as pd
-    from formulaic.utils.context import capture_context
-
-    if not isinstance(formula, str):
-        raise TypeError(f"formula: got {shown(formula)}; give a text such as 'y ~ x1 + x2'.")
-    context: Any = capture_context(depth + 1)
-    try:
-        frame = pd.DataFrame(data).reset_index(drop=True)
-        matrices: Any = formulaic.model_matrix(formula, frame, context=context, na_action="drop")
-    except Exception as error:
-        columns = f"; the data have {', '.join(map(str, data.keys()))}" if hasattr(data, "keys") else ""
-        raise ValueError(
-            f"formula: {first_sentence(error)}{columns}; give a formula such as 'y ~ x1 + x2' of the data's columns."
-        ) from None
-    count = matrices.lhs.shape[1] if hasattr(matrices, "lhs") else 0
-    if count != 1:
-        raise ValueError(
-            f"formula: {shown(formula)} has {count} responses; give one numeric variable on the left of its ~."
-        )
-    response, design = matrices.lhs, matrices.rhs
-    if not len(design):
-        raise ValueError(f"formula: {shown(formula)} leaves no row without missing values; drop or impute them first.")
-    covariates = [str(name) for name in design.columns if name != INTERCEPT]
-    if not covariates:
-        raise ValueError(f"formula: {shown(formula)} has no covariates; fit a family such as hg.generators.Normal().")
-    again = _Again(design.model_spec, context)
-    joined = pd.concat([design[covariates], response], axis=1)
-    return Design(joined, covariates, INTERCEPT in design.columns, again, len(frame), design.index.to_numpy())
-
-
-def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarray:
-    """Read covariates (r, k) for a prediction: by a formula (``Design.again``), by name, or as they stand."""
-    import pandas as pd
-
-    if again is not None:
-        try:
-            frame = pd.DataFrame(data).reset_index(drop=True)
-            design = again(frame)
-        except Exception as error:
-            raise ValueError(
-                f"exog: {first_sentence(error)}; give the variables of the formula, or the design itself with "
-                "transform=False."
-            ) from None
-        return design.reindex(frame.index)[columns].to_numpy(np.float64)
-    if isinstance(data, pd.DataFrame) and columns is not None:
-        missing = [name for name in columns if name not in data.columns]
-        if missing:
-            raise ValueError(f"exog: there is no column {missing[0]}; give the covariates {', '.join(columns)}.")
-        data = data[columns]
-    try:
-        x = np.column_stack([_numbers(data[c]) for c in data]) if isinstance(data, pd.DataFrame) else _numbers(data)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"exog: not numeric ({first_sentence(error)}); give the covariates as numbers.") from None
-    if x.ndim == 1 and k == 1:
-        x = x[:, None]
-    if x.ndim != 2 or x.shape[1] != k:
-        raise ValueError(f"exog: shape {x.shape}; give the covariates in shape (r, {k}).")
-    return x
-
-
-def _numbers(values) -> np.ndarray:
+def numbers(values) -> np.ndarray:
     """Turn real numbers into float64 of their own memory; text, dates and complex numbers are none."""
     x = np.asarray(values)
     texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
@@ -329,7 +225,7 @@ def checked_weights(weights, n):
     """Return observation weights (n,), not negative and at least two of them positive."""
     masked = _has_masked(weights)
     try:
-        weights = _numbers(weights)
+        weights = numbers(weights)
     except (TypeError, ValueError):
         raise TypeError("weights: not numeric; give one non-negative number an observation.") from None
     if masked:
@@ -346,7 +242,7 @@ def checked_weights(weights, n):
 def checked_points(points, dim: int) -> np.ndarray:
     """Return points at which to evaluate something, (k, dim)."""
     try:
-        x = _numbers(points)
+        x = numbers(points)
     except (TypeError, ValueError):
         raise TypeError("points: not numeric; give numbers of the data's scale.") from None
     x = np.atleast_1d(x)
@@ -396,7 +292,7 @@ def _named(start, generator):
             return {name: start[name] for name in generator.parameters}
         values = [start[name] for name in names] if set(keys) == set(names) else None
     try:
-        values = _numbers(values)
+        values = numbers(values)
     except (TypeError, ValueError):
         values = np.empty(0)
     if values.shape != (len(names),):

@@ -32,6 +32,7 @@ ORDER = (
     "datasets",
     "plots",
     "validation",
+    "designs",
     "covariances",
     "wald",
     "functionals",

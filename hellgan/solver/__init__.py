@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special
 
 from hellgan import batching
-from hellgan.objective import Game
+from hellgan.objective import STORED, Game
 from hellgan.solver import network, newton
 from hellgan.solver.certificate import TOLERANCE, SaddlePoint, certify, curvatures_of
 from hellgan.starts import nearby
@@ -35,9 +35,9 @@ __all__ = [
     "solve_saddles",
 ]
 
-# Starts elsewhere, where a saddle point leaves doubt. Samples of more rows than _LARGE take seconds a solution, and are
+# Starts elsewhere, where a saddle point leaves doubt. Samples of more than STORED rows take seconds a solution, and are
 # never quite the generator's: just the best of a few.
-_ELSEWHERE, _LARGE, _FEW = 8, 32_768, 16
+_ELSEWHERE, _FEW = 8, 16
 
 
 def solve_saddle(
@@ -71,7 +71,7 @@ def solve_saddle(
         if found[-1].is_saddle:
             break
     if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
-        is_large = len(game.x) + len(game.z) > _LARGE
+        is_large = len(game.x) + len(game.z) > STORED
         elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())
         found += [_solve_from(game, start) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
     return dataclasses.replace(min(found, key=_order), starts=len(found))
