@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test quick notebooks lint mutants bench clean
+.PHONY: help venv demo test quick notebooks lint mutants bench tables clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ quick: $(STAMP) ## Run the tests that are not slow
 
 notebooks: $(STAMP) ## Execute the notebooks, two at a time, keep their outputs (ARGS=notebooks/01_quickstart.ipynb)
 	$(PYTEST) --nbmake --nbmake-timeout=900 --overwrite -n 2 $(or $(ARGS),notebooks)
-	$(BIN)/python benchmarks/origins.py $(or $(ARGS),$(wildcard notebooks/*.ipynb))
+	$(BIN)/python benchmarks/provenance.py $(or $(ARGS),$(wildcard notebooks/*.ipynb))
 
 lint: $(STAMP) ## Check style, formatting and types (pyright needs node)
 	$(BIN)/ruff check
@@ -43,6 +43,9 @@ mutants: $(STAMP) ## Plant bugs in a copy of the package; each must make a test 
 
 bench: $(STAMP) ## Run the benchmarks (ARGS=--quick: whether they work)
 	for name in profile_fit floor threads peers scaling; do $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; done
+
+tables: $(STAMP) ## Make the tables of README and docs anew (ARGS="peers rates": run these benchmarks before)
+	$(BIN)/python benchmarks/tables.py $(ARGS)
 
 clean: ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .pytest_cache .ruff_cache

@@ -8,8 +8,8 @@ certified counts as a miss. A profile interval holds the truth if and only if th
 reject, which needs one restricted fit a parameter instead of a search for two ends; that the ends found by a search
 agree with the test is a test of the suite. Bootstrap intervals: the first replications only, beside Wald intervals of
 the same samples, 199 refits each; studentised ones, which take three times as long, of Normal alone. Each cell is
-written to OUT/coverage.json when it is done, and cells that are there are not done again; OUT/coverage.md is made of
-it. About an hour on two cores.
+written to OUT/coverage.json when it is done, and cells that are there are not done again: remove that file to run all
+anew. OUT/coverage.md is made of it. About an hour on two cores.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import machine
-import origins
+import provenance
 
 machine.pin(2)
 
@@ -31,7 +31,8 @@ from scipy import stats  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 import hellgan as hg  # noqa: E402
-from hellgan import batching, inference  # noqa: E402
+from hellgan import inference  # noqa: E402
+from hellgan.execution import programs, threads  # noqa: E402
 from hellgan.solver import solve_saddle, solve_saddles  # noqa: E402
 
 QUANTILE = stats.chi2.ppf(0.95, 1)
@@ -40,11 +41,17 @@ WORLDS = {
     "Logistic": (hg.generators.Logistic(), {"loc": 0.0, "scale": 1.0}),
     "g-and-k": (hg.generators.GAndK(), {"a": 3.0, "b": 1.0, "g": 2.0, "k": 0.5}),
 }
+SIZES = (200, 500)
 BOOTSTRAPS, STUDENTISED = ("percentile", "basic", "studentised", "bca"), ("Normal",)
 STAGES = {
     "classical": ("Wald", "Wald, HC1", "profile", "profile, plain chi-square"),
     "paired": ("Wald",),
     "bootstrap": BOOTSTRAPS,
+}
+# What a user writes for the kinds that docs/covariance.md lists.
+CALLED = {
+    "classical": ("`wald`", '`wald` of `with_cov("HC1")`', "`profile`"),
+    "bootstrap": ("`percentile`", "`basic`", "`studentised`, Normal alone", "`bca`"),
 }
 
 
@@ -68,7 +75,7 @@ def _simulate(generator, theta, z):
 def solved(games, starts, alphas=None):
     """Certified saddle points of a stack of games, from more starts where the first does not do."""
     saddles = solve_saddles(games, starts, alphas)
-    return [s if s.is_saddle else solve_saddle(batching.take(games, k), starts[k]) for k, s in enumerate(saddles)]
+    return [s if s.is_saddle else solve_saddle(programs.take(games, k), starts[k]) for k, s in enumerate(saddles)]
 
 
 def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
@@ -97,7 +104,7 @@ def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
     for j, (name, value) in enumerate(truth.items()):
         restricted = generator.fix(**{name: value})
         rest = [i for i in range(p) if i != j]
-        shared = dataclasses.replace(games, generator=batching.repeated(restricted, len(x)))
+        shared = dataclasses.replace(games, generator=programs.repeated(restricted, len(x)))
         found = solved(jax.tree.map(np.asarray, shared), theta[:, rest], alpha)
         inner = np.array([s.value - ridge[r] @ s.alpha**2 if s.is_saddle else np.inf for r, s in enumerate(found)])
         statistic = factor * n * (inner - values)
@@ -147,13 +154,13 @@ def by_bootstrap(world: str, n: int, replications: int, refits: int) -> np.ndarr
 
 def report(cells: dict) -> str:
     """Lay all cells out as Markdown."""
-    parts = ["# Coverage of 95 % intervals", "Made by `benchmarks/coverage.py`; its first lines say how."]
+    parts = ["# Coverage of 95 % intervals", "Lowest and highest share over all parameters:", summary(cells)]
     for stages in (("classical",), ("paired", "bootstrap")):
         extra = ["bias over sd"] if "paired" in stages else []
         kinds = [kind for stage in stages for kind in STAGES[stage]]
         rows = [machine.header("world", "n", "parameter", *extra, *kinds)]
         done = {}
-        for world, n in itertools.product(WORLDS, (200, 500)):
+        for world, n in itertools.product(WORLDS, SIZES):
             own = [cells.get(f"{stage}/{world}/{n}") for stage in stages]
             if all(own):
                 done[world, n] = own
@@ -170,6 +177,18 @@ def report(cells: dict) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def summary(cells: dict) -> str:
+    """Give the lowest and the highest share of each kind of interval."""
+    rows = [machine.header("interval", *(f"n = {n}" for n in SIZES), "samples")]
+    for stage, kinds in CALLED.items():
+        own = {n: [cells[f"{stage}/{world}/{n}"] for world in WORLDS] for n in SIZES}
+        for k, kind in enumerate(kinds):
+            shares = [[s for cell in own[n] for s in cell["coverage"][k] if s is not None] for n in SIZES]
+            ends = (" to ".join(f"{end:.3f}".lstrip("0") for end in (min(of_n), max(of_n))) for of_n in shares)
+            rows.append(machine.row(kind, *ends, f"{own[SIZES[0]][0]['replications']:,}"))
+    return "\n".join(rows)
+
+
 def _error(count: int) -> float:
     return float(np.sqrt(0.95 * 0.05 / count))
 
@@ -182,15 +201,18 @@ def main():
     many, few, refits = (32, 4, 19) if options.quick else (10_000, 1_000, 199)
     warnings.simplefilter("ignore")
     store = options.out / "coverage.json" if options.out else None
-    cells = json.loads(store.read_text()) if store and store.exists() else {}
-    for stage, world, n in itertools.product(STAGES, WORLDS, (200, 500)):
+    now = provenance.commit()
+    stored = json.loads(store.read_text()) if store and store.exists() else {"begun": now, "cells": {}}
+    begun, cells = stored["begun"], stored["cells"]
+    made_by = provenance.line(__file__, now, [begun])
+    for stage, world, n in itertools.product(STAGES, WORLDS, SIZES):
         key = f"{stage}/{world}/{n}"
         if key in cells:
             continue
         facts = {}
         print(key, flush=True)
         if stage == "classical":
-            held = batching.over_chunks(lambda chunk, w=world, n=n: classical(w, n, chunk), many, None, True, "sample")
+            held = threads.over_chunks(lambda chunk, w=world, n=n: classical(w, n, chunk), many, None, True, "sample")
         elif stage == "paired":
             held, facts["bias"] = paired(world, n, few)
         else:
@@ -202,12 +224,10 @@ def main():
         }
         if store:
             store.parent.mkdir(parents=True, exist_ok=True)
-            store.write_text(json.dumps(cells, indent=1))
-            store.with_suffix(".md").write_text(report(cells))
+            store.write_text(json.dumps({"begun": begun, "cells": cells}, indent=1))
     if store:
         store.with_suffix(".md").write_text(report(cells))
-        if not options.quick:
-            origins.record([store, store.with_suffix(".md")], __file__)
+        provenance.sign([store, store.with_suffix(".md")], made_by)
     print(report(cells))
     print(machine.facts("jax", "numpy"))
 

@@ -1,6 +1,6 @@
 """How often the tests of a fit reject at 5 %: on clean samples, their size; under contamination, their power.
 
-    .venv/bin/python benchmarks/rejections.py [--replications 1000] [--out benchmarks/results] [--quick]
+    .venv/bin/python benchmarks/rejections.py [--replications 1000] [--quick]
 
 Samples of Normal(1, 1), n = 500, clean or with each observation replaced by N(5, .3^2) or N(3, .3^2) with probability
 .05; default discriminator; Sobol points (1,024) or independent latents (m = n); replication r has the data of r, the
@@ -12,7 +12,6 @@ import argparse
 import itertools
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import machine
 
@@ -55,7 +54,6 @@ def rejections(r: int, where: float | None, loss: str, latent: str) -> list[floa
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=1000)
-    parser.add_argument("--out", type=Path, help="folder of rejections.md")
     parser.add_argument("--quick", action="store_true", help="few replications: whether it works")
     options = parser.parse_args()
     count = 8 if options.quick else options.replications
@@ -74,15 +72,11 @@ def main():
     text = "\n\n".join(
         [
             "# Rejections at 5 %",
-            "Made by `benchmarks/rejections.py`; its first lines say how.",
             f"{count:,} replications; Monte Carlo standard error {np.sqrt(0.05 * 0.95 / count):.4f} at .05.",
             "\n".join(lines),
         ]
     )
     print(f"{text}\n\n{machine.facts('jax', 'numpy')}")
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "rejections.md").write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ mpl.use("Agg")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import numpy as np
-import origins
+import provenance
 
 import hellgan as hg
 from hellgan import plots
@@ -80,6 +80,7 @@ def demo() -> None:
 
 
 def main() -> None:
+    now = provenance.commit()
     FOLDER.mkdir(exist_ok=True)
     demo()
     x = hg.datasets.load_newcomb()
@@ -89,7 +90,7 @@ def main() -> None:
     save(influence_of_discriminators(x), "influence_discriminators")
     save(bias_of_losses(), "bias_losses")
     studies(study_of_reading())
-    origins.record(MADE, __file__)
+    provenance.sign(MADE, provenance.line(__file__, now))
 
 
 if __name__ == "__main__":

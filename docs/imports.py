@@ -99,6 +99,6 @@ def draw() -> None:
 if __name__ == "__main__":
     draw()
     sys.path.insert(0, str(HERE.parent / "benchmarks"))
-    import origins
+    import provenance
 
-    origins.record([PICTURE], __file__)
+    provenance.sign([PICTURE], provenance.line(__file__, provenance.commit()))

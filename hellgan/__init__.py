@@ -17,9 +17,9 @@ from hellgan.version import VERSION
 if TYPE_CHECKING:
     from hellgan import datasets, divergences, montecarlo
     from hellgan.batch import BatchResults, fit_batch
-    from hellgan.bootstrap import Bootstrap
-    from hellgan.functionals import Functionals
     from hellgan.gan import GAN
+    from hellgan.inference.bootstrap import Bootstrap
+    from hellgan.inference.functionals import Functionals
     from hellgan.influence import Influence
     from hellgan.loading import load
     from hellgan.montecarlo import (
@@ -42,10 +42,10 @@ __version__ = VERSION
 # Imported when first asked for: statsmodels, pandas and scipy.stats take longer to import than JAX.
 _LAZY = {
     "BatchResults": "hellgan.batch",
-    "Bootstrap": "hellgan.bootstrap",
+    "Bootstrap": "hellgan.inference.bootstrap",
     "Cluster": "hellgan.montecarlo",
     "Dependence": "hellgan.montecarlo",
-    "Functionals": "hellgan.functionals",
+    "Functionals": "hellgan.inference.functionals",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
     "HeavyTails": "hellgan.montecarlo",

@@ -7,11 +7,20 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from hellgan import batching, inference
+from hellgan import inference
+from hellgan.checks import checked_seed, normal_quantile
+from hellgan.discriminators import Basis
+from hellgan.execution import programs
+from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
-from hellgan.results import GANResults
-from hellgan.solver import SaddlePoint, leaves_doubt, solve_saddle, solve_saddles
-from hellgan.validation import checked_seed, normal_quantile
+from hellgan.objective import Game
+from hellgan.objective.assembly import assemble
+from hellgan.results.gan import GANResults
+from hellgan.samples import read
+from hellgan.samples.sample import check_variation
+from hellgan.solver import SaddlePoint, first_start, leaves_doubt, solve_saddle, solve_saddles
+from hellgan.solver.equations import score_covariances
+from hellgan.solver.starts import matched
 
 
 class BatchResults:
@@ -123,7 +132,7 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     def task(chunk):
         return fit_all(model, samples[chunk], seeds[chunk], chunk.start)
 
-    fits: list[Fit] = batching.over_chunks(task, len(samples), threads, progress, "fit")
+    fits: list[Fit] = over_chunks(task, len(samples), threads, progress, "fit")
     failed = sum(bool(fit.trouble) for fit in fits)
     if failed:
         from statsmodels.tools.sm_exceptions import ConvergenceWarning
@@ -139,32 +148,63 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
 def fit_all(
     model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0, wanted: int | None = None
 ) -> list[Fit]:
-    """Fit a chunk of samples, the first being number ``begin``; the caller holds ``jax.enable_x64``.
+    """Fit a chunk of samples, the first being number ``begin``.
 
     Those after the first ``wanted`` only fill a group: where they are not certified they are not taken up again.
     """
     wanted = len(samples) if wanted is None else wanted
     try:
-        games, starts = model.pose(samples, seeds)
+        games, starts = posed(model, samples, seeds)
     except (ValueError, TypeError):
         for k in range(len(samples)):
             _on(model, samples[k], seeds[k], begin + k)  # says whose fault it is
         raise
-    found = solve_saddles(games, starts) if games.discriminator.is_linear else [None] * len(samples)
+    is_linear = games.discriminator.is_linear
+    found = solve_saddles(games, starts) if is_linear else [None] * len(samples)
     saddles: list[SaddlePoint] = []
     searched = model.reserve() is not None
     for k, saddle in enumerate(found):
         settled = saddle is not None and saddle.is_saddle
         if saddle is not None and settled and searched:
-            settled = not leaves_doubt(batching.take(games, k), saddle)
+            settled = not leaves_doubt(programs.take(games, k), saddle)
         if saddle is None or (k < wanted and not settled):
             # A network, or a fit that is not settled from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)
             saddle = solve_saddle(alone.game(), alone.starts(), reserve=alone.reserve())
         saddles.append(saddle)
-    laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
-    covs = inference.natural_covs(model.generator, laws, model.n_simulated)
+    of = model.equations()
+
+    def covariances(chosen):
+        return score_covariances(games, saddles, chosen, of.scrambles)
+
+    laws = inference.laws(of.space, saddles, covariances if is_linear else None)
+    covs = inference.natural_covs(of.space, laws, of.unseen)
     return [Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
+
+
+def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np.ndarray]:
+    """Check R samples of a model's shape and assemble their games (R, ...), with starting values (R, p).
+
+    It is what ``GAN`` does for one sample, done for all at once.
+    """
+    g, weights = model.generator, model.sample.weights
+    if isinstance(model.basis, Basis) and model.basis.varies:
+        rows = np.stack([read(sample, g)[0].rows for sample in samples])
+        for each in rows:
+            counted = each if model.weights is None else each[model.weights > 0]
+            check_variation(counted, g.size, g.covariates, model.columns)
+            g.check_rows(counted)
+        placed = model.discriminator.place_each(rows, weights, seeds)
+    else:
+        models = [model.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]
+        rows = np.stack([each.sample.rows for each in models])
+        placed = programs.stack([each.basis for each in models])
+    starts, simulation = g.starts(rows, weights), model.simulation
+    games = assemble(model.loss, g, placed, rows, weights, simulation.draw(rows, seeds), simulation)
+    if starts is None:
+        each = [matched(g, row, weights, seed) for row, seed in zip(rows, seeds, strict=True)]
+        starts = np.stack([first_start(programs.take(games, k), several) for k, several in enumerate(each)])
+    return games, starts
 
 
 def _on(model: GAN, sample, seed: int, k: int) -> GAN:

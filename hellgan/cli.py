@@ -204,8 +204,6 @@ def _read(file: str, columns: list[str] | None):
     """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
     import pandas as pd
 
-    from hellgan import validation
-
     try:
         frame = pd.read_csv(sys.stdin if file == "-" else file)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -218,7 +216,7 @@ def _read(file: str, columns: list[str] | None):
         if frame.shape[1] != 1:
             raise ValueError(f"--column: {file} has the columns {known}; name one, or several with commas.")
         names = list(frame.columns)
-        if validation.is_number(known):
+        if checks.is_number(known):
             raise ValueError(
                 f"{file}: its first row is {known}, which looks like an observation; add a row above it that names the "
                 "column."

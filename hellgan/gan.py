@@ -1,36 +1,26 @@
 """The front door: ``GAN`` checks what it is given, places the discriminator and solves the game."""
 
 import copy
+import dataclasses
 import functools
-import math
 import warnings
-from collections.abc import Sequence
-from typing import Any
 
-import jax
 import numpy as np
 
-from hellgan import batching, covariances, discriminators, inference, latents
-from hellgan.designs import read_covariates, read_formula
-from hellgan.discriminators import Basis, Discriminator, Network
-from hellgan.generators import Generator, LinearRegression
+from hellgan import discriminators, generators, losses
+from hellgan.checks import checked_seed, shown
+from hellgan.discriminators import Basis, Discriminator
+from hellgan.generators import Generator, LinearRegression, checked_generator
+from hellgan.inference import covariances, law
 from hellgan.losses import Loss
-from hellgan.objective import Game, features
-from hellgan.results import GANResults
-from hellgan.robust import robust_scale
-from hellgan.solver import first_start, solve_saddle
-from hellgan.starts import matched, unmatched
-from hellgan.validation import (
-    check_variation,
-    checked_discriminator,
-    checked_generator,
-    checked_loss,
-    checked_sample,
-    checked_seed,
-    checked_start,
-    checked_weights,
-    shown,
-)
+from hellgan.parameters import read_start
+from hellgan.results.gan import GANResults
+from hellgan.samples import read
+from hellgan.samples.designs import read_covariates, read_formula
+from hellgan.samples.sample import checked_weights
+from hellgan.simulation import Simulation
+from hellgan.solver import GameEquations
+from hellgan.solver.starts import matched, unmatched
 
 
 class GAN:
@@ -64,8 +54,11 @@ class GAN:
     ----------
     nobs, n_simulated : int
         n and m.
-    tied : int
-        Simulated responses of each observation, in a regression; 0 otherwise.
+    sample : Sample
+        The data as rows (n, d), with their labels and weights.
+    simulation : Simulation
+        How the simulated sample is drawn; ``draws_each`` is the number of responses of each observation, in a
+        regression.
     basis : Basis or Network
         The discriminator placed on the data.
 
@@ -82,6 +75,8 @@ class GAN:
     {'loc': 27.7, 'scale': 5.1}
     """
 
+    name = "GAN"
+
     def __init__(
         self,
         data,
@@ -94,26 +89,22 @@ class GAN:
         n_simulated: int | None = None,
         seed: int = 0,
     ):
-        self.x, self.columns, self.generator = checked_sample(data, checked_generator(generator))
-        self.nobs = len(self.x)
-        self.weights = None if weights is None else checked_weights(weights, self.nobs)
-        check_variation(self.x if self.weights is None else self.x[self.weights > 0], self.generator, self.columns)
-        self.loss = checked_loss(loss)
-        self.seed = checked_seed(seed)
-        self.latent = latent
-        self.n_simulated = latents.size(latent, self.nobs, n_simulated, self.generator.sobol_points)
-        self.tied = 0
-        if self.generator.covariates:
-            self.tied = _responses_each(latent, self.nobs, n_simulated)
-            self.n_simulated = self.nobs * self.tied
+        self.sample, self.generator = read(data, checked_generator(generator))
+        if weights is not None:
+            self.sample = self.sample.with_weights(weights)
+        self._check_sample()
+        self.loss, self.seed = losses.checked(loss), checked_seed(seed)
+        self.simulation = Simulation.of(self.generator, latent, self.nobs, n_simulated)
         self.discriminator = (
-            _default(self.generator) if discriminator is None else checked_discriminator(discriminator, self.generator)
+            discriminators.default(self.generator)
+            if discriminator is None
+            else discriminators.checked_discriminator(discriminator, self.generator)
         )
-        self.basis = self.discriminator.place(self.x, self.shares(), self.seed)
+        self.basis = self.discriminator.place(self.sample.rows, self.sample.weights, self.seed)
         self._check_features()
         self.formula = self.design_again = None
-        self.rows_left_out = 0
-        self._start = self.generator.start(self.x, self.shares())  # refuses data that the family cannot have
+        # Refuses data that the family cannot have.
+        self._start = self.generator.start(self.sample.squeezed, self.sample.weights)
 
     @classmethod
     def from_formula(cls, formula: str, data, generator: Generator | None = None, *args, weights=None, **kwargs):
@@ -159,13 +150,8 @@ class GAN:
             weights = checked_weights(weights, design.rows)[design.complete]
         model = cls(design.frame, generator, *args, weights=weights, **kwargs)
         model.formula, model.design_again = formula, design.again
-        model.rows_left_out = design.rows - len(design.complete)
+        model.sample = dataclasses.replace(model.sample, left_out=design.rows - len(design.complete))
         return model
-
-    def new_covariates(self, data, transform: bool = True) -> np.ndarray:
-        """Turn new data into the covariates (r, k) of a regression, by its formula where it has one."""
-        columns = self.columns[:-1] if self.columns else None
-        return read_covariates(data, self.generator.covariates, columns, self.design_again if transform else None)
 
     def __repr__(self):
         return (
@@ -173,30 +159,40 @@ class GAN:
             f"n = {self.nobs}, m = {self.n_simulated}>"
         )
 
-    def shares(self) -> np.ndarray:
-        """Weights that sum to 1."""
-        if self.weights is None:
-            return np.full(self.nobs, 1 / self.nobs)
-        relative = self.weights / self.weights.max()  # huge and tiny weights must not overflow or lose digits
-        return relative / relative.sum()
+    @property
+    def nobs(self) -> int:
+        """N."""
+        return len(self.sample)
 
     @property
-    def rows(self) -> np.ndarray:
-        """The sample as rows: (n, d)."""
-        return self.x[:, None] if self.x.ndim == 1 else self.x
+    def n_simulated(self) -> int:
+        """M."""
+        return self.simulation.size
 
-    def scales(self) -> np.ndarray:
-        """Robust scale of each coordinate: (d,)."""
-        columns = self.rows
-        k = self.generator.covariates  # which may be dummies
-        spreads = [np.std(column) or 1.0 for column in columns.T[:k]]
-        return np.array([*spreads, *(robust_scale(column, self.shares()) for column in columns.T[k:])])
+    @property
+    def latent(self) -> str:
+        """What the latent draws are: ``"sobol"`` or ``"iid"``."""
+        return self.simulation.kind
 
-    @staticmethod
-    def padded_size(n: int) -> int:
-        """Round a sample size up to one of four sizes per doubling, so that few shapes are compiled."""
-        step = max(4, 2 ** (math.ceil(math.log2(n)) - 3))
-        return -(-n // step) * step
+    @property
+    def x(self) -> np.ndarray:
+        """The observations, (n,) or (n, d)."""
+        return self.sample.squeezed
+
+    @property
+    def columns(self) -> list[str] | None:
+        """Names of the coordinates, where there are several and the data name them."""
+        return self.sample.columns
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Observation weights as they were given."""
+        return self.sample.given_weights
+
+    def _check_sample(self):
+        self.sample.check_variation(self.generator.size)
+        given = self.sample.given_weights
+        self.generator.check_rows(self.sample.rows if given is None else self.sample.rows[given > 0])
 
     def _check_features(self):
         p, basis = self.generator.size, self.basis
@@ -211,12 +207,21 @@ class GAN:
 
     def _count_varying(self) -> int:
         """Count the features that vary over the data; some that are not finite are refused."""
-        with jax.enable_x64(True):
-            values = np.asarray(_features(self.game()))[: self.nobs, 1:]
+        values = self.equations().features(self.sample.rows)
         if not np.all(np.isfinite(values)):
             raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
         spread = np.ptp(values, axis=0)
         return int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
+
+    def equations(self) -> GameEquations:
+        """Give the estimating equations of the generator's and the discriminator's parameters."""
+        return GameEquations(
+            self.sample, self.generator, self.basis, self.discriminator, self.loss, self.simulation, self.seed
+        )
+
+    def game(self):
+        """Give the ingredients of the objective, as ``hellgan.objective`` takes them."""
+        return self.equations().game
 
     def on(self, data, seed: int | None = None) -> "GAN":
         """Give the same model on another sample (of a regression: other rows), with another seed if given."""
@@ -236,78 +241,32 @@ class GAN:
     def with_weights(self, weights) -> "GAN":
         """Give the same model with other observation weights, its discriminator placed as it is."""
         model = copy.copy(self)
-        model.weights = checked_weights(weights, self.nobs)
-        check_variation(self.x[model.weights > 0], self.generator, self.columns)
+        model.sample = self.sample.with_weights(weights)
+        model._check_sample()
         return model
 
-    def game(self) -> Game:
-        """Assemble the objective's ingredients; samples are padded with weight 0 to few different sizes."""
-        x = self.x[None]
-        return batching.take(self.games(x, batching.stack([self.basis]), self.latents_of(x, [self.seed])), 0)
+    def new_covariates(self, data, transform: bool = True) -> np.ndarray:
+        """Turn new data into the covariates (r, k) of a regression, by its formula where it has one."""
+        columns = self.columns[:-1] if self.columns else None
+        return read_covariates(data, self.generator.covariates, columns, self.design_again if transform else None)
 
-    def games(self, x: np.ndarray, basis: Basis | Network, z: np.ndarray) -> Game:
-        """Assemble them for samples (R, n) or (R, n, d), with the discriminator placed on each and latents (R, ...)."""
-        n, m = (
-            self.padded_size(self.nobs),
-            self.n_simulated if self.latent == "sobol" else self.padded_size(self.n_simulated),
-        )
-        if self.tied:
-            m = n * self.tied  # padding has its simulated rows, too
-        x_weights = np.pad(self.shares(), (0, n - self.nobs))
-        shares = np.repeat(self.shares(), self.tied) / self.tied if self.tied else 1 / self.n_simulated
-        z_weights = np.pad(np.broadcast_to(shares, self.n_simulated), (0, m - self.n_simulated))
-        x_weights, z_weights = (np.broadcast_to(w, (len(x), w.size)) for w in (x_weights, z_weights))
-        samples: list[Any] = [_padded(x, n), x_weights, _padded(z, m), z_weights, self.tied]
-        loss, generator = jax.tree.map(lambda leaf: np.stack([leaf] * len(x)), (self.loss, self.generator))
-        return Game(loss, generator, basis, *samples)
-
-    def pose(self, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np.ndarray]:
-        """Check R samples of this model's shape and assemble their games (R, ...), with starting values (R, p).
-
-        It is what ``on``, ``game`` and ``starts`` do for one sample, done for all at once.
-        """
-        g, shares = self.generator, self.shares()
-        if isinstance(self.basis, Basis) and self.basis.varies:
-            x = np.stack([checked_sample(sample, g)[0] for sample in samples])
-            for row in x:
-                check_variation(row if self.weights is None else row[self.weights > 0], g, self.columns)
-            basis = self.discriminator.place_each(x, shares, seeds)
-        else:
-            models = [self.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]
-            x, basis = np.stack([model.x for model in models]), batching.stack([model.basis for model in models])
-        starts = g.start_each(x, shares)
-        games = self.games(x, basis, self.latents_of(x, seeds))
-        if starts is None:
-            each = [matched(g, row, shares, seed) for row, seed in zip(x, seeds, strict=True)]
-            starts = np.stack([first_start(batching.take(games, k), several) for k, several in enumerate(each)])
-        return games, starts
-
-    def latents_of(self, x: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-        """Latent samples (R, m) or (R, m, k) of samples (R, n, ...); in a regression, behind the covariates."""
-        g = self.generator
-        if self.tied:
-            draws = [latents.draw_tied(self.latent, g.law, self.nobs, self.tied, g.latent_dim, seed) for seed in seeds]
-            z = np.stack(draws).reshape(len(x), self.n_simulated, g.latent_dim)
-            return np.concatenate([np.repeat(x[:, :, : g.covariates], self.tied, axis=1), z], axis=2)
-        if len(set(seeds)) == 1:
-            z = self._draw(seeds[0], 1)
-            return np.broadcast_to(z, (len(x), *z.shape[1:]))
-        return np.concatenate([self._draw(seed, 1) for seed in seeds])
-
-    def _draw(self, seed: int, count: int) -> np.ndarray:
-        """Mutually independent latent samples (count, m) or (count, m, k); fits use the first."""
-        g = self.generator
-        z = latents.draw(self.latent, g.law, self.n_simulated, g.latent_dim, seed, count)
-        return z[..., 0] if g.latent_dim == 1 else z
-
-    def scrambles(self) -> np.ndarray | None:
-        """Sobol samples independent of the fit's, whatever its seed, for the simulation noise.
-
-        None for independent latents, and for a regression: there each observation has its own.
-        """
-        if self.latent != "sobol" or self.tied:
-            return None
-        return self._draw(0, 1 + inference.SCRAMBLES)[1:]
+    def recipe(self) -> tuple[dict[str, np.ndarray], dict]:
+        """Take the model apart into arrays and JSON facts, from which ``hg.load`` builds it anew."""
+        arrays = {"x": self.sample.squeezed}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        facts = {
+            "estimator": self.name,
+            "generator": generators.recipe(self.generator),
+            "discriminator": discriminators.recipe(self.discriminator),
+            "loss": self.loss.name if self.loss.is_named else None,
+            "columns": self.columns,
+            "latent": self.latent,
+            "n_simulated": self.n_simulated,
+            "seed": self.seed,
+            "simulator": self.generator.name,
+        }
+        return arrays, facts
 
     def fit(
         self, start=None, cov_type: str = "sandwich", throw: bool = False, cov_kwds: dict | None = None
@@ -338,15 +297,13 @@ class GAN:
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
-        starts = self.starts(start)
-        with jax.enable_x64(True):
-            game = self.game()
-            saddle = solve_saddle(game, starts, reserve=self.reserve(start))
-            law = inference.laws(batching.stack([game]), [saddle], [self.scrambles()])[0]
-        if law.trouble:
-            self._report(law.trouble, throw)
-        fit = GANResults(self, saddle, law)
-        if (cov_type == "sandwich" and not cov_kwds) or law.trouble:
+        equations = self.equations()
+        saddle = equations.solve(self.starts(start), reserve=self.reserve(start))
+        found = law(equations, saddle)
+        if found.trouble:
+            self._report(found.trouble, throw)
+        fit = GANResults(self, saddle, found)
+        if (cov_type == "sandwich" and not cov_kwds) or found.trouble:
             return fit
         return fit.with_cov(cov_type, **(cov_kwds or {}))
 
@@ -361,37 +318,13 @@ class GAN:
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p) on the unconstrained scale, given as for ``fit``, or the package's own."""
         if start is not None:
-            return checked_start(start, self.generator)[None]
+            return read_start(start, self.generator)[None]
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
-        with jax.enable_x64(True):
-            return matched(self.generator, self.x, self.shares(), self.seed)
+        return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)
 
     def reserve(self, start=None):
         """Give a function of further starting values, where the package searches for them; None where not."""
         if start is not None or self._start is not None:
             return None
-        return functools.partial(unmatched, self.generator, self.x, self.shares(), self.seed)
-
-
-@jax.jit
-def _features(game: Game):
-    return features(game, game.x)
-
-
-def _default(generator: Generator) -> Discriminator:
-    return discriminators.ResidualSigmoids() if generator.covariates else discriminators.default(generator.dim)
-
-
-def _responses_each(latent: str, n: int, n_simulated: int | None) -> int:
-    """How many responses to simulate for each of n observations."""
-    if n_simulated is None:
-        return max(8, 2 ** math.ceil(math.log2(1024 / n))) if latent == "sobol" else 10
-    each = -(-n_simulated // n)
-    return 2 ** math.ceil(math.log2(each)) if latent == "sobol" else each
-
-
-def _padded(samples: np.ndarray, size: int) -> np.ndarray:
-    """Repeat the first row of each sample (R, n, ...) behind it, up to a size."""
-    missing = size - samples.shape[1]
-    return np.concatenate([samples, np.repeat(samples[:, :1], missing, axis=1)], axis=1) if missing else samples
+        return functools.partial(unmatched, self.generator, self.sample.rows, self.sample.weights, self.seed)

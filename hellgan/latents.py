@@ -160,7 +160,7 @@ def draw(kind: str, law: Law, m: int, dim: int, seed: int, samples: int = 1) -> 
     return _draw(kind, law, m, dim, seed, samples)
 
 
-def draw_tied(kind: str, law: Law, n: int, size: int, dim: int, seed: int) -> np.ndarray:
+def draw_each(kind: str, law: Law, n: int, size: int, dim: int, seed: int) -> np.ndarray:
     """Draw ``size`` latent points for each of n observations, independent from observation to observation.
 
     Sobol points are one scrambled set of ``size`` points (a power of two), shifted digitally at random for each

@@ -2,11 +2,14 @@
 
 import os
 
+import numpy as np
 import pandas as pd
 
-from hellgan import discriminators, generators, losses, storage
+from hellgan import discriminators, generators, losses
 from hellgan.gan import GAN
-from hellgan.results import GANResults
+from hellgan.results import storage
+from hellgan.results.base import EstimatedResults
+from hellgan.results.gan import GANResults
 
 
 def load(
@@ -15,14 +18,22 @@ def load(
     generator=None,
     discriminator=None,
     loss=None,
-) -> GANResults:
-    """Read a result that ``GANResults.save`` wrote; no code of the file is run.
+    model=None,
+) -> EstimatedResults:
+    """Read a result that ``save`` of a fit wrote; no code of the file is run.
 
     Parameters
     ----------
     path : path
     generator, discriminator, loss : Generator, Discriminator, Loss
         The user's own, where the fit had one: functions are not stored.
+    model : Estimator
+        Of a fit of an estimator that is not this package's: the estimator itself, on the data of the fit.
+
+    Returns
+    -------
+    GANResults
+        Of another estimator ``EstimatedResults``.
 
     Raises
     ------
@@ -30,8 +41,12 @@ def load(
         For a file that is not such a result, or when a function that the fit used is not passed.
     """
     arrays, facts = storage.read(path)
+    if facts["estimator"] != "GAN":
+        return _of_another(model, arrays, facts)
     parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
     for name, given in parts.items():
+        if name not in facts:
+            raise ValueError(f"load: {os.fspath(path)} holds no {name}; give a file that save of a fit wrote.")
         if given is None and facts[name] is None:
             raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
     data = arrays["x"]
@@ -51,10 +66,22 @@ def load(
         raise ValueError(
             f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
         )
-    for name, part, size in (
-        ("generator", model.generator, arrays["saddle.theta"].size),
-        ("discriminator", model.basis, arrays["saddle.alpha"].size),
-    ):
-        if part.size != size:
-            raise ValueError(f"load: the fit's {name} had {size} parameters, not {part.size}; pass the fit's own.")
-    return GANResults(model, *storage.unpack(arrays, facts))
+    saddle, law, covariance = storage.unpack(model.equations().solution_type, arrays, facts)
+    sizes = {"generator": (model.generator, saddle.theta), "discriminator": (model.basis, saddle.alpha)}
+    for name, (part, found) in sizes.items():
+        if part.size != found.size:
+            raise ValueError(
+                f"load: the fit's {name} had {found.size} parameters, not {part.size}; pass the fit's own."
+            )
+    return GANResults(model, saddle, law, covariance)
+
+
+def _of_another(model, arrays, facts) -> EstimatedResults:
+    name = facts["estimator"]
+    if model is None:
+        raise ValueError(f"load: the fit is of the estimator {name}; pass it, on the same data, as model=.")
+    if model.name != name:
+        raise ValueError(f"load: the fit is of the estimator {name}, not {model.name}; pass that.")
+    if not np.array_equal(model.sample.squeezed, arrays["x"]):
+        raise ValueError(f"load: the data of the {name} that was passed are not those of the fit; pass it on these.")
+    return EstimatedResults(model, *storage.unpack(model.equations().solution_type, arrays, facts))

@@ -1,55 +1,117 @@
-"""What a user writes for a restriction of the parameters, read: equations, arrays, functions."""
+"""Restrictions h(theta) = 0 among named parameters, as users write them and as equations with derivatives."""
 
+import abc
+import dataclasses
 import re
+from collections.abc import Callable
 from decimal import Decimal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from hellgan.solver.restricted import Linear, Restriction, Smooth
-from hellgan.validation import first_sentence, shown
+from hellgan.checks import first_sentence, shown
+from hellgan.execution import programs
+from hellgan.parameters import ParameterSpace
 
 _DEPENDENT = 1e-9  # below this relative singular value equations say the same
 
 
-def read(restriction, fit) -> Restriction:
-    """Read a restriction of a fit's natural parameters; the caller holds ``jax.enable_x64``.
+class Restriction(abc.ABC):
+    """Equations h(theta) = 0 in the unconstrained parameters; abstract."""
+
+    @abc.abstractmethod
+    def at(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate h (r,) and R = dh/dtheta (r, p)."""
+
+    @abc.abstractmethod
+    def curvature(self, theta: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
+        """Evaluate the Hessian (p, p) of the combination ``multipliers`` (r,) of the equations."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Linear(Restriction):
+    """h = C natural - b for the natural elements; compiled once for a space, whatever C and b."""
+
+    space: ParameterSpace
+    matrix: np.ndarray  # C (r, natural elements)
+    target: np.ndarray  # b (r,)
+
+    def at(self, theta):
+        natural, slope, _ = _natural(self.space, theta, np.zeros(self.matrix.shape[1]))
+        return self.matrix @ natural - self.target, self.matrix @ slope
+
+    def curvature(self, theta, multipliers):
+        return _natural(self.space, theta, self.matrix.T @ multipliers)[2]
+
+
+@programs.program
+def _natural(space: ParameterSpace, theta, weights):
+    """Natural elements, their derivative in theta, and the Hessian of their combination ``weights``."""
+    vector = space.natural_vector
+    return vector(theta), jax.jacfwd(vector)(theta), jax.jacfwd(jax.jacfwd(lambda t: weights @ vector(t)))(theta)
+
+
+class Smooth(Restriction):
+    """h = a function of the named natural parameters, a number or a vector; traced when it is used."""
+
+    def __init__(self, space: ParameterSpace, function: Callable):
+        def h(theta):
+            return jnp.ravel(jnp.asarray(function(**space.natural(theta))))
+
+        self._at = programs.program(lambda theta: (h(theta), jax.jacfwd(h)(theta)))
+        self._curvature = programs.program(lambda theta, mu: jax.jacfwd(jax.jacfwd(lambda t: mu @ h(t)))(theta))
+
+    def at(self, theta):
+        return self._at(theta)
+
+    def curvature(self, theta, multipliers):
+        return self._curvature(theta, multipliers)
+
+
+def read(restriction, space: ParameterSpace, theta: np.ndarray, cov: np.ndarray) -> Restriction:
+    """Read a restriction of the natural elements, and refuse one whose equations depend on each other.
 
     Parameters
     ----------
     restriction : str, sequence of str, (r, k) array, (array, values) or callable
-        ``"loc = 27, scale = 5"``; rows of coefficients of all k natural numbers, equal to 0 or to the ``values``; or a
-        function of the named natural parameters, zero where the hypothesis holds, that JAX can trace.
+        ``"loc = 27, scale = 5"``; rows of coefficients of all k natural elements, equal to 0 or to the ``values``; or
+        a function of the named natural parameters, zero where the hypothesis holds, that JAX can trace.
+    space : ParameterSpace
+    theta : (p,) array
+        The estimate, where the equations are looked at.
+    cov : (p, p) array
+        Its covariance: derivatives are compared in standard errors, so that units do not count.
 
     Raises
     ------
     ValueError, TypeError
-        For what is none, and for equations that depend on each other.
+        For what is no restriction, and for equations that depend on each other.
     """
-    g = fit.generator
     if callable(restriction):
-        found = Smooth(g, restriction)
+        found = Smooth(space, restriction)
         try:
-            h, slope = found.at(fit.saddle.theta)
+            h, slope = found.at(theta)
         except Exception as error:
             raise ValueError(
                 f"restriction: {first_sentence(error) or type(error).__name__}; give a function of "
-                f"{', '.join(g.parameters)} in jax.numpy, zero where the hypothesis holds."
+                f"{', '.join(space.parameters)} in jax.numpy, zero where the hypothesis holds."
             ) from error
         if not (np.all(np.isfinite(h)) and np.all(np.isfinite(slope))):
             raise ValueError(
                 "restriction: the function or its derivative is not finite at the estimate; give one smooth there."
             )
     else:
-        matrix, target = _linear(restriction, g.names)
-        _check_inside(matrix, target, g)
-        found = Linear(g, matrix, target)
-        slope = found.at(fit.saddle.theta)[1]
+        matrix, target = _linear(restriction, space.names)
+        _check_inside(matrix, target, space)
+        found = Linear(space, matrix, target)
+        slope = found.at(theta)[1]
     r = len(slope)
     if r == 0:
         raise ValueError("restriction: it has no equation; give at least one.")
-    if r > g.size:
-        raise ValueError(f"restriction: {r} equations for {g.size} free parameters; give at most as many as those.")
-    scaled = slope * np.sqrt(np.diag(fit.covariance.theta))  # in standard errors, so that units do not count
+    if r > space.size:
+        raise ValueError(f"restriction: {r} equations for {space.size} free parameters; give at most as many as those.")
+    scaled = slope * np.sqrt(np.diag(cov))
     sizes = np.linalg.norm(scaled, axis=1)
     values = np.linalg.svd(scaled / np.where(sizes > 0, sizes, 1.0)[:, None], compute_uv=False)
     if np.any(sizes == 0) or values[-1] <= _DEPENDENT * values[0]:
@@ -115,14 +177,14 @@ def _parsed(text: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return matrix.reshape(-1, len(names)), target.reshape(-1)
 
 
-def _check_inside(matrix, target, generator):
+def _check_inside(matrix, target, space):
     """Refuse an equation for one number that lies outside its space."""
     for row, value in zip(matrix, target, strict=True):
         alone = np.flatnonzero(row)
         if len(alone) != 1:
             continue
-        name, space, wanted = generator.names[alone[0]], generator.element_spaces[alone[0]], value / row[alone[0]]
-        if not space.lower < wanted < space.upper:
+        name, where, wanted = space.names[alone[0]], space.element_spaces[alone[0]], value / row[alone[0]]
+        if not where.lower < wanted < where.upper:
             raise ValueError(
-                f"restriction: {name} = {wanted:g} is outside ({space.lower:g}, {space.upper:g}); give a value inside."
+                f"restriction: {name} = {wanted:g} is outside ({where.lower:g}, {where.upper:g}); give a value inside."
             )

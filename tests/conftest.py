@@ -57,9 +57,9 @@ def unchecked():
 def room_for_programs():
     """A run of the suite compiles thousands of programs."""
     yield
-    from hellgan import batching  # not earlier: jaxtyping's hook comes after this file
+    from hellgan.execution import programs  # not earlier: jaxtyping's hook comes after this file
 
-    batching.make_room()
+    programs.make_room()
 
 
 def pytest_collection_modifyitems(items):

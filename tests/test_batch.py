@@ -11,7 +11,8 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
 from hellgan import batch as batches
-from hellgan import batching, inference
+from hellgan import inference
+from hellgan.execution import programs
 from hellgan.solver import newton
 
 # A multiple of the group's size and a rest, in two chunks.
@@ -109,8 +110,8 @@ def test_seeds_are_those_of_the_latent_draws():
 
 def test_side_by_side_as_on_an_accelerator(monkeypatch, batch):
     """The other way through a group, ``vmap``, gives the same fits (here on the CPU)."""
-    monkeypatch.setattr(batching, "on_cpu", lambda: False)
-    monkeypatch.setattr(batching, "_GROUP_ON_ACCELERATOR", 4)
+    monkeypatch.setattr(programs, "on_cpu", lambda: False)
+    monkeypatch.setattr(programs, "_GROUP_ON_ACCELERATOR", 4)
     jax.clear_caches()
     side_by_side = hg.fit_batch(model(), SAMPLES[:6], threads=1)
     jax.clear_caches()
@@ -137,7 +138,7 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
         "solve_saddles",
         lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
     )
-    alone = batching.stack
+    alone = programs.stack
 
     def again(game, starts, reserve):
         return uncertified(solve(alone([game]), starts[:1])[0])

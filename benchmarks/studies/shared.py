@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import machine  # noqa: E402
-import origins  # noqa: E402
+import provenance  # noqa: E402
 
 machine.pin(2)
 
@@ -19,6 +19,9 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from hellgan import plots  # noqa: E402
+
+COMMIT = provenance.commit()
+BEGUN: list[str] = []  # commits that began the estimates of this report
 
 
 def options(doc: str, replications: int | None = None) -> argparse.Namespace:
@@ -63,9 +66,9 @@ class Report:
     """A Markdown report with its figures and the numbers behind it."""
 
     def __init__(self, given: argparse.Namespace, name: str, title: str, script: str):
-        self.folder, self.name, self.trial, self.files = given.out, name, given.quick, []
+        self.folder, self.name, self.files = given.out, name, []
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.parts = [f"# {title}", f"Made by `benchmarks/studies/{name}.py`. {_said(script)}"]
+        self.parts = [f"# {title}", _said(script)]
         if given.quick:
             self.parts.append("**A trial of few replications (`--quick`): its numbers say nothing.**")
 
@@ -102,8 +105,7 @@ class Report:
     def write(self) -> None:
         text = "\n\n".join(part.rstrip() for part in self.parts) + "\n"
         self._own(f"{self.name}.md").write_text(text)
-        if not self.trial:
-            origins.record(self.files, HERE / f"{self.name}.py")
+        provenance.sign(self.files, provenance.line(HERE / f"{self.name}.py", COMMIT, BEGUN))
         print(text)
 
     def _own(self, file: str) -> Path:
@@ -132,5 +134,11 @@ def failures(frame: pd.DataFrame) -> str:
 
 
 def run(study, given: argparse.Namespace, name: str, **how):
-    """Run a study in its folder of ``--work``; a trial has a folder of its own."""
-    return study.run(given.work / (f"{name}-quick" if given.quick else name), **how)
+    """Run a study in its folder of ``--work``, beside which is noted what commit began it; a trial has its own."""
+    folder = given.work / (f"{name}-quick" if given.quick else name)
+    note = folder.with_name(f"{folder.name}.commit")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(COMMIT)
+    BEGUN.append(note.read_text() if note.exists() else "unknown")
+    return study.run(folder, **how)

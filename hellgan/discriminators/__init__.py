@@ -5,22 +5,20 @@ scales taken from the data's quantiles, so that fits are equivariant under shift
 in alpha, v = alpha . features(x) with a constant first feature; only ``MLP`` is not.
 """
 
-import dataclasses
-
-from hellgan import generators
-from hellgan.discriminators.bases import (
-    Basis,
+from hellgan.discriminators.basis import Basis
+from hellgan.discriminators.catalogue import checked_discriminator, default, make, recipe
+from hellgan.discriminators.features import (
     Bumps,
     Listed,
     ModelScores,
     Monomials,
-    Network,
     PiecewisePolynomials,
-    Ridges,
+    ProjectedSigmoids,
 )
-from hellgan.discriminators.placement import Discriminator
+from hellgan.discriminators.network import Network
 from hellgan.discriminators.regression import Residuals, ResidualSigmoids
 from hellgan.discriminators.scores import Scores
+from hellgan.discriminators.specification import Discriminator
 from hellgan.discriminators.specifications import (
     MLP,
     Features,
@@ -30,7 +28,6 @@ from hellgan.discriminators.specifications import (
     Sigmoids,
     Splines,
 )
-from hellgan.generators import Generator
 
 __all__ = [
     "MLP",
@@ -45,46 +42,15 @@ __all__ = [
     "Network",
     "PiecewisePolynomials",
     "Polynomial",
+    "ProjectedSigmoids",
     "RandomFeatures",
     "ResidualSigmoids",
     "Residuals",
-    "Ridges",
     "Scores",
     "Sigmoids",
     "Splines",
+    "checked_discriminator",
     "default",
     "make",
     "recipe",
 ]
-
-
-def default(d: int) -> Discriminator:
-    """Choose the default: 16 sigmoids in one dimension, fewer a direction in several."""
-    return Sigmoids(16) if d == 1 else Sigmoids(max(2, 6 - d))
-
-
-_CATALOGUE = {
-    c.__name__: c for c in (Polynomial, Sigmoids, Splines, GaussianBumps, RandomFeatures, ResidualSigmoids, Scores, MLP)
-}
-
-
-def make(name: str, **arguments) -> Discriminator:
-    """Build a discriminator from what ``recipe`` wrote."""
-    if name not in _CATALOGUE:
-        raise ValueError(f"discriminator: {name!r} is not known; give one of {', '.join(_CATALOGUE)}.")
-    if isinstance(arguments.get("generator"), dict):
-        arguments["generator"] = generators.rebuild(**arguments["generator"])
-    return _CATALOGUE[name](**arguments)
-
-
-def recipe(discriminator: Discriminator) -> dict | None:
-    """Describe a discriminator of this package by name and arguments; None where a function is part of it."""
-    if _CATALOGUE.get(type(discriminator).__name__) is not type(discriminator):
-        return None
-    arguments = {f.name: getattr(discriminator, f.name) for f in dataclasses.fields(discriminator)}
-    for name, value in arguments.items():
-        if isinstance(value, Generator):
-            arguments[name] = generators.recipe(value)
-            if arguments[name] is None:
-                return None
-    return {"name": type(discriminator).__name__, **arguments}

@@ -1,35 +1,11 @@
-"""What a specification is, and what placements share: robust standardisation, directions, knots, the ridge."""
+"""What placements on data share: robust standardisation, directions, knots, the ridge."""
 
-import abc
 import itertools
-from collections.abc import Sequence
 from typing import Literal, overload
 
-import equinox as eqx
 import numpy as np
 
-from hellgan import batching
-from hellgan.discriminators.bases import Basis, Network
-from hellgan.robust import quantile, robust_scale
-
-
-class Discriminator(eqx.Module):
-    """A specification of a discriminator, before it has seen data; abstract."""
-
-    @abc.abstractmethod
-    def place(self, x: np.ndarray, weights: np.ndarray, seed: int) -> Basis | Network:
-        """Place it on a sample (n,) or (n, d) with weights (n,) that sum to 1."""
-
-    def place_each(self, samples: np.ndarray, weights: np.ndarray, seeds: Sequence[int]) -> Basis | Network:
-        """Place it on each of R samples, (R, n) or (R, n, d); arrays of the result have a leading axis R."""
-        return batching.stack([self.place(x, weights, seed) for x, seed in zip(samples, seeds, strict=True)])
-
-
-def checked_count(name, value, least=1) -> int:
-    """Return an integer of at least ``least``, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}: got {value!r}; give an integer of at least {least}.")
-    return int(value)
+from hellgan.samples.robust import quantile, robust_scale
 
 
 @overload
@@ -56,14 +32,9 @@ def ridge_vector(penalty, q, weights, least=0.0) -> np.ndarray:
     return np.concatenate([[0.0], np.full(q, penalty)])
 
 
-def as_columns(x):
-    """Return a sample as (n, d)."""
-    return x[:, None] if x.ndim == 1 else x
-
-
-def center_and_scale(columns, weights) -> tuple[np.ndarray, np.ndarray]:
+def center_and_scale(rows, weights) -> tuple[np.ndarray, np.ndarray]:
     """Median and robust scale of each coordinate of (..., n, d): what makes fits location-scale equivariant."""
-    coordinates = np.swapaxes(columns, -1, -2)
+    coordinates = np.swapaxes(rows, -1, -2)
     return quantile(coordinates, 0.5, weights), robust_scale(coordinates, weights)
 
 

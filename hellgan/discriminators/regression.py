@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents
-from hellgan.discriminators.bases import Basis
-from hellgan.discriminators.placement import Discriminator, arcsine_levels, checked_count, checked_penalty, ridge_vector
-from hellgan.generators.regression import independent_columns, residual_scale, resistant_fit
-from hellgan.robust import quantile
+from hellgan.checks import checked_count
+from hellgan.discriminators.basis import Basis
+from hellgan.discriminators.placement import arcsine_levels, checked_penalty, ridge_vector
+from hellgan.discriminators.specification import Discriminator
+from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
+from hellgan.samples.robust import quantile
 
 _BEND = 3.0  # standardised covariates are bounded by it
 
@@ -77,7 +79,7 @@ class ResidualSigmoids(Discriminator):
         self.ridge = checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        if x.ndim == 1:
+        if x.shape[1] == 1:
             raise ValueError(
                 "discriminator: ResidualSigmoids needs covariates beside the response; give Sigmoids() for a sample "
                 "of one column."

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents
-from hellgan.discriminators.bases import ModelScores, score
-from hellgan.discriminators.placement import Discriminator, as_columns, checked_penalty, ridge_vector
-from hellgan.generators import Generator
+from hellgan.discriminators.features import ModelScores, score
+from hellgan.discriminators.placement import checked_penalty, ridge_vector
+from hellgan.discriminators.specification import Discriminator
+from hellgan.execution import programs
+from hellgan.generators.family import Generator
 
 # Latent draws that the information matrix and the radius are computed from; a check of it is content with fewer.
 _POINTS, _FEWER = 16384, 1024
@@ -84,13 +86,13 @@ class Scores(Discriminator):
 
     def place(self, x, weights, seed):
         family = self.generator
-        d = as_columns(x).shape[1]
+        d = x.shape[1]
         if family.dim != d:
             raise ValueError(
                 f"discriminator: the scores of {family.name} are for {family.dim} dimensions, the data have {d}; give "
                 "a family of the data's dimension."
             )
-        natural = family.start(x, weights)
+        natural = family.start(family.squeezed(x), weights)
         if natural is None:
             raise ValueError(
                 f"discriminator: {family.name} has no robust start at which its scores could be taken; give it a "
@@ -98,9 +100,8 @@ class Scores(Discriminator):
             )
         theta = family.theta(**natural)
         z = latents.draw("sobol", family.law, _POINTS, family.latent_dim, seed=0)[0]
-        with jax.enable_x64(True):
-            scores, moved = jax.device_get(_simulated(family, theta, z[:, 0] if family.latent_dim == 1 else z))
-            log_densities = np.asarray(_log_densities(family, theta, x))
+        scores, moved = _simulated(family, theta, z)
+        log_densities = _log_densities(family, theta, x)
         whitening = _whitening(family, scores, moved)
         outside = int(np.sum((log_densities == -np.inf) & (weights > 0)))
         if outside:
@@ -115,13 +116,12 @@ class Scores(Discriminator):
         return ModelScores(generator=family, theta=theta, whitening=whitening, radius=radius, ridge=ridge)
 
 
-@jax.jit
+@programs.program
 def _log_densities(family: Generator, theta, x):
-    natural = family.natural(theta)
-    return jax.vmap(lambda row: family.log_density(row, **natural))(x)
+    return jax.vmap(lambda row: family.log_density_at(theta, row))(x)
 
 
-@jax.jit
+@programs.program
 def _simulated(family: Generator, theta, z):
     """Scores of simulated observations, (m, p), and how their mean moves with theta, (p, p)."""
 

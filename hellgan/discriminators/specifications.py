@@ -8,20 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.discriminators.bases import Bumps, Listed, Monomials, Network, PiecewisePolynomials, Ridges
+from hellgan.checks import checked_count, first_line
+from hellgan.discriminators.features import Bumps, Listed, Monomials, PiecewisePolynomials, ProjectedSigmoids
+from hellgan.discriminators.network import Network
 from hellgan.discriminators.placement import (
-    Discriminator,
     arcsine_levels,
-    as_columns,
     axes_and_diagonals,
     center_and_scale,
-    checked_count,
     checked_penalty,
     knots_and_widths,
     ridge_vector,
 )
-from hellgan.generators import first_line
-from hellgan.robust import quantile, robust_scale
+from hellgan.discriminators.specification import Discriminator
+from hellgan.samples.robust import quantile, robust_scale
 
 
 class Polynomial(Discriminator):
@@ -34,7 +33,7 @@ class Polynomial(Discriminator):
         self.degree, self.ridge = checked_count("degree", degree), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(as_columns(x), weights)
+        center, scale = center_and_scale(x, weights)
         d = center.size
         powers = [p for p in itertools.product(range(self.degree + 1), repeat=d) if 1 <= sum(p) <= self.degree]
         powers = tuple(sorted(powers, key=lambda p: (sum(p), tuple(-k for k in p))))
@@ -65,20 +64,20 @@ class Sigmoids(Discriminator):
         self.k, self.ridge = checked_count("k", k, 2), checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        return self._placed(as_columns(x), weights)
+        return self._placed(x, weights)
 
     def place_each(self, samples, weights, seeds):
-        return self._placed(samples[..., None] if samples.ndim == 2 else samples, weights)
+        return self._placed(samples, weights)
 
-    def _placed(self, columns, weights):
+    def _placed(self, rows, weights):
         """Place it on each sample of a stack (..., n, d)."""
-        center, scale = center_and_scale(columns, weights)
-        t = (columns - center[..., None, :]) / scale[..., None, :]
+        center, scale = center_and_scale(rows, weights)
+        t = (rows - center[..., None, :]) / scale[..., None, :]
         directions = axes_and_diagonals(t.shape[-1])
         knots, widths = knots_and_widths(np.swapaxes(t @ directions.T, -1, -2), self.k, weights)
-        stack, q = columns.shape[:-2], self.k * len(directions)
+        stack, q = rows.shape[:-2], self.k * len(directions)
         ridge = ridge_vector(self.ridge, q, weights, 1e-6 if len(directions) == 1 else 1e-4)
-        return Ridges(
+        return ProjectedSigmoids(
             center,
             scale,
             np.broadcast_to(np.repeat(directions, self.k, axis=0), (*stack, q, t.shape[-1])),
@@ -126,8 +125,8 @@ class Splines(Discriminator):
         self.ridge = checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(as_columns(x), weights)
-        t = (as_columns(x) - center) / scale
+        center, scale = center_and_scale(x, weights)
+        t = (x - center) / scale
         directions = axes_and_diagonals(t.shape[1])
         knots = np.array([self._knots(t @ u, weights) for u in directions])
         coefficients = np.array([_rising_splines(along, self.degree) for along in knots])
@@ -191,8 +190,8 @@ class GaussianBumps(Discriminator):
         self.k, self.ridge = checked_count("k", k, 2), checked_penalty(ridge, optional=True)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(as_columns(x), weights)
-        t = (as_columns(x) - center) / scale
+        center, scale = center_and_scale(x, weights)
+        t = (x - center) / scale
         if t.shape[1] == 1:
             knots, widths = knots_and_widths(t[:, 0], self.k, weights)
             centers = knots[:, None]
@@ -232,12 +231,14 @@ class RandomFeatures(Discriminator):
         self.seed = None if seed is None else checked_count("seed", seed, 0)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(as_columns(x), weights)
+        center, scale = center_and_scale(x, weights)
         rng = np.random.default_rng([0x5EED, seed if self.seed is None else self.seed])
         d = center.size
         directions = rng.normal(size=(self.k, d))
         knots = 1.5 * rng.normal(size=self.k) * np.linalg.norm(directions, axis=1)
-        return Ridges(center, scale, directions, knots, np.full(self.k, 0.5), ridge_vector(self.ridge, self.k, weights))
+        return ProjectedSigmoids(
+            center, scale, directions, knots, np.full(self.k, 0.5), ridge_vector(self.ridge, self.k, weights)
+        )
 
 
 class Features(Discriminator):
@@ -260,7 +261,8 @@ class Features(Discriminator):
         self.function, self.ridge = function, checked_penalty(ridge)
 
     def place(self, x, weights, seed):
-        one = jax.ShapeDtypeStruct(x.shape[1:], jnp.float32)
+        takes_number = x.shape[1] == 1
+        one = jax.ShapeDtypeStruct(() if takes_number else x.shape[1:], jnp.float32)
         try:
             shape = jax.eval_shape(lambda row: jnp.atleast_1d(jnp.asarray(self.function(row))), one).shape
         except Exception as error:
@@ -270,7 +272,7 @@ class Features(Discriminator):
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")
-        return Listed(ridge_vector(self.ridge, shape[0], weights), self.function)
+        return Listed(ridge_vector(self.ridge, shape[0], weights), self.function, takes_number)
 
 
 class MLP(Discriminator):
@@ -294,7 +296,7 @@ class MLP(Discriminator):
         self.widths, self.ridge = tuple(checked_count("widths", w) for w in widths), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
-        center, scale = center_and_scale(as_columns(x), weights)
+        center, scale = center_and_scale(x, weights)
         rng, parts, penalties = np.random.default_rng([0x3A9, seed]), [], []
         layers = list(itertools.pairwise((center.size, *self.widths, 1)))
         for inputs, outputs in layers:

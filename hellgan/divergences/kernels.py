@@ -9,6 +9,7 @@ import numpy as np
 
 from hellgan import losses
 from hellgan.divergences.quadrature import in_buckets
+from hellgan.execution import programs
 from hellgan.losses import Loss
 
 # The integrand (D), as F(p, q) = max(p, q) kernel(v): neither density underflows before the integrand does.
@@ -51,11 +52,10 @@ def divergence_function(loss: str | Loss) -> Callable[[np.ndarray], np.ndarray]:
 
 def kernel_values(loss, v):
     """Evaluate F(p, q) / max(p, q) at log ratios v, any shape; NumPy in, NumPy out."""
-    with jax.enable_x64(True):
-        return in_buckets(functools.partial(_kernel, loss), v)
+    return in_buckets(functools.partial(_kernel, loss), v)
 
 
-@jax.jit
+@programs.program
 def _kernel(loss: Loss, v):
     """F(p, q)/max(p, q) as a function of v = log p/q, infinite v included."""
     p, q = jnp.exp(jnp.minimum(v, 0.0)), jnp.exp(-jnp.maximum(v, 0.0))

@@ -8,6 +8,7 @@ import numpy as np
 
 from hellgan import latents
 from hellgan.divergences.quadrature import LEVELS, Density, in_buckets, integrate, quantiles, tidy
+from hellgan.execution import programs
 from hellgan.generators import Generator
 
 
@@ -120,11 +121,9 @@ def family_law(generator: Generator, theta: np.ndarray) -> Density:
     """Lay out the law of ``generator.draw``, which is monotone in its one latent number."""
 
     def log_density(x):
-        with jax.enable_x64(True):
-            return in_buckets(functools.partial(_generator_log_density, generator, theta), x)
+        return in_buckets(functools.partial(_generator_log_density, generator, theta), x)
 
-    with jax.enable_x64(True):
-        places = np.asarray(_generator_draws(generator, theta, _latent_levels(generator.law)))
+    places = _generator_draws(generator, theta, _latent_levels(generator.law))
     support = float(places.min()), float(places.max())
     return Density(log_density, support, tidy(places))
 
@@ -135,13 +134,13 @@ def _latent_levels(law: latents.Law) -> np.ndarray:
         return law.quantile(np.concatenate([[0.0], LEVELS, [1.0]]))
 
 
-@jax.jit
+@programs.program
 def _generator_log_density(generator, theta, x):
     natural = generator.natural(theta)
     return jax.vmap(lambda x: generator.log_density(x, **natural))(x)
 
 
-@jax.jit
+@programs.program
 def _generator_draws(generator, theta, z):
     natural = generator.natural(theta)
     return jax.vmap(lambda z: generator.draw(z, **natural))(z)

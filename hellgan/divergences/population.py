@@ -4,8 +4,6 @@ import dataclasses
 import functools
 import itertools
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents
@@ -15,7 +13,8 @@ from hellgan.divergences.laws import check_family, family_law, law_of, mixture
 from hellgan.divergences.quadrature import quantiles
 from hellgan.generators import Generator
 from hellgan.losses import Loss
-from hellgan.robust import robust_scale
+from hellgan.parameters import natural_rows
+from hellgan.samples.robust import robust_scale
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,10 +111,7 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
         )
     steps = min((_simplex(objective, s, 0.2, 1e-3).x for s in starts), key=objective)
     steps, converged = _polish(objective, steps)
-    with jax.enable_x64(True):
-        natural = {
-            name: np.asarray(value) for name, value in family.natural(jnp.asarray(centre + unit * steps)).items()
-        }
+    natural = family.named(natural_rows(family, (centre + unit * steps)[None])[0])
     params = {name: value if value.ndim else float(value) for name, value in natural.items()}
     return PopulationFit(params, objective(steps), loss, family, converged)
 
@@ -159,8 +155,7 @@ def population_bias(loss: str | Loss, family: Generator, params: dict, contamina
     [0.1267, 0.021]
     """
     truth, shares = family.theta(**params), np.atleast_1d(np.asarray(eps, np.float64))
-    with jax.enable_x64(True):
-        values = np.asarray(family.natural_vector(jnp.asarray(truth)))
+    values = natural_rows(family, truth[None])[0]
 
     def one(share, law):
         mixed = mixture([1 - share, share], [(family, params), law])

@@ -1,4 +1,4 @@
-"""What every generator is: named parameters, a map from the real line to their natural values, a draw."""
+"""What every generator is: named parameters and a draw."""
 
 import abc
 from typing import Any
@@ -8,19 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.constraints import Constraint
 from hellgan.latents import Law
+from hellgan.parameters import ParameterSpace, check_names
 
-Natural = dict[str, jax.Array]
 
-
-class Generator(eqx.Module):
+class Generator(ParameterSpace):
     """A family of laws that can be simulated; abstract.
 
     Attributes
     ----------
-    parameters : dict of str to Constraint
-        Names and spaces, in the order of reports.
     law : Law
         Law of each latent coordinate.
     latent_dim : int
@@ -32,10 +28,6 @@ class Generator(eqx.Module):
         the covariates of one observation and then the latent coordinates, and returns the covariates unchanged
         and then the response.
     """
-
-    @property
-    @abc.abstractmethod
-    def parameters(self) -> dict[str, Constraint]: ...
 
     @property
     @abc.abstractmethod
@@ -54,13 +46,24 @@ class Generator(eqx.Module):
         return 0
 
     @property
+    def is_positive(self) -> bool:
+        """Whether observations are positive numbers by construction."""
+        return False
+
+    @property
+    def linear(self):
+        """The linear model of a response that it is, a ``LinearRegression``; None for any other law."""
+        return None
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """Natural values of the parameters that are held, by name."""
+        return {}
+
+    @property
     def sobol_points(self) -> int:
         """How many Sobol points a fit takes unless told otherwise."""
         return 1024
-
-    @property
-    def name(self) -> str:
-        return type(self).__name__
 
     @abc.abstractmethod
     def draw(self, z: jax.Array, /, **natural: jax.Array) -> jax.Array:
@@ -80,77 +83,70 @@ class Generator(eqx.Module):
         return np.stack([self.theta(**start) for start in starts]) if len(starts) == len(samples) else None
 
     def unseen(self, m: int, **natural: np.ndarray) -> list[str]:
-        """Name the natural numbers (``names``) that m simulated observations say nothing of."""
+        """Names of the natural elements of which ``m`` simulated observations say nothing."""
         return []
 
     def log_density(self, x: jax.Array, **natural: jax.Array) -> jax.Array:
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
 
+    def bound_to(self, columns: list[str] | None, d: int) -> "Generator":
+        """Give the family for a sample of ``d`` coordinates with these names; itself unless it depends on them."""
+        return self
+
+    def check_rows(self, rows: np.ndarray) -> None:
+        """Refuse observations (n, dim) that cannot tell the parameters apart, in one sentence."""
+
     def fix(self, **values) -> "Fixed":
         """Hold some parameters at given natural values; the same family with fewer parameters."""
         return Fixed.of(self, values)
 
-    # What follows is shared by all and overridden by none.
+    # What follows is shared by all and overridden by none. Authors of families write for numbers where an observation,
+    # or a latent draw, has one coordinate; the core knows rows only.
 
     @property
     def has_density(self) -> bool:
-        """Whether ``log_density`` is there."""
         family = self.generator if isinstance(self, Fixed) else self
         return type(family).log_density is not Generator.log_density
 
-    @property
-    def size(self) -> int:
-        """p, the length of ``theta``."""
-        return sum(space.size for space in self.parameters.values())
+    def held_besides(self, other):
+        if not isinstance(other, Generator):
+            return {}
+        mine, its = (of.generator if isinstance(of, Fixed) else of for of in (self, other))
+        before, after = self.held, other.held
+        kept = all(name in after and np.array_equal(after[name], value) for name, value in before.items())
+        if not (eqx.tree_equal(mine, its) and kept):
+            return {}
+        return {name: value for name, value in after.items() if name not in before}
 
-    def natural(self, theta: jax.Array) -> Natural:
-        """Map ``theta`` (p,) to named natural values."""
-        values, at = {}, 0
-        for name, space in self.parameters.items():
-            values[name] = space.to_natural(theta[at : at + space.size])
-            at += space.size
-        return values
-
-    def natural_vector(self, theta: jax.Array) -> jax.Array:
-        """Map ``theta`` (p,) to the flat vector of natural values that reports show."""
-        return jnp.concatenate([jnp.ravel(value) for value in self.natural(theta).values()])
-
-    def theta(self, **natural) -> np.ndarray:
-        """Invert ``natural``; raises ``ValueError`` for a missing name or a value outside its space."""
-        _check_names(self, natural, missing=True)
-        for name, space in self.parameters.items():
-            trouble = space.problem(natural[name])
-            if trouble:
-                raise ValueError(f"{name}: {trouble}; {self.name} needs it {space.description}.")
-        return np.concatenate([space.to_free(natural[name]) for name, space in self.parameters.items()])
-
-    def named(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        """Split a flat vector of natural values by parameter: ``natural_vector`` undone."""
-        values, at = {}, 0
-        for name, space in self.parameters.items():
-            values[name] = vector[at : at + space.natural_size].reshape(space.shape)
-            at += space.natural_size
-        return values
-
-    @property
-    def names(self) -> list[str]:
-        """Name every natural number, in the order of ``natural_vector``."""
-        return [e for name, space in self.parameters.items() for e in space.element_names(name)]
-
-    @property
-    def free_names(self) -> list[str]:
-        """Name every element of ``theta``: the natural name behind the map to the real line."""
-        return [e for name, space in self.parameters.items() for e in space.free_names(name)]
-
-    @property
-    def element_spaces(self) -> list[Constraint]:
-        """The space of every natural number, in the order of ``names``."""
-        return [space for space in self.parameters.values() for _ in range(space.natural_size)]
+    def squeezed(self, rows):
+        """Rows (..., dim) as authors and users write them: numbers (...) where there is one coordinate."""
+        return rows[..., 0] if self.dim == 1 else rows
 
     def __call__(self, theta: jax.Array, z: jax.Array) -> jax.Array:
-        """Simulate one observation at ``theta`` (p,)."""
-        return self.draw(z, **self.natural(theta))
+        """Simulate the row (dim,) of one latent draw, (latent_dim,), behind its covariates where there are some."""
+        draw = z[0] if z.shape[0] == 1 else z
+        return jnp.reshape(self.draw(draw, **self.natural(theta)), (self.dim,))
+
+    def log_density_at(self, theta: jax.Array, row: jax.Array) -> jax.Array:
+        """Log density at one row (dim,)."""
+        return self.log_density(self.squeezed(row), **self.natural(theta))
+
+    def starts(self, samples: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+        """Robust starting values (R, p) for samples (R, n, dim), unconstrained scale; None where there are none."""
+        return self.start_each(self.squeezed(samples), weights)
+
+
+def checked_generator(generator) -> Generator:
+    """Return a generator, or refuse what is none."""
+    if isinstance(generator, Generator):
+        return generator
+    if isinstance(generator, type) or callable(generator):
+        raise TypeError(
+            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
+            "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
+        )
+    raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")
 
 
 class Fixed(Generator):
@@ -161,7 +157,7 @@ class Fixed(Generator):
 
     @staticmethod
     def of(generator: Generator, values: dict) -> "Fixed":
-        _check_names(generator, values, missing=False)
+        check_names(generator, values, missing=False)
         for name, value in values.items():
             trouble = generator.parameters[name].problem(value)
             if trouble:
@@ -196,6 +192,18 @@ class Fixed(Generator):
         return self.generator.covariates
 
     @property
+    def is_positive(self):
+        return self.generator.is_positive
+
+    @property
+    def linear(self):
+        return self.generator.linear
+
+    @property
+    def held(self):
+        return self.values
+
+    @property
     def sobol_points(self):
         return self.generator.sobol_points
 
@@ -206,6 +214,13 @@ class Fixed(Generator):
     def draw(self, z, /, **natural):
         return self.generator.draw(z, **natural, **self.values)
 
+    def bound_to(self, columns, d):
+        self.generator.bound_to(columns, d)  # refuses columns in another order
+        return self
+
+    def check_rows(self, rows):
+        self.generator.check_rows(rows)
+
     def start(self, x, weights):
         start = self.generator.start(x, weights)
         return None if start is None else {name: v for name, v in start.items() if name not in self.values}
@@ -215,11 +230,3 @@ class Fixed(Generator):
 
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)
-
-
-def _check_names(generator, values, missing):
-    unknown = [name for name in values if name not in generator.parameters]
-    absent = [name for name in generator.parameters if name not in values] if missing else []
-    if unknown or absent:
-        said = f"{unknown[0]} is not a parameter" if unknown else f"{absent[0]} is missing"
-        raise ValueError(f"{generator.name}: {said}; its parameters are {', '.join(generator.parameters)}.")

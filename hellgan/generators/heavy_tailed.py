@@ -12,7 +12,7 @@ from hellgan import latents
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import t_quantile
 from hellgan.generators.special import expm1_ratio, sinc
-from hellgan.robust import MAD, quantile, robust_scale
+from hellgan.samples.robust import MAD, quantile, robust_scale
 
 _QUARTILE, _OCTILE = 0.6744897501960817, 1.1503493803760083  # Phi^-1(3/4), Phi^-1(7/8)
 

@@ -9,7 +9,7 @@ from hellgan import latents
 from hellgan.generators.family import Generator
 from hellgan.generators.heavy_tailed import StudentTWithDf
 from hellgan.latents import Law
-from hellgan.robust import MAD, quantile, robust_scale
+from hellgan.samples.robust import MAD, quantile, robust_scale
 
 
 class LocationScale(Generator):

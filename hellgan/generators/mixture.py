@@ -9,7 +9,7 @@ from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import mixture_quantile
-from hellgan.robust import quantile, robust_scale
+from hellgan.samples.robust import quantile, robust_scale
 
 _MOST, _FAR, _STEPS = 1000, 10.0, 200
 

@@ -12,7 +12,7 @@ from hellgan.generators.heavy_tailed import start_of_df, t_scale
 from hellgan.generators.inversion import log_gamma_quantile
 from hellgan.generators.location_scale import checked_df
 from hellgan.generators.special import log_gamma
-from hellgan.robust import deviation, quantile, robust_scale
+from hellgan.samples.robust import deviation, quantile, robust_scale
 
 
 class MultivariateNormal(Generator):

@@ -8,7 +8,7 @@ from hellgan import latents
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import log_gamma_quantile
 from hellgan.generators.special import log_gamma
-from hellgan.robust import quantile, robust_scale
+from hellgan.samples.robust import quantile, robust_scale
 
 
 class Exponential(Generator):
@@ -16,6 +16,7 @@ class Exponential(Generator):
 
     parameters = property(lambda self: {"scale": spaces.positive()})
     law = property(lambda self: latents.exponential)
+    is_positive = property(lambda self: True)
 
     def draw(self, z, scale):
         return scale * z
@@ -33,6 +34,7 @@ class LogNormal(Generator):
 
     parameters = property(lambda self: {"s": spaces.positive(), "scale": spaces.positive()})
     law = property(lambda self: latents.normal)
+    is_positive = property(lambda self: True)
 
     def draw(self, z, s, scale):
         return scale * jnp.exp(s * z)
@@ -56,6 +58,7 @@ class Gamma(Generator):
 
     parameters = property(lambda self: {"a": spaces.positive(), "scale": spaces.positive()})
     law = property(lambda self: latents.normal)
+    is_positive = property(lambda self: True)
 
     def draw(self, z, a, scale):
         return scale * jnp.exp(log_gamma_quantile(a, z))
@@ -80,6 +83,7 @@ class Weibull(Generator):
 
     parameters = property(lambda self: {"c": spaces.positive(), "scale": spaces.positive()})
     law = property(lambda self: latents.exponential)
+    is_positive = property(lambda self: True)
 
     def draw(self, z, c, scale):
         return scale * z ** (1 / c)

@@ -1,6 +1,5 @@
-"""Linear regression as a conditional generator, and the resistant fit from which it starts."""
+"""Linear regression as a conditional generator."""
 
-import math
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -11,8 +10,9 @@ import numpy as np
 from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
+from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 from hellgan.latents import Law
-from hellgan.robust import MAD, robust_scale
+from hellgan.samples.robust import MAD
 
 NOISES = ("normal", "t", "logistic", "laplace")
 INTERCEPT, SCALE = "Intercept", "scale"
@@ -58,9 +58,27 @@ class LinearRegression(Generator):
         self.noise, self.intercept, self.df = noise, bool(intercept), float(df)
         self.columns = None if columns is None else _checked_columns(columns)
 
-    def bound(self, columns: Sequence[str]) -> "LinearRegression":
-        """Give the same model with these covariates."""
-        return LinearRegression(self.noise, columns, self.intercept, self.df)
+    def bound_to(self, columns, d):
+        if self.columns is None:
+            if d < 2:
+                raise ValueError(
+                    "data: one column; LinearRegression needs its covariates and, last, the response in columns."
+                )
+            return LinearRegression(self.noise, columns[:-1] if columns else d - 1, self.intercept, self.df)
+        if columns is not None and set(columns) & set(self.columns) and tuple(columns[:-1]) != self.columns:
+            raise ValueError(
+                f"data: the columns are {', '.join(columns)}; give {', '.join(self.columns)} and, last, the response."
+            )
+        return self
+
+    def check_rows(self, rows):
+        design = self.design(rows[:, :-1])
+        kept = independent_columns(design)
+        if len(kept) == len(self.coefficients):
+            return
+        k = next(k for k in range(len(self.coefficients)) if k not in kept)
+        why = "is constant" if np.ptp(design[:, k]) == 0 else "is determined by those before it"
+        raise ValueError(f"data: the covariate {self.coefficients[k]} {why}; drop it.")
 
     @property
     def coefficients(self) -> tuple[str, ...]:
@@ -81,6 +99,7 @@ class LinearRegression(Generator):
 
     covariates = property(lambda self: len(self.coefficients) - self.intercept)
     dim = property(lambda self: self.covariates + 1)
+    linear = property(lambda self: self)
     name = property(lambda self: f"LinearRegression ({self.law.name} noise)")
 
     def location(self, x: jax.Array, /, **natural: jax.Array) -> jax.Array:
@@ -125,144 +144,3 @@ def _checked_columns(columns) -> tuple[str, ...]:
     if twice:
         raise ValueError(f"columns: {twice[0]} occurs twice; give every covariate a name of its own.")
     return tuple(columns)
-
-
-# The resistant fit: where the model starts, and where its discriminator places its knots.
-
-_SUBSETS, _REFINED, _PART = 250, 10, 1000
-_S, _MM = 1.547645, 4.685061  # bisquare's tuning constants: breakdown point 1/2; efficiency .95 at the normal law
-_FLOOR = 1e-14  # of a scale, the responses' largest deviation being 1
-
-
-def resistant_fit(design: np.ndarray, response: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fit a linear model by the MM-estimate of Yohai (1987): breakdown point one half, 95 % efficient.
-
-    The S-estimate that it begins from is sought from fits to random subsets of p rows, as in the fast algorithm of
-    Salibian-Barrera and Yohai (2006); rows that depend on those already drawn are passed over (Koller and Stahel
-    2017), so that dummies do no harm. The subsets are always the same, so that the fit is deterministic and, but for
-    rounding, equivariant under affine changes of the design and of the response.
-
-    Parameters
-    ----------
-    design : (n, p) array
-        Of full column rank.
-    response : (n,) array
-    weights : (n,) array
-        Sampling weights; rows of weight 0 do not count.
-
-    Returns
-    -------
-    (p,) array
-
-    Raises
-    ------
-    ValueError
-        When the covariates determine half of the responses exactly.
-    """
-    counted = weights > 0
-    y, w = response[counted], weights[counted] / weights[counted].sum()
-    size = np.max(np.abs(y - np.median(y))) or 1.0
-    rounding = 1e-12 * np.max(np.abs(y)) / size
-    y = y / size
-    # An orthonormal design, of any scale and correlation of the columns.
-    q, r = np.linalg.qr(design[counted])
-    n, p = q.shape
-    share = 0.5 * max(1 - p * np.sum(w**2), 1 / n)  # of the bisquare's maximum; allows for the p estimated parameters
-    rng = np.random.default_rng(0)
-    subsets = _elemental(q, rng)
-    fits = np.linalg.solve(q[subsets], y[subsets][..., None])[..., 0]
-    fits = np.concatenate([fits, _least_squares(q, y, w)[None]])
-    part = slice(None) if n <= _PART else rng.choice(n, _PART, replace=False)
-    few = q[part], y[part], w[part] / w[part].sum()
-    scales = _m_scale(few[1] - fits @ few[0].T, few[2], share, 10)
-    refined = [_s_steps(*few, fit, share, 5) for fit in fits[np.argsort(scales, kind="stable")[:_REFINED]]]
-    refined.sort(key=lambda pair: pair[1])
-    best, _ = min((_s_steps(*few, fit, share, 200) for fit, _ in refined[:2]), key=lambda pair: pair[1])
-    best, least = _s_steps(q, y, w, best, share, 200)
-    if not least > max(rounding, 10 * _FLOOR):
-        raise ValueError(
-            "data: the covariates determine half of the responses exactly; the model needs responses that scatter."
-        )
-    return size * np.linalg.solve(r, _m_steps(q, y, w, best, least))
-
-
-def residual_scale(residuals: np.ndarray, p: int, weights: np.ndarray) -> float:
-    """Median absolute residual, consistent at the normal law, with allowance for p estimated coefficients."""
-    effective = 1 / np.sum(np.square(weights / weights.sum()))
-    return robust_scale(residuals, weights) * np.sqrt(effective / max(effective - p, 1.0))
-
-
-def _elemental(q, rng):
-    """Draw subsets (count, p) of rows that each determine a fit."""
-    n, p = q.shape
-    order = rng.integers(0, n, (_SUBSETS, 30 * p))  # a row drawn again depends on itself, and is passed over
-    left = q[order]
-    size = np.sum(left**2, axis=2)
-    chosen, everyone, found = np.empty((_SUBSETS, p), int), np.arange(_SUBSETS), np.ones(_SUBSETS, bool)
-    for k in range(p):
-        usable = np.sum(left**2, axis=2) > 1e-16 * size
-        first = np.argmax(usable, axis=1)
-        found &= usable[everyone, first]
-        chosen[:, k] = order[everyone, first]
-        unit = left[everyone, first]
-        unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), np.finfo(float).tiny)
-        left = left - np.einsum("smp,sp->sm", left, unit)[..., None] * unit[:, None]
-    return chosen[found]
-
-
-def _least_squares(q, y, w):
-    root = np.sqrt(w)
-    return np.linalg.lstsq(root[:, None] * q, root * y, rcond=None)[0]
-
-
-def _m_scale(residuals, w, share: float, steps: int, scale=None) -> np.ndarray:
-    """M-scales of residuals (..., n): the bisquare's mean, with its maximum put to 1, is ``share``."""
-    if scale is None:
-        # The second is the least that it can be; the first is 0 where many residuals are.
-        n = residuals.shape[-1]
-        orders = [n // 2, math.ceil((1 - share) * n) - 1]
-        parted = np.partition(np.abs(residuals), orders, axis=-1)
-        scale = np.maximum(parted[..., orders[0]] / 0.6745, parted[..., orders[1]] / _S)
-    for _ in range(steps):
-        t = np.minimum((residuals / np.maximum(scale, _FLOOR)[..., None] / _S) ** 2, 1.0)
-        scale = scale * np.sqrt((1 - (1 - t) ** 3) @ w / share)
-    return np.asarray(scale)
-
-
-def _s_steps(q, y, w, fit, share: float, steps: int) -> tuple[np.ndarray, float]:
-    """Improve a fit's M-scale by weighted least squares; the fit and its scale."""
-    scale = _m_scale(y - q @ fit, w, share, 20)
-    for _ in range(steps):
-        scale = _m_scale(y - q @ fit, w, share, 1, scale)
-        fit, moved = _bisquare_step(q, y, w, fit, scale, _S)
-        if moved <= 1e-10 * scale:
-            break
-    return fit, float(_m_scale(y - q @ fit, w, share, 50, scale))
-
-
-def _m_steps(q, y, w, fit, scale: float) -> np.ndarray:
-    """Take the efficient M-estimate nearest to a fit, its scale held."""
-    for _ in range(200):
-        fit, moved = _bisquare_step(q, y, w, fit, scale, _MM)
-        if moved <= 1e-10 * scale:
-            break
-    return fit
-
-
-def _bisquare_step(q, y, w, fit, scale, tuning):
-    t = np.minimum(((y - q @ fit) / np.maximum(scale, _FLOOR) / tuning) ** 2, 1.0)
-    new = _least_squares(q, y, w * (1 - t) ** 2)
-    return new, np.max(np.abs(q @ (new - fit)))
-
-
-def independent_columns(design: np.ndarray) -> list[int]:
-    """Find the columns of a design that those before them do not determine, but for rounding."""
-    kept, directions = [], np.empty((len(design), 0))
-    for k, column in enumerate(design.T):
-        size = np.linalg.norm(column)
-        left = column - directions @ (directions.T @ column)
-        left = left - directions @ (directions.T @ left)  # twice is enough
-        if np.linalg.norm(left) > 1e-10 * size > 0:
-            kept.append(k)
-            directions = np.column_stack([directions, left / np.linalg.norm(left)])
-    return kept

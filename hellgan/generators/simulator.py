@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hellgan import latents
+from hellgan.checks import first_line
 from hellgan.constraints import Constraint
 from hellgan.generators.family import Generator
 from hellgan.latents import Law
@@ -138,8 +139,3 @@ def _observation_size(function, parameters, latent_dim, covariates):
             "parameters."
         )
     return shape[0] if shape else 1
-
-
-def first_line(error: Exception) -> str:
-    """Say in one line what an exception is."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])

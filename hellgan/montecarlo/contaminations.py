@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from hellgan.validation import shown
+from hellgan.checks import shown
 
 
 @dataclasses.dataclass(frozen=True)

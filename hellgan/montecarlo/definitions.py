@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hellgan.validation import shown
+from hellgan.checks import shown
 
 
 def definition(thing: Any) -> Any:

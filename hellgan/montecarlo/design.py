@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.generators import Generator
-from hellgan.montecarlo import methods
 from hellgan.montecarlo.contaminations import Contamination, as_tuple, label_of, share_of
-from hellgan.montecarlo.definitions import definition, digest
-from hellgan.montecarlo.methods import Method, Setting
+from hellgan.montecarlo.definitions import digest
+from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.truths import Truth
-from hellgan.validation import shown
 
 Label = str | int | float
 
@@ -123,27 +122,6 @@ def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) ->
     if not cells:
         raise ValueError("where: no cell is left; let it hold for at least one.")
     return cells
-
-
-def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: int, factors) -> dict[str, Plan]:
-    """Read the methods."""
-    if not isinstance(given, Mapping) or not given:
-        raise TypeError("methods: give a dict of names, such as {'root': dict(loss='root')}.")
-    plans = {}
-    for name, method in given.items():
-        name = str(name)
-        if not name or "/" in name or name.startswith("."):
-            raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
-        entry = methods.read(name, method)
-        chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
-        if not chosen:
-            raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")
-        wanted = (
-            replications if entry.replications is None else checked_count(f"replications of {name}", entry.replications)
-        )
-        described = definition(entry.definition)
-        plans[name] = Plan(name, entry.method, digest(described), described, wanted, chosen)
-    return plans
 
 
 def matches(where, labels: Mapping[str, Label], factors: Sequence[str]) -> bool:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from hellgan import batching
+from hellgan.execution import programs
+from hellgan.execution.threads import checked_threads
 from hellgan.montecarlo.design import Design
 from hellgan.montecarlo.estimates import Estimates
 from hellgan.montecarlo.streams import streams
@@ -42,7 +43,7 @@ class Outcome(NamedTuple):
 
 def compute(design: Design, task: Task) -> Estimates:
     """Do a task."""
-    batching.make_room()
+    programs.make_room()
     cell, plan = design.cells[task.cell], design.plans[task.method]
     own = streams(design.seed, cell.key, range(task.begin, task.end))
     samples = cell.samples(own)
@@ -58,7 +59,7 @@ def dim_of(samples) -> int:
 
 def in_threads(design: Design, tasks: Iterable[Task], threads: int | None) -> Iterator[Outcome]:
     """Do tasks in threads of this process; they are taken as they are needed, and come back as they end."""
-    count = batching.checked_threads(threads)
+    count = checked_threads(threads)
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
         running: dict[concurrent.futures.Future, Task] = {}
         waiting = iter(tasks)

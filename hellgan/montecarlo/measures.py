@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.montecarlo import formulas
 from hellgan.montecarlo.replicates import Replicates
-from hellgan.validation import shown
 
 
 class Sample(NamedTuple):

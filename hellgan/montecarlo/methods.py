@@ -1,23 +1,23 @@
 """What a study compares: configured GANs, comparators and a user's own functions, each on all replicates of a cell."""
 
-import abc
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from hellgan import batching, inference
+from hellgan import inference
 from hellgan.batch import fit_all
+from hellgan.checks import normal_quantile, shown
 from hellgan.discriminators import MLP
+from hellgan.execution import programs
 from hellgan.gan import GAN
-from hellgan.generators import Generator
+from hellgan.generators import Generator, checked_generator
 from hellgan.montecarlo.comparators import Comparator, named
-from hellgan.montecarlo.estimates import Estimate, Estimates, by_name, one_by_one, recorded, stacked
-from hellgan.montecarlo.streams import METHOD, Stream
-from hellgan.validation import checked_generator, normal_quantile, shown
+from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded, stacked
+from hellgan.montecarlo.method import Method, Setting
+from hellgan.montecarlo.streams import METHOD
 
 # Arguments of GAN that a method may give; what its data, weights and seed are is the study's business.
 _OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated")
@@ -28,58 +28,6 @@ _OF_STUDY = ("replications", "where")
 _OF_ESTIMATE = ("estimate", "std_error", "lower", "upper", "converged", "message", "iterations")
 
 _LARGE = 100_000  # numbers in a sample, from where samples go one by one: a group of them would only take memory
-
-
-class Setting(NamedTuple):
-    """What a method needs to know of a cell.
-
-    Attributes
-    ----------
-    generator : Generator or None
-        The truth's.
-    n, dim : int
-        Observations of a sample, and coordinates of one.
-    names : tuple of str
-        Of the estimands.
-    level : float
-        Of intervals.
-    """
-
-    generator: Generator | None
-    n: int
-    dim: int
-    names: tuple[str, ...]
-    level: float
-
-
-class Method(abc.ABC):
-    """A way to estimate; abstract."""
-
-    @abc.abstractmethod
-    def batch(self, setting: Setting) -> int:
-        """Give how many replicates are computed together, whether as many are wanted or not."""
-
-    @abc.abstractmethod
-    def chunk(self, setting: Setting) -> int:
-        """Give how many replicates make a task of about a second; a multiple of ``batch``."""
-
-    @abc.abstractmethod
-    def check(self, setting: Setting) -> None:
-        """Refuse, in one sentence, what cannot work."""
-
-    @abc.abstractmethod
-    def names(self, setting: Setting, samples: np.ndarray, streams: Sequence[Stream]) -> tuple[str, ...]:
-        """Name the numbers that are estimated; from a few samples where nothing else tells."""
-
-    @abc.abstractmethod
-    def estimate(
-        self, setting: Setting, names: tuple[str, ...], samples: np.ndarray, streams: Sequence[Stream]
-    ) -> Estimates:
-        """Estimate from each of R samples."""
-
-    def fit(self, setting: Setting, sample: np.ndarray, stream: Stream) -> Any:
-        """Give what the method itself makes of one sample, where it makes more than estimates."""
-        return None
 
 
 class GANMethod(Method):
@@ -97,7 +45,7 @@ class GANMethod(Method):
 
     def batch(self, setting):
         alone = self.of_fit or isinstance(self.arguments.get("discriminator"), MLP) or setting.n * setting.dim > _LARGE
-        return 1 if alone else batching.group_size(_LARGE)
+        return 1 if alone else programs.group_size(_LARGE)
 
     def chunk(self, setting):
         if isinstance(self.arguments.get("discriminator"), MLP):
@@ -124,7 +72,7 @@ class GANMethod(Method):
         begin = time.perf_counter()
         blocks = [range(len(samples))] if size > 1 else [[k] for k in range(len(samples))]
         rows: list[Estimate] = []
-        with jax.enable_x64(True), recorded() as said:
+        with recorded() as said:
             for block in blocks:
                 rows += self._together(setting, names, [samples[k] for k in block], [streams[k] for k in block], size)
         seconds = (time.perf_counter() - begin) / len(samples)

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from hellgan.checks import shown
 from hellgan.montecarlo.grouping import Groups
 from hellgan.montecarlo.measures import MEASURES, Row, chosen, rows
 from hellgan.montecarlo.planning import replications_for
 from hellgan.montecarlo.replicates import Replicates, checked_pair
-from hellgan.validation import shown
 
 __all__ = ["MEASURES", "Replicates", "measure", "replications_for", "table"]
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.montecarlo.measures import chosen, is_proportion, rows
 from hellgan.montecarlo.replicates import Replicates, checked_pair
-from hellgan.validation import shown
 
 _COVERAGES = ("coverage", "bias_eliminated_coverage")
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hellgan.validation import shown
+from hellgan.checks import shown
 
 
 class Replicates(NamedTuple):

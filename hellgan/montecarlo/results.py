@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from hellgan import plots
+from hellgan.checks import shown
 from hellgan.montecarlo import performance
 from hellgan.montecarlo.store import Store
 from hellgan.montecarlo.tables import latex, markdown
-from hellgan.validation import shown
 
 _VARIABLES = ("estimate", "std_error", "lower", "upper")
 _FACTS = ("converged", "is_saddle", "seconds", "iterations")

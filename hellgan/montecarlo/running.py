@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hellgan import batching
+from hellgan.execution.threads import progress_bar
 from hellgan.montecarlo import engine, store
 from hellgan.montecarlo.design import Design
 from hellgan.montecarlo.engine import Outcome, Task
@@ -58,7 +58,7 @@ def compute(
     else:
         outcomes = engine.on_cluster(design, waiting, client)
     total = sum(task.end - task.begin for task in left)
-    with batching.bar(total, is_shown(progress) and total > 0, "replicate") as bar:
+    with progress_bar(total, is_shown(progress) and total > 0, "replicate") as bar:
         for outcome in outcomes:
             folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
             watch.see(outcome)

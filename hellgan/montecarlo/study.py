@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from hellgan import batching
+from hellgan.checks import checked_seed, shown
+from hellgan.execution.threads import progress_bar
 from hellgan.montecarlo import running, store
-from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count, plans_of
+from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count
 from hellgan.montecarlo.manifests import manifest, selection
 from hellgan.montecarlo.measures import MEASURES, is_proportion
 from hellgan.montecarlo.performance import replications_for
+from hellgan.montecarlo.plans import plans_of
 from hellgan.montecarlo.replays import Replay, replayed
 from hellgan.montecarlo.results import StudyResults
 from hellgan.montecarlo.store import Store
 from hellgan.montecarlo.trials import tried
-from hellgan.validation import checked_seed, shown
 
 
 class Study:
@@ -194,7 +195,7 @@ class Study:
         pairs = [(name, key) for name, plan in self._design.plans.items() for key in plan.cells]
         found = {(name, key): known[name][key] for name, key in pairs if key in known.get(name, {})}
         left = [pair for pair in pairs if pair not in found]
-        with batching.bar(len(left), running.is_shown(progress) and len(left) > 1, "trial") as bar:
+        with progress_bar(len(left), running.is_shown(progress) and len(left) > 1, "trial") as bar:
             for name, key in left:
                 found[name, key] = tried(self._design, self._design.plans[name], self._design.cells[key])
                 bar.update()

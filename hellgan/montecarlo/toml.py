@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hellgan import discriminators, generators
+from hellgan.checks import shown
 from hellgan.montecarlo import contaminations
 from hellgan.montecarlo.contaminations import Contamination
 from hellgan.montecarlo.study import Study
 from hellgan.montecarlo.truths import truth
-from hellgan.validation import shown
 
 _KEYS = ("truth", "contamination", "methods", "n", "replications", "seed", "level", "where")
 _KINDS = {

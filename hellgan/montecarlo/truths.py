@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching, generators
-from hellgan.generators import Generator
+from hellgan import generators
+from hellgan.checks import shown
+from hellgan.execution import programs
+from hellgan.generators import Generator, checked_generator
 from hellgan.montecarlo.contaminations import Contamination
 from hellgan.montecarlo.streams import CONTAMINATION, DATA, Stream
-from hellgan.validation import checked_generator, shown
 
 # Samples simulated by one compiled call, unless they are large; always as many, so that bits do not depend on it.
 _GROUP, _LARGE = 16, 100_000
@@ -83,16 +83,14 @@ class Truth:
             for each in contaminations:
                 u = each.uniforms(u, rng)
             z = np.concatenate([x, g.law.quantile(u)], axis=1) if g.covariates else g.law.quantile(u)
-            latents.append(z[:, 0] if z.shape[1] == 1 else z)
+            latents.append(z)
         group = _GROUP if n * max(g.latent_dim, g.dim) <= _LARGE else 1
-        with jax.enable_x64(True):
-            theta = g.theta(**self.natural)
-            drawn = []
-            for begin in range(0, len(latents), group):
-                block = latents[begin : begin + group]
-                z = np.stack([*block, *[block[0]] * (group - len(block))])
-                drawn.append(np.asarray(_simulate(g, theta, z))[: len(block)])
-        return np.concatenate(drawn)
+        theta, drawn = g.theta(**self.natural), []
+        for begin in range(0, len(latents), group):
+            block = latents[begin : begin + group]
+            z = np.stack([*block, *[block[0]] * (group - len(block))])
+            drawn.append(_simulate(g, theta, z)[: len(block)])
+        return g.squeezed(np.concatenate(drawn))
 
     def _covariates(self, rng, n):
         k = 0 if self.generator is None else self.generator.covariates
@@ -105,9 +103,9 @@ class Truth:
         return x
 
 
-@jax.jit
+@programs.program
 def _simulate(generator, theta, z):
-    return batching.each(lambda rows: jax.vmap(functools.partial(generator, theta))(rows), jnp.asarray(z))
+    return programs.each(lambda rows: jax.vmap(functools.partial(generator, theta))(rows), z)
 
 
 def truth(

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from hellgan.objective import Game
+from hellgan.objective.game import Game
 
 TOLERANCE = 1e-9
 
@@ -58,6 +58,16 @@ class SaddlePoint:
     is_saddle: bool
     kind: str
     reason: str
+
+    @property
+    def u(self) -> np.ndarray:
+        """The stacked estimate (theta, alpha)."""
+        return np.concatenate([self.theta, self.alpha])
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the scores vanish and the discriminator is at a maximum."""
+        return self.converged and self.discriminator_curvature < 0
 
 
 def certify(

@@ -1,28 +1,28 @@
 """A discriminator that is not linear in alpha: quasi-Newton on both levels, then Newton on the stacked equations."""
 
-import warnings
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from hellgan import objective
-from hellgan.objective import Game
+from hellgan.execution import programs
+from hellgan.objective.game import Game
 from hellgan.solver.certificate import TOLERANCE, SaddlePoint, certify
-from hellgan.starts import reaches
+from hellgan.solver.starts import reaches
+from hellgan.solver.with_jaxopt import minimised
 
 
 def solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
     """Search from one start, unconstrained scale."""
     from scipy import optimize
 
-    reach = np.asarray(reaches(game, jnp.asarray(theta)))
+    reach = reaches(game, theta)
     state = {"alpha": np.asarray(game.discriminator.start), "inner": 0}
 
     def profile(step):
         # The envelope theorem: the profile's slope is the partial one at the inner maximum.
-        value, slope, alpha, steps = jax.device_get(_profile_network(game, theta + reach * step, state["alpha"]))
+        value, slope, alpha, steps = _profile_network(game, theta + reach * step, state["alpha"])
         if not np.isfinite(value):
             return 1e10, np.zeros_like(step)
         state.update(alpha=alpha, inner=state["inner"] + int(steps))
@@ -35,7 +35,7 @@ def solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
 
 
 def _judged(game, theta, alpha, reach, outer: int, inner: int) -> SaddlePoint:
-    theta, alpha, jacobian, score, value = jax.device_get(_polish(game, jnp.asarray(theta), jnp.asarray(alpha)))
+    theta, alpha, jacobian, score, value = _polish(game, theta, alpha)
     norm = max(np.max(np.abs(score[: game.p] * reach)), np.max(np.abs(score[game.p :])))
     # Where the discriminator's score does not react to theta at all, any theta would do.
     collapsed = bool(np.max(np.abs(jacobian[game.p :, : game.p] * reach)) < 1e-6)
@@ -44,36 +44,27 @@ def _judged(game, theta, alpha, reach, outer: int, inner: int) -> SaddlePoint:
 
 def polish_network(game: Game, theta: np.ndarray, alpha: np.ndarray) -> SaddlePoint:
     """Follow a solution of a game nearby: Newton's iteration on the stacked equations alone."""
-    reach = np.asarray(reaches(game, jnp.asarray(theta)))
+    reach = reaches(game, theta)
     return _judged(game, theta, alpha, reach, 0, 0)
 
 
 def inner_value(game: Game, theta: np.ndarray) -> float:
     """Give the objective's inner maximum at theta."""
-    return float(_profile_network(game, jnp.asarray(theta), jnp.asarray(game.discriminator.start))[0])
+    return float(_profile_network(game, theta, np.asarray(game.discriminator.start))[0])
 
 
-@jax.jit
+@programs.program
 def _profile_network(game: Game, theta, alpha):
-    found = _lbfgs(game).run(alpha, theta=theta, game=game)
-    value = objective.objective(game, theta, found.params)
-    slope = jax.grad(objective.objective, argnums=1)(game, theta, found.params)
-    return value, slope, found.params, found.state.iter_num
-
-
-def _lbfgs(game: Game):
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="JAXopt is no longer maintained", category=DeprecationWarning)
-        import jaxopt
-
-    return jaxopt.LBFGS(_negative_objective, tol=1e-7, maxiter=500, implicit_diff=False)
+    alpha, steps = minimised(_negative_objective, alpha, theta, game)
+    value, slope = jax.value_and_grad(objective.objective, argnums=1)(game, theta, alpha)
+    return value, slope, alpha, steps
 
 
 def _negative_objective(alpha, theta, game):
     return -objective.objective(game, theta, alpha)
 
 
-@jax.jit
+@programs.program
 def _polish(game: Game, theta, alpha):
     """Newton's iteration on the stacked equations, as long as it lowers their norm."""
     p = game.p

@@ -14,8 +14,9 @@ import numpy as np
 from jax import lax
 from jax.scipy.linalg import cho_factor, cho_solve
 
-from hellgan import batching, objective
-from hellgan.objective import Game
+from hellgan.execution import programs
+from hellgan.objective import linear
+from hellgan.objective.game import Array, Game
 from hellgan.solver.certificate import TOLERANCE
 
 MAX_OUTER = 60
@@ -28,16 +29,16 @@ _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 class Local(NamedTuple):
     """An inner maximum with the expansion of the objective there."""
 
-    alpha: jax.Array
-    value: jax.Array  # penalised
-    gradient: jax.Array
-    hessian: jax.Array
-    expansion: objective.Expansion
-    steps: jax.Array
-    reach: jax.Array  # sqrt of real'(0): the longest outer step, in the metric M
+    alpha: Array
+    value: Array  # penalised
+    gradient: Array
+    hessian: Array
+    expansion: linear.Expansion
+    steps: Array
+    reach: Array  # sqrt of real'(0): the longest outer step, in the metric M
 
 
-@batching.program
+@programs.program
 def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
     """Climb to the inner maximum and expand there, for each of a stack of games.
 
@@ -55,11 +56,11 @@ def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
 
     def one(game, theta, alpha, on_log, on_generator):
         climbed = _climb(game, theta, alpha, None if game.loss.is_concave else on_log)
-        expansion = objective.expand(game, theta, climbed.alpha, on_generator)
+        expansion = linear.expand(game, theta, climbed.alpha, on_generator)
         reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), theta.dtype)))
         return Local(climbed.alpha, climbed.value, climbed.gradient, climbed.hessian, expansion, climbed.steps, reach)
 
-    return batching.each(one, games, theta, alpha, on_log, on_generator)
+    return programs.each(one, games, theta, alpha, on_log, on_generator)
 
 
 class _Ascent(NamedTuple):
@@ -78,10 +79,10 @@ class _Ascent(NamedTuple):
 def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
     """Maximise over alpha by damped Newton; from the log loss where ``on_log`` says so."""
     dtype, size = alpha.dtype, alpha.shape[0]
-    samples = objective.discriminator_rows(game, theta)
+    samples = linear.discriminator_rows(game, theta)
 
     def body(s: _Ascent) -> _Ascent:
-        value, gradient, hessian = objective.discriminator_problem(game, samples, s.trial, s.on_log)
+        value, gradient, hessian = linear.discriminator_problem(game, samples, s.trial, s.on_log)
         slack = _SLACK * (1 + jnp.abs(value))
         accept = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient)) & (value >= s.value - slack)
         new = (s.trial, value, gradient, hessian)
@@ -144,16 +145,16 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
     is_warm = alphas is not None
-    slots = list(range(batching.group_size(count)))
+    slots = list(range(programs.group_size(count)))
     waiting = iter(range(len(slots), count))
     state = _State.begin(games, starts[slots], begins[slots], is_warm)
-    group = batching.take(games, slots)
+    group = programs.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
     while np.any(running):
         on_log = (state.outer == 0) & (not is_warm)
         local = locate(group, state.trial, state.trial_alpha, on_log, state.on_generator)
-        state.update(jax.device_get(local))
+        state.update(local)
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
             following = next(waiting, None)
@@ -234,7 +235,7 @@ class _State:
             # Entering, the same point is evaluated anew: its merit is now the norm of another score.
             self.best.merit[enter], self.best.score_norm[enter] = np.inf, 1.0
             self.on_generator = self.on_generator | enter
-        step = np.where(enter[:, None], 0.0, self._step(np.asarray(local.reach)))
+        step = np.where(enter[:, None], 0.0, self._step(local.reach))
         self.trial = self.best.theta + step
         self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
 
@@ -251,11 +252,8 @@ class _State:
 
     def _model(self, local: Local) -> _Point:
         """Build the local models of the outer problem at inner maxima."""
-        h_tt, h_at, h_ta = (
-            np.asarray(h)
-            for h in (local.expansion.d_theta_theta, local.expansion.d_alpha_theta, local.expansion.d_theta_alpha)
-        )
-        d_theta, h_aa = np.asarray(local.expansion.d_theta), np.asarray(local.hessian)
+        d_theta, h_tt, h_at, h_ta = local.expansion
+        h_aa = local.hessian
         jacobian = np.concatenate([np.concatenate([h_tt, h_ta], axis=2), np.concatenate([h_at, h_aa], axis=2)], axis=1)
         usable = np.all(np.isfinite(jacobian), axis=(1, 2)) & np.all(np.isfinite(d_theta), axis=1)
         unit = -np.eye(h_aa.shape[-1])
@@ -267,11 +265,11 @@ class _State:
         score = _apply(whitening, d_theta)
         schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
         norm = np.maximum(np.max(np.abs(score), axis=1), np.max(np.abs(local.gradient), axis=1))
-        value = np.asarray(local.value)
+        value = local.value
         merit = value if self.is_zero_sum else np.where(self.on_generator, np.sum(score**2, axis=1), value)
         return _Point(
             self.trial,
-            np.asarray(local.alpha),
+            local.alpha,
             value,
             jacobian,
             score,

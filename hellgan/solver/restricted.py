@@ -7,18 +7,15 @@ P itself says whether a step is good. For a non-zero-sum loss the stacked equati
 solved instead, g the generator's own score.
 """
 
-import abc
 import dataclasses
-from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching
-from hellgan.generators import Generator
-from hellgan.objective import Game
+from hellgan.estimation import Restricted
+from hellgan.execution import programs
+from hellgan.objective.game import Game
+from hellgan.restrictions import Restriction
 from hellgan.solver import newton
 from hellgan.solver.certificate import TOLERANCE
 
@@ -28,109 +25,19 @@ _MAX_LEVELS = 60  # surfaces h = share * h(start) passed on the way to h = 0
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
-class Restriction(abc.ABC):
-    """Equations h(theta) = 0; the caller holds ``jax.enable_x64``."""
-
-    @abc.abstractmethod
-    def at(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Evaluate h (r,) and R = dh/dtheta (r, p)."""
-
-    @abc.abstractmethod
-    def curvature(self, theta: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
-        """Evaluate the Hessian (p, p) of the combination ``multipliers`` (r,) of the equations."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Linear(Restriction):
-    """h = C natural - b for the natural parameters; compiled once for a generator, whatever C and b."""
-
-    generator: Generator
-    matrix: np.ndarray  # C (r, natural numbers)
-    target: np.ndarray  # b (r,)
-
-    def at(self, theta):
-        natural, slope, _ = jax.device_get(_natural(self.generator, theta, np.zeros(self.matrix.shape[1])))
-        return self.matrix @ natural - self.target, self.matrix @ slope
-
-    def curvature(self, theta, multipliers):
-        return jax.device_get(_natural(self.generator, theta, self.matrix.T @ multipliers))[2]
-
-
-@batching.program
-def _natural(generator: Generator, theta, weights):
-    """Natural parameters, their derivative in theta, and the Hessian of their combination ``weights``."""
-    vector = generator.natural_vector
-    return vector(theta), jax.jacfwd(vector)(theta), jax.jacfwd(jax.jacfwd(lambda t: weights @ vector(t)))(theta)
-
-
-class Smooth(Restriction):
-    """h = a function of the named natural parameters, a number or a vector; traced when it is used."""
-
-    def __init__(self, generator: Generator, function: Callable):
-        def h(theta):
-            return jnp.ravel(jnp.asarray(function(**generator.natural(theta))))
-
-        self._at = jax.jit(lambda theta: (h(theta), jax.jacfwd(h)(theta)))
-        self._curvature = jax.jit(lambda theta, mu: jax.jacfwd(jax.jacfwd(lambda t: mu @ h(t)))(theta))
-
-    def at(self, theta):
-        return jax.device_get(self._at(theta))
-
-    def curvature(self, theta, multipliers):
-        return jax.device_get(self._curvature(theta, multipliers))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RestrictedSaddle:
-    """A solution under restrictions, with what is known of it.
-
-    Attributes
-    ----------
-    theta : (p,) array
-        Generator parameters, unconstrained scale.
-    alpha : (q + 1,) array
-        The discriminator's best answer.
-    value, penalised : float
-        V_n without and with the ridge.
-    multipliers : (r,) array
-        mu of the Lagrangian P + mu'h.
-    score : (p,) array
-        The generator's score; minus R' mu.
-    jacobian : (p + q + 1, p + q + 1) array
-        H of (2), ridge included.
-    slope : (r, p) array
-        R, the derivative of the restrictions.
-    converged : bool
-        Whether it is a strict local minimum under the restrictions; non-zero-sum: locally stable.
-    reason : str
-        Why not; empty where it is.
-    """
-
-    theta: np.ndarray
-    alpha: np.ndarray
-    value: float
-    penalised: float
-    multipliers: np.ndarray
-    score: np.ndarray
-    jacobian: np.ndarray
-    slope: np.ndarray
-    converged: bool
-    reason: str
-
-
-def solve_restricted(game: Game, restriction: Restriction, theta: np.ndarray, alpha: np.ndarray) -> RestrictedSaddle:
+def solve_restricted(game: Game, restriction: Restriction, theta: np.ndarray, alpha: np.ndarray) -> Restricted:
     """Find the saddle point under restrictions from a solution nearby.
 
     Parameters
     ----------
     game : Game
-        Double precision, with a basis linear in alpha; the caller holds the ``jax.enable_x64`` context.
+        With a basis linear in alpha.
     restriction : Restriction
         Of at most p equations.
     theta, alpha : (p,) and (q + 1,) arrays
         Where to begin: the solution without the restrictions, or with similar ones. It need not satisfy them.
     """
-    problem = _Problem(batching.stack([game]), restriction)
+    problem = _Problem(programs.stack([game]), restriction)
     here = problem.model(np.asarray(theta, np.float64), np.asarray(alpha, np.float64))
     if here is None:
         return _failed(game, restriction, theta, alpha, "the inner maximum is not found at the starting values")
@@ -185,7 +92,7 @@ class _Problem:
         """Climb to the inner maximum at a point and expand there; None where there is none."""
         is_zero_sum, no = self.games.loss.is_zero_sum, np.zeros(1, bool)
         local = newton.locate(self.games, theta[None], alpha[None], no, no if is_zero_sum else ~no)
-        local = batching.take(jax.device_get(local), 0)
+        local = programs.take(local, 0)
         of, h_aa = local.expansion, local.hessian
         h_at = of.d_alpha_theta
         jacobian = np.block([[of.d_theta_theta, of.d_theta_alpha], [h_at, h_aa]])
@@ -288,7 +195,7 @@ class _Problem:
         return tangent.basis @ step * min(1.0, reach / length)
 
 
-def _judged(game: Game, here: _Model, tangent: _Tangent) -> RestrictedSaddle:
+def _judged(game: Game, here: _Model, tangent: _Tangent) -> Restricted:
     h_aa = here.jacobian[game.p :, game.p :]
     curvature, reason = tangent.curvature, ""
     if game.loss.is_zero_sum:
@@ -301,37 +208,11 @@ def _judged(game: Game, here: _Model, tangent: _Tangent) -> RestrictedSaddle:
         reason = "the discriminator is not at a strict maximum under the restrictions"
     elif not np.all(np.linalg.eigvals(curvature).real > 0):
         reason = "the generator is at a stationary point under the restrictions that is not a minimum"
-    return RestrictedSaddle(
-        here.theta,
-        here.alpha,
-        here.value + float(game.discriminator.ridge @ here.alpha**2),
-        here.value,
-        tangent.multipliers,
-        here.score,
-        here.jacobian,
-        tangent.slope,
-        not reason,
-        reason,
-    )
+    u = np.concatenate([here.theta, here.alpha])
+    return Restricted(u, here.value, tangent.multipliers, here.score, here.jacobian, tangent.slope, reason)
 
 
-def _failed(game: Game, restriction: Restriction, theta, alpha, reason: str) -> RestrictedSaddle:
-    r, nothing = len(restriction.at(theta)[0]), np.nan
-    return RestrictedSaddle(
-        np.asarray(theta),
-        np.asarray(alpha),
-        nothing,
-        nothing,
-        np.full(r, nothing),
-        np.full(game.p, nothing),
-        np.full((game.size, game.size), nothing),
-        np.full((r, game.p), nothing),
-        False,
-        reason,
-    )
-
-
-def schur_complement(jacobian: np.ndarray, p: int) -> np.ndarray:
-    """T = H_tt - H_ta H_aa^-1 H_at (p, p), the derivative of the profile score, of H (p + q + 1, p + q + 1)."""
-    h_aa, h_at = jacobian[p:, p:], jacobian[p:, :p]
-    return jacobian[:p, :p] - jacobian[:p, p:] @ np.linalg.solve(h_aa, h_at)
+def _failed(game: Game, restriction: Restriction, theta, alpha, reason: str) -> Restricted:
+    r, u = len(restriction.at(theta)[0]), np.concatenate([theta, alpha])
+    unknown = (np.full(shape, np.nan) for shape in ((r,), (game.p,), (game.size, game.size), (r, game.p)))
+    return Restricted(u, np.nan, *unknown, reason)

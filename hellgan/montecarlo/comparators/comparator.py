@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
-from hellgan import inference, starts
+from hellgan import inference
 from hellgan.constraints import Constraint
 from hellgan.generators import Fixed, Generator
 from hellgan.montecarlo.estimates import Estimate, Estimates, one_by_one
+from hellgan.solver import starts
 
 
 class Stack(NamedTuple):
@@ -181,8 +181,7 @@ def first_theta(family: Generator, x: np.ndarray) -> np.ndarray:
     start = family.start(x, weights)
     if start is not None:
         return family.theta(**start)
-    with jax.enable_x64(True):
-        return starts.matched(family, x, weights, 0)[0]
+    return starts.matched(family, x[:, None] if x.ndim == 1 else x, weights, 0)[0]
 
 
 def unfixed(family: Generator) -> Generator:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching
+from hellgan.execution import programs
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta, needs_line, needs_smooth_density
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise, sandwich
 from hellgan.montecarlo.comparators.nodes import laid
@@ -60,8 +60,7 @@ class DensityPower(Comparator):
             theta = minimum.theta
             if moved <= _CLOSE:
                 break
-        with jax.enable_x64(True):
-            meat = np.asarray(_meat(family, theta, x, self.beta, size))
+        meat = _meat(family, theta, x, self.beta, size)
         return concluded(family, minimum, sandwich(minimum.hessian, meat, len(x)))
 
 
@@ -79,7 +78,7 @@ def _divergence(generator, theta, x, beta, y, weights, logs, size):
     return (integral / (1 + beta) - data / beta) / size
 
 
-@batching.program
+@programs.program
 def _meat(generator, theta, x, beta, size):
     """Covariance of the rows of the divergence's score: the integral's part is the same in all."""
 

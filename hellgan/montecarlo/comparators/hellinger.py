@@ -10,7 +10,7 @@ import numpy as np
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta, needs_line, needs_smooth_density
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise
 from hellgan.montecarlo.comparators.nodes import information
-from hellgan.robust import quantile, robust_scale
+from hellgan.samples.robust import quantile, robust_scale
 
 _BANDWIDTH = 1.5  # times n^(-1/3)
 _REACH, _PER_BANDWIDTH = 25, 4

@@ -10,7 +10,7 @@ from hellgan.generators.regression import SCALE
 from hellgan.latents import Law
 from hellgan.montecarlo.comparators.comparator import Comparator
 from hellgan.montecarlo.estimates import Estimate
-from hellgan.robust import MAD
+from hellgan.samples.robust import MAD
 
 _STEPS = 500
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching
+from hellgan.execution import programs
 from hellgan.generators import LocationScale
 from hellgan.montecarlo.comparators.closed_forms import closed_form, has_closed_form
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta, needs_smooth_density
@@ -56,8 +56,7 @@ class MaximumLikelihood(Comparator):
             return concluded(family, minimum, None)
         if self.cov == "information":
             return concluded(family, minimum, np.linalg.inv(minimum.hessian) / len(x))
-        with jax.enable_x64(True):
-            meat = np.asarray(_meat(family, minimum.theta, x))
+        meat = _meat(family, minimum.theta, x)
         return concluded(family, minimum, sandwich(minimum.hessian, meat, len(x)))
 
 
@@ -66,7 +65,7 @@ def _negative_log_likelihood(generator, theta, x):
     return -jnp.mean(jax.vmap(lambda row: generator.log_density(row, **natural))(x))
 
 
-@batching.program
+@programs.program
 def _meat(generator, theta, x):
     """Mean square of the scores, whose mean is 0 at the estimate."""
     of_row = jax.grad(lambda theta, row: generator.log_density(row, **generator.natural(theta)))

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import latents, robust
+from hellgan import latents
 from hellgan.generators import Fixed, Generator, LocationScale, MultivariateNormal, MultivariateStudentT
 from hellgan.latents import Law
 from hellgan.montecarlo.comparators.comparator import Comparator, Stack, unfixed
+from hellgan.samples import robust
 
 _ESTIMATED = ("loc", "scale")
 

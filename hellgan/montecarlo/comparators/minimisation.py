@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching, inference
+from hellgan.execution import programs
 from hellgan.generators import Generator
 from hellgan.montecarlo.estimates import Estimate
+from hellgan.parameters import natural_scale
 
 # A criterion has a curvature of about the information of one observation, so that these are in spreads of one: how far
 # Newton's method may begin from the minimum, where BFGS hands over to it, and where it ends.
@@ -45,29 +46,28 @@ def minimise(criterion: Criterion, generator: Generator, start: np.ndarray, *dat
     """
     from scipy import optimize
 
-    with jax.enable_x64(True):
-        data = jax.device_put(data)
+    data = programs.on_device(data)
 
-        def curvature(theta):
-            found = np.asarray(_curvature(criterion, generator, theta, *data))
-            return found[0], found[1:]
+    def curvature(theta):
+        found = _curvature(criterion, generator, theta, *data)
+        return found[0], found[1:]
 
-        def objective(phi):
-            found = np.asarray(_slope(criterion, generator, start + scales @ phi, *data))
-            if not np.all(np.isfinite(found)):
-                return np.inf, np.zeros(len(phi))
-            return float(found[0]), found[1:] @ scales
+    def objective(phi):
+        found = _slope(criterion, generator, start + scales @ phi, *data)
+        if not np.all(np.isfinite(found)):
+            return np.inf, np.zeros(len(phi))
+        return float(found[0]), found[1:] @ scales
 
-        scales = _whitening(curvature(start)[1])
-        minimum = _newton(curvature, start, scales)
-        if minimum is None:
-            options = {"gtol": _SLOPE}
-            found = optimize.minimize(objective, np.zeros(len(start)), jac=True, method="BFGS", options=options)
-            theta = start + scales @ found.x
-            minimum = _newton(curvature, theta, scales)
-            if minimum is not None:
-                return minimum._replace(iterations=minimum.iterations + found.nit)
-            return _failed(theta, curvature(theta)[1], found)
+    scales = _whitening(curvature(start)[1])
+    minimum = _newton(curvature, start, scales)
+    if minimum is None:
+        options = {"gtol": _SLOPE}
+        found = optimize.minimize(objective, np.zeros(len(start)), jac=True, method="BFGS", options=options)
+        theta = start + scales @ found.x
+        minimum = _newton(curvature, theta, scales)
+        if minimum is not None:
+            return minimum._replace(iterations=minimum.iterations + found.nit)
+        return _failed(theta, curvature(theta)[1], found)
     return minimum
 
 
@@ -101,8 +101,7 @@ def _failed(theta, hessian, found) -> Minimum:
 
 def concluded(generator: Generator, minimum: Minimum, cov: np.ndarray | None) -> Estimate:
     """Make an estimate on the natural scale of a minimum; ``cov`` (p, p) is that of theta."""
-    with jax.enable_x64(True):
-        values, slope = jax.device_get(inference.natural_scale(generator, minimum.theta))
+    values, slope = natural_scale(generator, minimum.theta)
     steps = minimum.iterations
     if minimum.trouble or cov is None:
         missing = np.full(len(values), np.nan)
@@ -140,7 +139,7 @@ def _curvature_of(criterion, generator, theta, *data):
     return jnp.concatenate([first[None], hessian])
 
 
-_slope, _curvature = (batching.program(f, static_argnums=0) for f in (_slope_of, _curvature_of))
+_slope, _curvature = (programs.program(f, static_argnums=0) for f in (_slope_of, _curvature_of))
 
 
 def _whitening(hessian: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching, latents
+from hellgan import latents
+from hellgan.execution import programs
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise
 
@@ -74,16 +75,14 @@ class SimulatedMoments(Comparator):
         n, moments = len(x), self.moments or Powers(self.degree or family.size)
         m = latents.size(self.latent, n, self.n_simulated, family.sobol_points)
         z = latents.draw(self.latent, family.law, m, family.latent_dim, int(rng.integers(2**32)))[0]
-        z = z[:, 0] if family.latent_dim == 1 else z
-        with jax.enable_x64(True):
-            rows = np.asarray(_moments(moments, x))
-            target = rows.mean(axis=0)
-            factor = _factor(rows)
-            root = np.linalg.inv(factor.T) if self.weight == "optimal" else np.eye(len(target)) / np.linalg.norm(factor)
-            minimum = minimise(_criterion(moments), family, first_theta(family, x), z, target, root)
-            if minimum.trouble:
-                return concluded(family, minimum, None)
-            slope = root @ np.asarray(_slope(moments, family, minimum.theta, z))
+        rows = _moments(moments, x)
+        target = rows.mean(axis=0)
+        factor = _factor(rows)
+        root = np.linalg.inv(factor.T) if self.weight == "optimal" else np.eye(len(target)) / np.linalg.norm(factor)
+        minimum = minimise(_criterion(moments), family, first_theta(family, x), z, target, root)
+        if minimum.trouble:
+            return concluded(family, minimum, None)
+        slope = root @ _slope(moments, family, minimum.theta, z)
         noise = root @ factor.T
         gain = np.linalg.pinv(slope) @ noise  # of theta in the data's standardised moments
         cov = gain @ gain.T * (1 / n + (1 / m if self.latent == "iid" else 0))
@@ -117,11 +116,11 @@ def _each(moments, rows):
 
 
 def _simulated(moments, generator, theta, z):
-    return jnp.mean(_each(moments, jax.vmap(lambda draw: generator(theta, draw))(z)), axis=0)
+    return jnp.mean(_each(moments, jax.vmap(lambda draw: generator.squeezed(generator(theta, draw)))(z)), axis=0)
 
 
-_moments = batching.program(_each, static_argnums=0)
-_slope = batching.program(jax.jacfwd(_simulated, argnums=2), static_argnums=0)
+_moments = programs.program(_each, static_argnums=0)
+_slope = programs.program(jax.jacfwd(_simulated, argnums=2), static_argnums=0)
 
 
 @functools.lru_cache(maxsize=64)

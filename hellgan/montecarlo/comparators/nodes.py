@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import batching
+from hellgan.execution import programs
 from hellgan.generators import Fixed, Generator, NormalMixture
 from hellgan.latents import Law
 from hellgan.montecarlo.comparators.comparator import unfixed
@@ -36,8 +36,7 @@ def laid(generator: Generator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     A mixture has points of each of its components: its quantiles change too fast between components far apart.
     """
-    with jax.enable_x64(True):
-        y, weights, logs = (np.asarray(part) for part in _pushed(generator, theta, *latent_nodes(generator.law)))
+    y, weights, logs = _pushed(generator, theta, *latent_nodes(generator.law))
     usable = np.isfinite(logs) & np.isfinite(y)  # a gamma law of small shape may draw 0
     if not np.all(usable):
         y, logs, weights = (
@@ -51,11 +50,10 @@ def laid(generator: Generator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def information(generator: Generator, theta: np.ndarray) -> np.ndarray:
     """Fisher's information about theta (p, p) of one observation."""
     y, weights, _ = laid(generator, theta)
-    with jax.enable_x64(True):
-        return np.asarray(_information(generator, theta, y, weights))
+    return _information(generator, theta, y, weights)
 
 
-@batching.program
+@programs.program
 def _pushed(generator, theta, z, weights):
     natural = generator.natural(theta)
     if isinstance(unfixed(generator), NormalMixture):
@@ -68,7 +66,7 @@ def _pushed(generator, theta, z, weights):
     return y, weights, jax.vmap(lambda row: generator.log_density(row, **natural))(y)
 
 
-@batching.program
+@programs.program
 def _information(generator, theta, y, weights):
     of_row = jax.grad(lambda theta, row: generator.log_density(row, **generator.natural(theta)))
     scores = jax.vmap(of_row, (None, 0))(theta, y)

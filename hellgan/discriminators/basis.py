@@ -1,0 +1,46 @@
+"""What a discriminator linear in alpha is, once it is placed on data."""
+
+import abc
+
+import equinox as eqx
+import jax
+import numpy as np
+
+
+class Basis(eqx.Module):
+    """A log ratio linear in alpha, placed on data; abstract.
+
+    Attributes
+    ----------
+    ridge : (q + 1,) array
+        The objective is penalised by ``sum(ridge * alpha**2)``; 0 for the intercept.
+    """
+
+    ridge: eqx.AbstractVar[np.ndarray]
+
+    @abc.abstractmethod
+    def features(self, x: jax.Array) -> jax.Array:
+        """Evaluate the (q + 1,) features of one observation (d,); the first is 1."""
+
+    def log_ratio(self, alpha: jax.Array, x: jax.Array) -> jax.Array:
+        """v_alpha(x) of one observation."""
+        return self.features(x) @ alpha
+
+    @property
+    def size(self) -> int:
+        """The length of alpha, q + 1."""
+        return self.ridge.shape[-1]
+
+    @property
+    def is_linear(self) -> bool:
+        return True
+
+    @property
+    def varies(self) -> bool:
+        """Whether every feature but the constant is finite, and varies over the sample, by construction."""
+        return True
+
+    @property
+    def start(self) -> np.ndarray:
+        """Where the discriminator starts: v = 0, the two laws taken to be equal."""
+        return np.zeros(self.size)

@@ -1,0 +1,333 @@
+"""The seam between estimators and all that is inferred from them.
+
+An estimate u = (theta, nuisance) is a root of estimating equations: the weighted mean of scores, one for each
+observation and perhaps one for each simulated draw, with penalties. ``Equations`` says what inference and influence
+ask of it, and nothing more: covariances, tests, intervals, bootstrap, influence functions, case deletion, files and
+reports are written against it and do not ask what kind of estimator they have. ``hellgan.solver.GameEquations``, of a
+parametric GAN, is its first implementation; ``hellgan.solver.SmoothEquations`` makes one of scores written for one
+observation. Everything here is NumPy, in double precision; (2) and the other numbers are equations of
+``docs/theory.md``.
+"""
+
+import abc
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from hellgan.constraints import Constraint
+from hellgan.parameters import ParameterSpace
+from hellgan.records import (
+    Covariance,
+    JointLaw,
+    Refits,
+    Resamples,
+    Restricted,
+    Sandwich,
+    ScoreCovariance,
+    informations,
+    schur_complement,
+)
+from hellgan.restrictions import Restriction
+from hellgan.samples import Sample
+
+__all__ = [
+    "Covariance",
+    "Equations",
+    "Estimator",
+    "Fit",
+    "JointLaw",
+    "Refits",
+    "Resamples",
+    "Restricted",
+    "Sandwich",
+    "ScoreCovariance",
+    "Solution",
+    "informations",
+    "schur_complement",
+]
+
+
+class Solution(Protocol):
+    """A root of estimating equations with what its solver knows of it."""
+
+    @property
+    def u(self) -> np.ndarray:
+        """The estimate (k,), theta first, unconstrained scale."""
+        ...
+
+    @property
+    def theta(self) -> np.ndarray: ...
+
+    @property
+    def jacobian(self) -> np.ndarray:
+        """Derivative (k, k) of the mean score, penalties included."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The objective there, where there is one."""
+        ...
+
+    @property
+    def score_norm(self) -> float: ...
+
+    @property
+    def iterations(self) -> int: ...
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the equations are solved there, so that its Jacobian tells what they say of theta."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What it is certified to be, in words."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not certified; empty where it is."""
+        ...
+
+
+class Equations(abc.ABC):
+    """Estimating equations of u = (theta, nuisance) on one sample; abstract.
+
+    Attributes
+    ----------
+    space : ParameterSpace
+        Names and spaces of theta; its first p elements of u.
+    sample : Sample
+    nuisance_names : list of str
+        Names of the other elements of u, reported as they are.
+    trouble : str
+        Why there is no joint law, whatever the data, in a sentence; empty where there may be one.
+    solution_type : type
+        Of its solutions, a dataclass of arrays and JSON values, as it is stored.
+    """
+
+    solution_type: type
+    space: ParameterSpace
+    sample: Sample
+    nuisance_names: list[str]
+    trouble: str = ""
+
+    @property
+    def p(self) -> int:
+        """The length of theta."""
+        return self.space.size
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the k elements of u, unconstrained scale."""
+        return self.space.free_names + self.nuisance_names
+
+    @property
+    def joint_names(self) -> list[str]:
+        """Names of the natural elements of theta, and of the nuisance."""
+        return self.space.names + self.nuisance_names
+
+    # Solutions.
+
+    @abc.abstractmethod
+    def solve(self, theta: np.ndarray) -> Solution:
+        """Solve the equations from starting values (p,) or, of several, the best: (s, p)."""
+
+    @abc.abstractmethod
+    def refit(
+        self,
+        resamples: Callable[[slice], Resamples],
+        count: int,
+        u: np.ndarray,
+        *,
+        evaluate: bool = False,
+        more: int | None = 2,
+        threads: int | None = None,
+        progress: bool = False,
+    ) -> Refits:
+        """Solve the equations on ``count`` other samples.
+
+        Parameters
+        ----------
+        resamples : callable
+            Gives the samples of a slice of the refits, so that not all need be in memory at once.
+        count : int
+        u : (k,) or (count, k) array
+            Solutions nearby.
+        evaluate : bool
+            Whether to give Jacobians and score covariances at the solutions.
+        more : int or None
+            How many further starts to try for a refit that is not certified; None: not even the same one anew.
+        threads, progress
+            As ``execution.threads.over_chunks`` takes them.
+        """
+
+    @abc.abstractmethod
+    def restricted(self, restriction: Restriction, u: np.ndarray) -> Restricted:
+        """Solve the equations under restrictions of theta, from a solution (k,) nearby."""
+
+    @abc.abstractmethod
+    def reweighted(self, weights) -> "Equations":
+        """Give the equations with other observation weights (n,), which need not sum to 1."""
+
+    # Scores at any u (k,).
+
+    @abc.abstractmethod
+    def scores(self, u: np.ndarray) -> np.ndarray:
+        """Scores of the observations (n, k), unweighted; with penalties their weighted mean is zero at a root.
+
+        They hold the part of simulated draws that depend on the observation; that of independent draws, whose mean is
+        a constant, is left out.
+        """
+
+    @abc.abstractmethod
+    def scores_at(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Scores (r, k) that observations at other points (r, d) would have."""
+
+    @abc.abstractmethod
+    def score_gradients(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Derivatives (r, k, d) of those scores in the point."""
+
+    @abc.abstractmethod
+    def score_jacobians(self, u: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield blocks of observations with the derivatives of their scores in u, (b, k, k)."""
+
+    def independent_scores(self, u: np.ndarray) -> np.ndarray | None:
+        """Scores (m, k) of simulated draws that are independent and equally weighted; None where there are none."""
+        return None
+
+    @abc.abstractmethod
+    def jacobian(self, u: np.ndarray) -> np.ndarray:
+        """Derivative (k, k) of the mean score, penalties included."""
+
+    @abc.abstractmethod
+    def score_covariance(self, u: np.ndarray) -> ScoreCovariance:
+        """Covariance of the mean score, the simulation's part included."""
+
+    @abc.abstractmethod
+    def weight_derivatives(self, u: np.ndarray) -> np.ndarray:
+        """Derivatives (k, n) of the solution in the observation weights, by another route than ``jacobian``."""
+
+    @abc.abstractmethod
+    def reach(self, u: np.ndarray) -> np.ndarray:
+        """Change (p,) of each element of theta that moves the fitted law by its interquartile range."""
+
+    def sampled(self, u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw as many observations (n, d) of the fitted law as the sample has, at its covariates."""
+        raise ValueError("kind: this estimator has no law that could be simulated; give 'nonparametric'.")
+
+    def unseen(self, natural: np.ndarray) -> list[str]:
+        """Names of the natural elements (r,) of which the simulated sample says nothing."""
+        return []
+
+    # What theta minimises, if it does: the ground of distance tests and profiles.
+
+    def distance_trouble(self, robust: bool) -> str:
+        """Why a distance test says nothing of these equations, as a sentence; empty where it does.
+
+        ``robust`` allows misspecification.
+        """
+        return "the estimate does not minimise a criterion; use wald_test or score_test."
+
+    @property
+    def distance_factor(self) -> float:
+        """What the rise of the criterion is multiplied with in (9)."""
+        return np.nan
+
+    def criterion(self, solution: Solution) -> float:
+        """What theta minimises, with the nuisance's best answer, at a solution."""
+        return np.nan
+
+    # Under a correct model, where it is known what follows.
+
+    def model_covariance(self, u: np.ndarray) -> np.ndarray:
+        """Covariance (k, k) of u under a correct model, already divided by n."""
+        raise ValueError("model: what a correct model implies for this estimator is not known; use 'sandwich'.")
+
+    def model_influence(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Influence functions (r, k) of u under a correct model, at points (r, d)."""
+        raise ValueError("under: this estimator has no closed form at the model; give 'fit'.")
+
+    def model_information(self, jacobian: np.ndarray) -> np.ndarray:
+        """Information (p, p) about theta of one observation under a correct model, as the equations see it."""
+        raise ValueError("standardised: the information is not known for this estimator; give None or 'self'.")
+
+    def difference(self, other: "Equations") -> str:
+        """Say in a word in what other equations differ, their parameters apart; empty where they do not."""
+        if type(self) is not type(other):
+            return "equations"
+        if not np.array_equal(self.sample.rows, other.sample.rows):
+            return "data"
+        return "" if np.array_equal(self.sample.weights, other.sample.weights) else "weights"
+
+
+class Estimator(Protocol):
+    """What results ask of the model that they are of: ``hg.GAN`` is one."""
+
+    @property
+    def sample(self) -> Sample: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def equations(self) -> Equations: ...
+
+    def with_weights(self, weights) -> "Estimator":
+        """Give the same model with other observation weights, placed as it is."""
+        ...
+
+    def on(self, rows: np.ndarray) -> "Estimator":
+        """Give the same model on other observations (n, d), placed anew."""
+        ...
+
+    def recipe(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Take it apart into arrays and JSON facts, from which it can be built anew."""
+        ...
+
+
+class Fit(Protocol):
+    """A solved estimator, as inference and influence take it: ``EstimatedResults`` is one."""
+
+    model: Any
+    equations: Equations
+    solution: Solution
+    law: JointLaw
+    covariance: Covariance
+    params: pd.Series
+    spaces: Sequence[Constraint]
+    cov_type: str
+    trouble: str
+
+    @property
+    def converged(self) -> bool: ...
+
+    @property
+    def label(self) -> str:
+        """What figures of several estimators call it."""
+        ...
+
+    @property
+    def nobs(self) -> int: ...
+
+    @property
+    def bse(self) -> pd.Series: ...
+
+    def conf_int(self, alpha: float = 0.05, cols=None, method: str = "wald") -> pd.DataFrame: ...
+
+    def outliers(self) -> np.ndarray:
+        """Positions of the observations that the fit does not account for."""
+        ...
+
+    def case_columns(self) -> pd.DataFrame:
+        """What the fit itself says of its observations, (n, columns); sorted by the first."""
+        ...
+
+    def require_law(self) -> Sandwich:
+        """Give the joint law; raises ``ValueError`` with the reason where there is none."""
+        ...
+
+    def reweighted(self, weights) -> "Fit": ...
+
+    def with_cov(self, cov_type: str = "sandwich", **options) -> "Fit": ...

@@ -1,0 +1,1 @@
+"""How computations run: compiled programs, groups of fits, threads."""

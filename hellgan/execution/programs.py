@@ -1,0 +1,106 @@
+"""Compiled programs: how they are compiled and called, and how many fits share a call."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# Version 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions
+# know no such option. It is an option of each program: no global setting is touched.
+_OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
+
+
+class Program:
+    """A compiled function that computes in double precision and gives NumPy arrays; made by ``program``.
+
+    JAX's precision is a setting of the calling thread; it is entered for the call alone, so that nobody else's
+    computations change, and what comes out is NumPy's, which a caller in single precision cannot narrow unawares.
+    """
+
+    def __init__(self, function: Callable, **options):
+        functools.update_wrapper(self, function)
+        self.compiled = jax.jit(function, compiler_options=_OPTIONS, **options)
+
+    def __call__(self, *arguments):
+        with jax.enable_x64(True):
+            return jax.device_get(self.compiled(*arguments))
+
+
+def program(function: Callable | None = None, **options):
+    """Compile a function of pytrees, under ``jax.jit`` with its options; also as a decorator with options."""
+    if function is None:
+        return functools.partial(program, **options)
+    return Program(function, **options)
+
+
+# On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
+# waits for the slowest; a group only spares the calls' own cost. An accelerator wants many lanes (not tested there).
+_GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 16, 256
+
+# Linux allows a process 65,530 memory maps; the programs of one model hold some three hundred, and a process whose
+# compiler gets none dies.
+_MAPS, _MOST_MAPS = Path("/proc/self/maps"), 30_000
+
+
+def on_cpu() -> bool:
+    """Whether computations run on the host's processor."""
+    return jax.default_backend() == "cpu"
+
+
+def group_size(fits: int) -> int:
+    """How many fits go into one compiled call; few sizes, since each is compiled."""
+    group = _GROUP_ON_CPU if on_cpu() else _GROUP_ON_ACCELERATOR
+    return group if fits >= group else 1
+
+
+def each(function: Callable, *stacks):
+    """Map a function over the leading axis of pytrees, under ``jit``: in turn on a CPU, side by side elsewhere."""
+    if jax.tree.leaves(stacks)[0].shape[0] == 1:
+        single = function(*jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], stacks))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], single)
+    if on_cpu():
+        return lax.map(lambda slices: function(*slices), stacks)
+    return jax.vmap(function)(*stacks)
+
+
+def on_device(data):
+    """Put a pytree of arrays where a program that is called often finds them, in double precision."""
+    with jax.enable_x64(True):
+        return jax.device_put(data)
+
+
+def in_blocks(function: Callable, *rows: np.ndarray, most: int = 1024, least: int = 16):
+    """Call a compiled function of rows (k, ...) in blocks of few sizes, the last filled up with its last row.
+
+    Sizes are powers of two from ``least`` to ``most``. Returns what the function gives, row by row.
+    """
+    count = len(rows[0])
+    size = min(most, max(least, 1 << (count - 1).bit_length()))
+    at = np.minimum(np.arange(-(-count // size) * size), count - 1).reshape(-1, size)
+    found = [function(*(each[block] for each in rows)) for block in at]
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *found)
+
+
+def make_room():
+    """Forget all compiled programs once they hold half of the memory maps that Linux allows a process."""
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+
+
+def stack(items: Sequence):
+    """Stack pytrees of one structure along a new leading axis, as NumPy."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+
+
+def take(stacked, rows):
+    """Give one item of a stack of pytrees, or a stack of some."""
+    return jax.tree.map(lambda leaf: leaf[rows], stacked)
+
+
+def repeated(item, count: int):
+    """Stack a pytree ``count`` times, as views of one memory."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), item)

@@ -1,0 +1,16 @@
+"""Inference on any estimator: the joint law, covariances, tests, intervals, functionals, bootstrap."""
+
+from hellgan.estimation import Covariance, JointLaw, Sandwich
+from hellgan.inference.sandwich import intervals, law, laws, natural_covs, sandwich_at, sandwiches
+
+__all__ = [
+    "Covariance",
+    "JointLaw",
+    "Sandwich",
+    "intervals",
+    "law",
+    "laws",
+    "natural_covs",
+    "sandwich_at",
+    "sandwiches",
+]

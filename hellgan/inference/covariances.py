@@ -1,0 +1,148 @@
+"""Kinds of covariance of one fit: what the scores of the real sample are taken to be, and what the model.
+
+Bread and simulation part of (2), ``docs/theory.md``, are those of the fit; the covariance of the real sample's mean
+score is statsmodels' for serially dependent and for clustered observations.
+"""
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from hellgan.checks import checked_groups, shown
+from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
+from hellgan.inference.sandwich import natural_covs
+
+KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
+KERNELS = ("bartlett", "uniform")
+_FEW = 10  # clusters, with which errors are far too small more often than not
+_OPTIONS = {
+    "sandwich": "correction",
+    "HAC": "maxlags, kernel and use_correction",
+    "cluster": "groups and use_correction",
+}
+
+
+def of_law(equations: Equations, law: JointLaw, kind: str = "sandwich", note: str = "") -> Covariance:
+    """Take the covariance from a law's sandwich; NaN where it has none."""
+    p = equations.p
+    theta = np.full((p, p), np.nan) if law.sandwich is None else law.sandwich.cov[:p, :p]
+    return Covariance(kind, note, natural_covs(equations.space, [law], equations.unseen)[0], theta, law.sandwich)
+
+
+def with_joint(law: JointLaw, joint: np.ndarray) -> JointLaw:
+    """Give the law with another covariance of u."""
+    assert law.sandwich is not None
+    return law._replace(sandwich=dataclasses.replace(law.sandwich, cov=joint))
+
+
+def with_meat(law: JointLaw, meat_real: np.ndarray) -> JointLaw:
+    """Give the law with another covariance of root n times the real sample's mean score, (2)."""
+    s = law.sandwich
+    assert s is not None
+    half = np.linalg.solve(s.bread, meat_real + s.meat_simulated)
+    cov = np.linalg.solve(s.bread, half.T) / s.n
+    return law._replace(sandwich=Sandwich(s.bread, meat_real, s.meat_simulated, s.n, (cov + cov.T) / 2))
+
+
+def hac_meat(rows: np.ndarray, n: float, maxlags: int, kernel: str) -> np.ndarray:
+    """Estimate the covariance of root n times a sum of serially dependent rows (n, k): statsmodels' HAC estimator."""
+    from statsmodels.stats import sandwich_covariance as sm
+
+    weights = {"bartlett": sm.weights_bartlett, "uniform": sm.weights_uniform}[kernel]
+    return n * sm.S_hac_simple(rows, nlags=maxlags, weights_func=weights)
+
+
+def cluster_meat(rows: np.ndarray, n: float, groups: Sequence[np.ndarray], corrected: bool) -> np.ndarray:
+    """Estimate the covariance of root n times a sum of rows (n, k) that depend within groups (one or two ways).
+
+    ``groups`` holds codes 0, 1, ... of each way. Two ways are Cameron, Gelbach and Miller's: the two less that of
+    their intersection. The correction is G/(G - 1) (n - 1)/(n - k) for each, as in statsmodels.
+    """
+    from statsmodels.stats.sandwich_covariance import S_crosssection
+
+    def one_way(codes):
+        count, (size, k) = codes.max() + 1, rows.shape
+        factor = count / (count - 1) * (size - 1) / (size - k) if corrected else 1.0
+        return factor * S_crosssection(rows, codes)
+
+    if len(groups) == 1:
+        return n * one_way(groups[0])
+    both = np.unique(np.stack(groups), axis=1, return_inverse=True)[1].ravel()
+    return n * (one_way(groups[0]) + one_way(groups[1]) - one_way(both))
+
+
+def of_fit(fit: Fit, kind: str, options: dict) -> Covariance:
+    """Give a fit's covariance of another kind, with the options of ``with_cov``; all kinds but ``bootstrap``."""
+    fit.require_law()
+    makers = {"sandwich": _sandwich, "HC1": _hc1, "model": _model, "HAC": _hac, "cluster": _cluster}
+    try:
+        law, note = makers[kind](fit, **options)
+    except TypeError as error:
+        if options and "argument" in str(error):
+            raise ValueError(
+                f"with_cov: {kind!r} does not take {', '.join(options)}; its options are {_OPTIONS.get(kind, 'none')}."
+            ) from None
+        raise
+    return of_law(fit.equations, law, kind, note)
+
+
+def _joint(fit: Fit) -> Sandwich:
+    """The sandwich of independent observations, whatever the fit's own kind is."""
+    assert fit.law.sandwich is not None
+    return fit.law.sandwich
+
+
+def _sandwich(fit: Fit, correction: str | None = None):
+    if correction is None:
+        return fit.law, ""
+    if correction != "HC1":
+        raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1' or None.")
+    return _hc1(fit)
+
+
+def _hc1(fit: Fit):
+    n, k = _joint(fit).n, len(fit.solution.u)
+    if n <= k:
+        raise ValueError(f"HC1: {n:.0f} observations for {k} parameters of both players; its factor is n/(n - k).")
+    return with_joint(fit.law, _joint(fit).cov * n / (n - k)), f"n/(n - {k})"
+
+
+def _model(fit: Fit):
+    return with_joint(fit.law, fit.equations.model_covariance(fit.solution.u)), ""
+
+
+def _rows(fit: Fit) -> np.ndarray:
+    """Summands of the real sample's mean score, centred: (n, k), of weight included."""
+    scores, weights = fit.equations.scores(fit.solution.u), fit.equations.sample.weights
+    return weights[:, None] * (scores - weights @ scores)
+
+
+def _hac(fit: Fit, maxlags: int | None = None, kernel: str = "bartlett", use_correction: bool = False):
+    n = fit.nobs
+    if maxlags is None:
+        maxlags = int(4 * (n / 100) ** (2 / 9))
+    elif isinstance(maxlags, bool) or not isinstance(maxlags, (int, np.integer)) or not 0 <= maxlags < n:
+        raise ValueError(f"maxlags: got {shown(maxlags)}; give a whole number of lags from 0 to {n - 1}.")
+    if not isinstance(kernel, str) or kernel not in KERNELS:
+        raise ValueError(f"kernel: {shown(kernel)} is not known; give one of {', '.join(KERNELS)}.")
+    meat = hac_meat(_rows(fit), _joint(fit).n, int(maxlags), kernel)
+    if use_correction:
+        meat = meat * n / (n - len(fit.solution.u))
+    return with_meat(fit.law, meat), f"{kernel.capitalize() if kernel == 'bartlett' else kernel}, {maxlags} lags"
+
+
+def _cluster(fit: Fit, groups=None, use_correction: bool = True):
+    if groups is None:
+        raise ValueError("groups: give the cluster of each observation, as in with_cov('cluster', groups=...).")
+    codes = checked_groups(groups, fit.nobs)
+    counts = [int(each.max()) + 1 for each in codes]
+    if min(counts) <= _FEW:
+        warnings.warn(
+            f"{min(counts)} clusters are too few for their covariance: errors are likely to be far too small.",
+            UserWarning,
+            stacklevel=4,
+        )
+    meat = cluster_meat(_rows(fit), _joint(fit).n, codes, use_correction)
+    return with_meat(fit.law, meat), " and ".join(str(count) for count in counts) + " clusters"

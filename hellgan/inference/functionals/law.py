@@ -1,0 +1,199 @@
+"""Functionals of the fitted law: means, quantiles, probabilities; their errors by the delta method, from theta's.
+
+A functional is a function of theta alone: its value and its derivative at the estimate are computed so well that the
+simulation's own error is small beside the statistical one. A mean is that of ``REPEATS`` Sobol samples of ``POINTS``
+points each. Where the latent draw is one number and the generator is monotone in it, quantiles and probabilities are
+exact, q(p) = G(theta, Q(p)); elsewhere they are those of all the points, with
+
+    dq / dtheta = E[dG / dtheta | G = q],    dF(t) / dtheta = -f(t) E[dG / dtheta | G = t]
+
+from the points that are nearest in order.
+"""
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan import constraints, latents
+from hellgan.checks import first_sentence, shown
+from hellgan.constraints import Constraint
+from hellgan.generators.family import Generator
+from hellgan.inference.functionals.estimates import Functionals
+from hellgan.inference.functionals.expectation import Mean
+from hellgan.inference.functionals.functional import Points
+from hellgan.inference.functionals.line import Line, Probabilities, Quantiles
+
+REPEATS, POINTS = 16, 2**13
+_NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to them and is told
+
+
+def mean(fit) -> Functionals:
+    """Give the mean of an observation, or of a regression's response, at the fit."""
+    g, columns = fit.generator, fit.equations.sample.columns
+    if g.covariates:
+        response, names = _response, [columns[-1] if columns else "response"]
+    else:
+        response, names = _itself, ["mean"] if g.dim == 1 else columns or [f"x{k + 1}" for k in range(g.dim)]
+    return _told(Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names)), "mean")
+
+
+def functional(fit, f, names=None) -> Functionals:
+    """Give E f at the fit; see ``GANResults.functional``."""
+    count = _checked_function(f, fit.generator)
+    names = _checked_names(names, count)
+    try:
+        hash(f)
+        function = f
+    except TypeError:
+        function = _Hashable(f)
+    expectation = Mean(_points(fit), function)
+    expectation.check_continuity(names)
+    return _told(Functionals(fit, expectation, names, [constraints.real()] * len(names)), "functional")
+
+
+def quantile(fit, levels) -> Functionals:
+    """Give quantiles of the fitted law; see ``GANResults.quantile``."""
+    _require_line(fit, "quantile")
+    p = _checked_points(levels, "levels", "levels between 0 and 1")
+    if np.any((p <= 0) | (p >= 1)):
+        raise ValueError(f"levels: {p[(p <= 0) | (p >= 1)][0]:g} is not between 0 and 1; give levels such as 0.5.")
+    quantiles = Quantiles(Line(_points(fit)), p)
+    return _told(Functionals(fit, quantiles, _labels("q", p), [_line(fit.generator)] * len(p)), "quantile")
+
+
+def cdf(fit, points) -> Functionals:
+    """Give probabilities of the fitted law; see ``GANResults.cdf``."""
+    _require_line(fit, "cdf")
+    t = _checked_points(points, "points", "finite numbers")
+    probabilities = Probabilities(Line(_points(fit)), t)
+    return _told(Functionals(fit, probabilities, _labels("F", t), [_PROBABILITY] * len(t)), "cdf")
+
+
+_PROBABILITY = constraints.interval(0, 1)
+
+
+def _line(generator: Generator) -> Constraint:
+    """Where quantiles and means live: positive numbers for the families on them, elsewhere any."""
+    return constraints.positive() if generator.is_positive else constraints.real()
+
+
+def _labels(letter, points) -> list[str]:
+    return [f"{letter}{point:.12g}" for point in points]
+
+
+def _require_line(fit, what):
+    if fit.generator.dim > 1:
+        of = "a regression's responses are of many laws" if fit.generator.covariates else "the law has several"
+        raise ValueError(f"{what}: it is of one-dimensional laws, and {of}; use functional(f) with an f of your own.")
+
+
+def _checked_points(points, name, what) -> np.ndarray:
+    try:
+        points = np.atleast_1d(np.asarray(points, np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {shown(points)}; give {what}.") from None
+    if points.ndim != 1 or not len(points) or not np.all(np.isfinite(points)):
+        raise ValueError(f"{name}: got {shown(points)}; give one or more {what}.")
+    labels = _labels("", points)
+    twice = [label for k, label in enumerate(labels) if label in labels[:k]]
+    if twice:
+        raise ValueError(f"{name}: {twice[0]} occurs twice; give each once.")
+    return points
+
+
+def _checked_function(f, generator: Generator) -> int | None:
+    """How many numbers f returns of one observation; None for a number of no axis."""
+    if not callable(f):
+        raise TypeError(f"f: got {shown(f)}; give a function of one observation, such as lambda x: x**2.")
+    shape = () if generator.dim == 1 else (generator.dim,)
+    what = "a number" if generator.dim == 1 else f"an array of {generator.dim} numbers"
+    try:
+        with jax.enable_x64(True):
+            out = jax.eval_shape(lambda x: jnp.asarray(f(x)), jax.ShapeDtypeStruct(shape, jnp.float64))
+    except Exception as error:
+        raise ValueError(
+            f"f: it fails on one observation ({type(error).__name__}: {first_sentence(error)}); write it with "
+            f"jax.numpy, for {what}."
+        ) from error
+    if len(out.shape) > 1 or out.shape == (0,):
+        raise ValueError(f"f: it turns one observation into shape {out.shape}; return a number or a vector.")
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"f: it returns {out.dtype.name}; return floating-point numbers, and use cdf for probabilities."
+        )
+    return out.shape[0] if out.shape else None
+
+
+def _checked_names(names, count: int | None) -> list[str]:
+    if names is None:
+        return ["functional"] if count is None else [f"f{k}" for k in range(count)]
+    given = [names] if isinstance(names, str) else list(names)
+    if len(given) != (count or 1) or len(set(given)) < len(given) or not all(isinstance(n, str) for n in given):
+        raise ValueError(f"names: got {shown(names)}; give {count or 1} different texts, one for each number of f.")
+    return given
+
+
+def _told(found: Functionals, what: str) -> Functionals:
+    """Warn where the simulation's own error is no longer small."""
+    errors = found.bse.to_numpy()
+    share = np.divide(found.simulation_error, errors, out=np.zeros_like(errors), where=errors > 0)
+    worst = int(np.argmax(share))
+    if share[worst] > _NOTABLE:
+        warnings.warn(
+            f"{what}: the simulation's own error of {found.params.index[worst]} is {share[worst]:.2g} standard errors, "
+            "since it rests on few draws far away; an expectation may even be infinite.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+# The points.
+
+
+def _seed(model) -> int:
+    """A seed of its own for the points, which the fit has not seen."""
+    return int(np.random.SeedSequence([0xF0, model.seed]).generate_state(1)[0])
+
+
+def _points(fit) -> Points:
+    """Draw the points of a fitted law.
+
+    In a regression every observation has some of its own, as many as make up ``POINTS`` and at least four, behind its
+    covariates.
+    """
+    g, model, sample = fit.generator, fit.model, fit.equations.sample
+    theta, seed = np.asarray(fit.solution.theta), _seed(model)
+    if not g.covariates:
+        z = latents.draw("sobol", g.law, POINTS, g.latent_dim, seed, REPEATS)
+        return Points(g, theta, z, np.full(POINTS, 1 / POINTS))
+    n = fit.nobs
+    each = 2 ** max(2, math.ceil(math.log2(POINTS / n)))
+    repeats = max(4, min(REPEATS, 2 * REPEATS * POINTS // (n * each)))  # large samples need fewer for each of theirs
+    z = latents.draw("sobol", g.law, each, g.latent_dim, seed, repeats * n + 1)[1:]
+    z = z.reshape(repeats, n * each, g.latent_dim)
+    x = np.broadcast_to(np.repeat(sample.rows[:, : g.covariates], each, axis=0), (repeats, n * each, g.covariates))
+    return Points(g, theta, np.concatenate([x, z], axis=2), np.repeat(sample.weights, each) / each)
+
+
+def _itself(x):
+    return x
+
+
+def _response(x):
+    return x[-1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Hashable:
+    """A user's function that cannot be hashed, by its identity."""
+
+    function: Callable
+
+    def __call__(self, x):
+        return self.function(x)

@@ -1,0 +1,69 @@
+"""Which parameters the equations do not tell apart, in words."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hellgan.estimation import informations
+from hellgan.parameters import ParameterSpace
+
+# Below this relative size an eigenvalue of the information matrix cannot be told from 0.
+_SINGULAR = 1e-9
+
+
+def problems(space: ParameterSpace, jacobians: Sequence[np.ndarray]) -> list[str | None]:
+    """Name, for each Jacobian (k, k) of equations, the parameters that are not identified; None where all are.
+
+    The information about theta is that of ``estimation.informations``: a direction in which it vanishes is not
+    identified.
+    """
+    if not jacobians:
+        return []
+    found = informations(np.stack(jacobians), space.size)
+    size = np.sqrt(np.abs(np.diagonal(found, axis1=1, axis2=2)))
+    usable = np.all(np.isfinite(found), axis=(1, 2)) & ~_is_inert(size)
+    size = np.where(usable[:, None], size, 1.0)
+    scaled = np.where(usable[:, None, None], found / (size[:, :, None] * size[:, None, :]), 0.0)
+    identified = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR * space.size
+    return [None if ok else _unidentified(space, each) for ok, each in zip(identified, found, strict=True)]
+
+
+def _is_inert(size):
+    """Whether nothing reacts to one of the parameters, of information size**2 (..., p)."""
+    least = np.min(size, axis=-1)
+    return (least == 0) | ((least <= 1e-8 * np.max(size, axis=-1)) & (least < 1e-12))
+
+
+def _unidentified(space, information) -> str:
+    if not np.all(np.isfinite(information)):
+        return "the information matrix is not finite"
+    size = np.sqrt(np.abs(np.diag(information)))
+    if _is_inert(size):
+        return f"the simulated features do not react to {_element_names(space)[int(np.argmin(size))]}"
+    worst = weakest_combination(space, information)
+    return (
+        f"the combination {worst.text} (unconstrained, standardised) is not identified by the features: the "
+        f"information matrix has condition number {worst.condition:.1e}"
+    )
+
+
+class Combination(NamedTuple):
+    """The combination of unconstrained parameters of which the equations say least."""
+
+    text: str
+    condition: float  # number, of the information matrix with 1 on its diagonal
+
+
+def weakest_combination(space: ParameterSpace, information: np.ndarray) -> Combination:
+    """Name it, from the information about theta (p, p)."""
+    names = _element_names(space)
+    size = np.sqrt(np.abs(np.diag(information)))
+    values, vectors = np.linalg.eigh(information / np.outer(size, size))
+    parts = [f"{vectors[k, 0]:+.2f} {names[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
+    return Combination(" ".join(parts), float(values[-1] / max(values[0], np.finfo(float).eps)))
+
+
+def _element_names(space) -> list[str]:
+    """The parameter that each element of theta belongs to."""
+    return [name for name, where in space.parameters.items() for _ in range(where.size)]

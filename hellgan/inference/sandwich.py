@@ -1,0 +1,118 @@
+"""From a root of the scores to its joint law: bread, meat, sandwich, delta method.
+
+With u = (theta, nuisance) and H the derivative of the mean score,
+
+    sqrt(n) (u_hat - u) -> N(0, H^-1 [Sigma_X + (n/m) Sigma_Z] H^-T)                              (2)
+
+where each score covariance is centred by its own sample's mean. For scrambled Sobol latents (n/m) Sigma_Z becomes
+n R, R the covariance of the mean simulated score over independent scrambles at the solution. Equation numbers are those
+of ``docs/theory.md``.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hellgan.constraints import Constraint
+from hellgan.estimation import Equations, JointLaw, Sandwich, ScoreCovariance, Solution
+from hellgan.inference.identification import problems
+from hellgan.parameters import ParameterSpace, natural_scales
+
+_ADVICE = (
+    "; hold a parameter with generator.fix, give a richer discriminator or, if one ran to the edge of its space, other "
+    "starting values, fit(start={...})"
+)
+
+
+def sandwiches(jacobians: Sequence[np.ndarray], covariances: Sequence[ScoreCovariance]) -> list[Sandwich]:
+    """Compute the sandwich covariance (2) at each of some roots, from Jacobians (k, k) and score covariances."""
+    h = np.stack(jacobians)
+    real, simulated = (np.stack([getattr(c, part) for c in covariances]) for part in ("real", "simulated"))
+    n = np.array([c.n for c in covariances])
+    half = np.linalg.solve(h, real + simulated)
+    covs = np.linalg.solve(h, np.swapaxes(half, 1, 2)) / n[:, None, None]  # (2); symmetric but for rounding
+    covs = (covs + np.swapaxes(covs, 1, 2)) / 2
+    return [
+        Sandwich(-each, a, b, float(size), cov)
+        for each, a, b, size, cov in zip(h, real, simulated, n, covs, strict=True)
+    ]
+
+
+def sandwich_at(equations: Equations, u: np.ndarray, jacobian: np.ndarray | None = None) -> Sandwich:
+    """Compute it at any u, with the Jacobian there unless it is given."""
+    jacobian = equations.jacobian(u) if jacobian is None else jacobian
+    return sandwiches([jacobian], [equations.score_covariance(u)])[0]
+
+
+def laws(
+    space: ParameterSpace,
+    solutions: Sequence[Solution],
+    covariances: Callable[[list[int]], Sequence[ScoreCovariance]] | None,
+) -> list[JointLaw]:
+    """Infer the joint law at each of some solutions.
+
+    Parameters
+    ----------
+    space : ParameterSpace
+    solutions : sequence of Solution
+    covariances : callable or None
+        Gives the score covariances of the solutions whose positions it gets; None for equations without a joint law.
+    """
+    # Whether it is identified is asked also where a root is not certified: that may well be why.
+    asked = [k for k, s in enumerate(solutions) if s.is_root and covariances is not None]
+    found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked]), strict=True))
+    troubles = [f"{problem}{_ADVICE}" if (problem := found.get(k)) else s.reason for k, s in enumerate(solutions)]
+    usable = [k for k, trouble in enumerate(troubles) if not trouble and covariances is not None]
+    inferred: list[Sandwich | None] = [None] * len(solutions)
+    if usable and covariances is not None:
+        for k, each in zip(
+            usable, sandwiches([solutions[k].jacobian for k in usable], covariances(usable)), strict=True
+        ):
+            inferred[k] = each
+    natural, slopes = natural_scales(space, np.stack([s.theta for s in solutions]))
+    return [JointLaw(*each) for each in zip(inferred, natural, slopes, troubles, strict=True)]
+
+
+def law(equations: Equations, solution: Solution) -> JointLaw:
+    """Infer the joint law at one solution."""
+
+    def covariances(_):
+        return [equations.score_covariance(solution.u)]
+
+    return laws(equations.space, [solution], None if equations.trouble else covariances)[0]
+
+
+def natural_covs(
+    space: ParameterSpace, found: Sequence[JointLaw], unseen: Callable[[np.ndarray], list[str]]
+) -> np.ndarray:
+    """Covariances of the natural elements (k, r, r), by the delta method.
+
+    NaN where there is no sandwich, and for the elements that ``unseen`` names, of which the simulated sample says
+    nothing.
+    """
+    p = space.size
+    missing = np.full((p, p), np.nan)
+    covs = np.stack([missing if each.sandwich is None else each.sandwich.cov[:p, :p] for each in found])
+    slopes = np.stack([each.natural_slope for each in found])
+    covs = slopes @ covs @ np.swapaxes(slopes, 1, 2)
+    covs = (covs + np.swapaxes(covs, 1, 2)) / 2
+    names = space.names
+    for cov, each in zip(covs, found, strict=True):
+        rows = [names.index(name) for name in unseen(each.natural)]
+        cov[rows, :] = cov[:, rows] = np.nan
+    return covs
+
+
+def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:
+    """Wald intervals (k, 2) of natural elements in ``spaces``, each on the real line of its own link and mapped back.
+
+    ``quantile`` is half their width in standard errors.
+    """
+    rows = []
+    for space, value, error in zip(spaces, natural, std_errors, strict=True):
+        if not np.isfinite(error):  # an estimate without a standard error may lie on its space's edge
+            rows.append([np.nan, np.nan])
+            continue
+        half = quantile * error * space.link_slope(value)
+        rows.append([space.unlink(space.link(value) - half), space.unlink(space.link(value) + half)])
+    return np.array(rows, np.float64)

@@ -1,0 +1,29 @@
+"""Which methods run in which cells of a study, and how often."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hellgan.montecarlo import methods
+from hellgan.montecarlo.definitions import definition, digest
+from hellgan.montecarlo.design import Cell, Plan, checked_count, matches
+
+
+def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: int, factors) -> dict[str, Plan]:
+    """Read the methods."""
+    if not isinstance(given, Mapping) or not given:
+        raise TypeError("methods: give a dict of names, such as {'root': dict(loss='root')}.")
+    plans = {}
+    for name, method in given.items():
+        name = str(name)
+        if not name or "/" in name or name.startswith("."):
+            raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
+        entry = methods.read(name, method)
+        chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
+        if not chosen:
+            raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")
+        wanted = (
+            replications if entry.replications is None else checked_count(f"replications of {name}", entry.replications)
+        )
+        described = definition(entry.definition)
+        plans[name] = Plan(name, entry.method, digest(described), described, wanted, chosen)
+    return plans

@@ -1,0 +1,169 @@
+"""What the joint law and the tests at a root of a game are made of: covariances of means, and slopes."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hellgan.balance import Balance
+from hellgan.execution import programs
+from hellgan.losses import derivatives
+from hellgan.objective import linear
+from hellgan.objective.game import Array, Game, features, simulate
+
+# Sobol samples behind the simulation's noise: a few show whether it matters at all beside the real sample's, by more
+# than half a hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
+FIRST = 8
+_MATTERS = 0.005
+
+
+class Parts(NamedTuple):
+    """Covariances of means at a root of one game, features without the constant; of a stack, with a leading axis."""
+
+    real_scores: Array  # (p + q + 1, p + q + 1), of the real sample's mean score
+    simulated_scores: Array | None  # of the simulated sample's, where its draws are independent
+    real_features: Array  # (q, q), of the real sample's mean features
+    simulated_features: Array  # of the simulated sample's, were its draws independent
+    difference: Array | None  # of their difference, where each observation has draws of its own
+    features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
+    shifted: linear.SimulatedMeans | None  # over other Sobol samples, (S, ...)
+
+
+@programs.program
+def parts(games: Game, theta, alpha, scrambles) -> Parts:
+    """Evaluate all of it for a stack of games (k, ...) by one program, so that one compilation serves every use.
+
+    ``scrambles`` (k, S, m, dim) holds other Sobol samples; None where the latents are no Sobol points.
+    """
+    return programs.each(_parts, games, theta, alpha, scrambles)
+
+
+def _parts(game: Game, theta, alpha, scrambles) -> Parts:
+    loss, wx, wz = game.loss, game.x_weights, game.z_weights
+
+    def real_rows(x):
+        phi = features(game, x)
+        slope = derivatives(loss.real, phi @ alpha)[1]
+        return jnp.pad(slope[:, None] * phi, ((0, 0), (game.p, 0))), phi[:, 1:]
+
+    def simulated_rows(z):
+        rows = linear.simulated_rows(game, theta, alpha, z)
+        return rows.scores, rows.features[:, 1:]
+
+    def with_draws(x, z):
+        """Scores of each observation with those of its draws, and the difference of their features."""
+        real, simulated = real_rows(x), jax.vmap(simulated_rows)(z)
+        means = [jnp.mean(rows, axis=1) for rows in simulated]
+        return real[0] + means[0], real[1] - means[1]
+
+    real_scores, real_features = covariances_of_means(real_rows, wx, game.x)
+    simulated_scores = difference = shifted = None
+    if game.draws_each:
+        z = game.z.reshape(wx.shape[0], game.draws_each, -1)
+        real_scores, difference = covariances_of_means(with_draws, wx, game.x, z)
+        simulated_scores, simulated_features = jnp.zeros_like(real_scores), jnp.zeros_like(real_features)
+    elif scrambles is None:
+        simulated_scores, simulated_features = covariances_of_means(simulated_rows, wz, game.z)
+    else:
+        (simulated_features,) = covariances_of_means(lambda z: simulated_rows(z)[1:], wz, game.z)
+        shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
+        shifted = shifted._replace(features=shifted.features[:, 1:])
+    slope = linear.features_slope(game, theta, alpha)[1:]
+    return Parts(real_scores, simulated_scores, real_features, simulated_features, difference, slope, shifted)
+
+
+def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
+    """Covariance of the weighted mean of independent rows (n, k), for each kind of rows that ``function`` gives.
+
+    Each is centred by its own weighted mean, and unbiased. A large sample is gone through once: its rows are taken
+    from the mean of the first block, so that squares lose no digits.
+    """
+    first = slice(None if len(weights) <= linear.STORED else linear.BLOCK)
+    share = jnp.sum(weights[first])
+    shares = jnp.where(share > 0, weights[first] / jnp.where(share > 0, share, 1.0), 1 / weights[first].shape[0])
+    pilots = [shares @ kind for kind in function(*(r[first] for r in rows))]
+
+    def moments(w, *rows):
+        kinds = [kind - pilot[None] for kind, pilot in zip(function(*rows), pilots, strict=True)]
+        weighted = [w[:, None] * kind for kind in kinds]
+        return [(w @ kind, w @ each, each.T @ each) for kind, each in zip(kinds, weighted, strict=True)]
+
+    total = jnp.sum(weights**2)
+    covariances = []
+    for mean, tilted, squares in linear.row_sums(moments, weights, *rows):
+        mixed = jnp.outer(tilted, mean)
+        covariances.append((squares - mixed - mixed.T + total * jnp.outer(mean, mean)) / (1 - total))
+    return covariances
+
+
+def evaluated(
+    games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None, size: int | None = None
+) -> list[Parts]:
+    """Evaluate ``parts`` for each of at most ``size`` games, by one call, padded to that size.
+
+    ``scrambles`` (S, m, dim) are Sobol samples independent of the games'. All of them are evaluated where the first
+    few show that they matter.
+    """
+    count = len(theta)
+    size = count if size is None else size
+    padded = [*range(count), *[0] * (size - count)]
+    games, theta, alpha = programs.take(games, padded), theta[padded], alpha[padded]
+
+    def over(begin):
+        samples = None
+        if scrambles is not None:
+            samples = np.broadcast_to(chosen := scrambles[begin : begin + FIRST], (size, *chosen.shape))
+        return parts(games, theta, alpha, samples)
+
+    found = over(0)
+    rows = [programs.take(found, k) for k in range(count)]
+    if scrambles is None:
+        return rows
+    noise = np.var(found.shifted.features, axis=1, ddof=1)
+    matters = np.any(noise > _MATTERS * np.diagonal(found.real_features, axis1=1, axis2=2), axis=1)[:count]
+    if np.any(matters):
+        others = [over(begin).shifted for begin in range(FIRST, len(scrambles), FIRST)]
+        every = jax.tree.map(lambda *means: np.concatenate(means, axis=1), found.shifted, *others)
+        for k in np.flatnonzero(matters).tolist():
+            rows[k] = rows[k]._replace(shifted=programs.take(every, k))
+    return rows
+
+
+def score_covariances(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances of the mean scores of the real and of the simulated sample, (p + q + 1, p + q + 1) each."""
+    if parts.shifted is None:
+        return parts.real_scores, np.asarray(parts.simulated_scores)
+    centred = parts.shifted.score - np.mean(parts.shifted.score, axis=0)
+    return parts.real_scores, centred.T @ centred / (len(centred) - 1)
+
+
+def balance(game: Game, found: Parts, under: str) -> Balance:
+    """Give the quadratic game at the truth, from the parts at a root.
+
+    ``under`` says whose covariance the features have: that of the ``"real"`` sample, of the ``"simulated"`` one, as
+    under the model, of ``"both"``, where they are one law's, or ``"pooled"``, where only their means agree.
+    """
+    n, m = (float(size) for size in game.sizes)
+    c_real, c_simulated = n * found.real_features, m * found.simulated_features
+    if game.draws_each:
+        covariance, noise, scale = c_real, n * np.asarray(found.difference), n
+    else:
+        middle = (c_real + c_simulated) / 2
+        covariance = {"real": c_real, "simulated": c_simulated}.get(under, middle)
+        own = c_real if under == "pooled" else covariance
+        if found.shifted is None:
+            scale = n * m / (n + m)
+            noise = scale * (own / n + c_simulated / m) if under == "pooled" else covariance
+        else:
+            scale, noise = n, own + n * np.cov(found.shifted.features, rowvar=False)
+    ridge = np.asarray(game.discriminator.ridge)[1:]
+    return Balance(covariance, noise, scale, found.features_slope, ridge)
+
+
+@programs.program
+def mean_features(game: Game, theta) -> tuple[Array, Array]:
+    """Mean features (q,), without the constant, of the real and of the simulated sample."""
+    real, simulated = features(game, game.x), features(game, simulate(game, theta))
+    return (game.x_weights @ real)[1:], (game.z_weights @ simulated)[1:]

@@ -1,0 +1,253 @@
+"""The objective of a discriminator linear in alpha: matrix products with analytic weights, over blocks of rows."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Float
+
+from hellgan import losses
+from hellgan.discriminators.basis import Basis
+from hellgan.generators.family import Generator
+from hellgan.losses import Loss, derivatives
+from hellgan.objective.game import Array, Game, features, simulate
+
+# A sample of at most STORED rows keeps its features in memory; a larger one is gone through in blocks of BLOCK rows
+# and evaluates them anew at each step, so that memory does not grow with rows times features.
+STORED, BLOCK = 32_768, 4_096
+
+
+def row_sums(function, *rows):
+    """Sum ``function(*rows)`` over blocks of rows; it must return sums over the rows that it is given."""
+    n = rows[0].shape[0]
+    if n <= STORED:
+        return function(*rows)
+    count = n // BLOCK
+    blocks = tuple(r[: count * BLOCK].reshape(count, BLOCK, *r.shape[1:]) for r in rows)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(function, *(b[0] for b in blocks)))
+
+    def add(total, block):
+        return jax.tree.map(jnp.add, total, function(*block)), None
+
+    total, _ = lax.scan(add, zeros, blocks)
+    if n % BLOCK:
+        total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))
+    return total
+
+
+class Rows(NamedTuple):
+    """A sample as the discriminator meets it: features, stored or evaluated when asked for."""
+
+    weights: Array
+    signs: Array | None  # 1 for real and -1 for simulated rows, of a loss with fake(v) = real(-v)
+    rows: Array
+    features: Callable[[Array], Array]
+    part: str  # real or fake
+
+
+def discriminator_rows(game: Game, theta) -> list[Rows]:
+    """Give the samples' features at theta: in one piece where they are small and the loss is symmetric."""
+
+    def of_real(x):
+        return features(game, x)
+
+    def of_simulated(z):
+        return features(game, simulate(game, theta, z))
+
+    def stored(phi):
+        return phi
+
+    sides = [
+        Rows(game.x_weights, None, game.x, of_real, "real"),
+        Rows(game.z_weights, None, game.z, of_simulated, "fake"),
+    ]
+    if max(game.x.shape[0], game.z.shape[0]) > STORED:
+        return sides
+    sides = [side._replace(rows=side.features(side.rows), features=stored) for side in sides]
+    if not game.loss.is_symmetric:
+        return sides
+    real, simulated = sides
+    return [
+        Rows(
+            jnp.concatenate([real.weights, simulated.weights]),
+            jnp.asarray(np.repeat([1.0, -1.0], [real.rows.shape[0], simulated.rows.shape[0]])),
+            jnp.concatenate([real.rows, simulated.rows]),
+            stored,
+            "real",
+        )
+    ]
+
+
+def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
+    """Value, gradient and Hessian in alpha of V_n; those of the log loss while ``on_log``."""
+    ridge = jnp.asarray(game.discriminator.ridge)
+    value, gradient, hessian = -ridge @ alpha**2, -2 * ridge * alpha, -jnp.diag(2 * ridge)
+    for sample in samples:
+
+        def block(weights, signs, rows, sample=sample):
+            phi = sample.features(rows)
+            value, slope, curvature = _earnings(game.loss, sample.part, (phi @ alpha) * signs, on_log)
+            return weights @ value, (weights * signs * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
+
+        signs = np.ones(sample.weights.shape) if sample.signs is None else sample.signs
+        sums = row_sums(block, sample.weights, signs, sample.rows)
+        value, gradient, hessian = jax.tree.map(jnp.add, (value, gradient, hessian), sums)
+    return value, gradient, hessian
+
+
+def _earnings(loss: Loss, part: str, v, on_log=None):
+    """Value, slope and curvature of one part of the loss, or of the log loss while ``on_log``."""
+    if on_log is None:
+        return derivatives(getattr(loss, part), v)
+    # The branch is taken outside of the derivatives: a branch inside them is compiled three times over.
+    own, log = (functools.partial(derivatives, getattr(of, part)) for of in (loss, losses.log))
+    return lax.cond(on_log, log, own, v)
+
+
+class Expansion(NamedTuple):
+    """The generator's side of the objective at (theta, alpha), to second order."""
+
+    d_theta: Float[Array, " p"]
+    d_theta_theta: Float[Array, "p p"]
+    d_alpha_theta: Float[Array, "q p"]  # derivative in theta of the discriminator's score
+    d_theta_alpha: Float[Array, "p q"]  # derivative in alpha of the generator's score
+
+
+def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
+    """Differentiate through the chain theta -> x = G_theta(z) -> features(x) -> v = alpha . features.
+
+    The generator and the basis are each differentiated in their own few arguments (forward mode, so that a
+    generator may contain loops); the p second derivatives never pass through the q features. The generator's
+    objective is its own; but ``fake`` where ``on_generator`` is given and false.
+    """
+    loss = game.loss
+
+    def adversary(v):
+        if loss.generator is None or on_generator is None:
+            return derivatives(loss.adversary, v)
+        own, fake = (functools.partial(derivatives, f) for f in (loss.generator, loss.fake))
+        return lax.cond(on_generator, own, fake, v)
+
+    def block(weights, z):
+        x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
+        phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
+        v, v_x = phi @ alpha, phi_x @ alpha
+        v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
+        _, slope, curvature = adversary(v)
+        pull = (weights * slope)[:, None] * v_x
+
+        def curved(theta):
+            """sum_j u_j slope_j v_x(x_j) . G(theta, z_j), whose Hessian holds the generator's own curvature."""
+            return jnp.sum(pull * jax.vmap(lambda draw: game.generator(theta, draw))(z))
+
+        d_theta_theta = (
+            (v_theta * (weights * curvature)[:, None]).T @ v_theta
+            + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
+            + jax.jacfwd(jax.jacfwd(curved))(theta)
+        )
+
+        def cross(slope, curvature):
+            """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
+            return phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
+
+        d_alpha_theta = cross(*derivatives(loss.fake, v)[1:])
+        d_theta_alpha = d_alpha_theta.T if loss.is_zero_sum else cross(slope, curvature).T
+        return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
+
+    return row_sums(block, game.z_weights, game.z)
+
+
+def _moved(weights, phi_x, x_theta):
+    """Sum weights_j phi_x_j' x_theta_j over the rows j of (m, d, q) and (m, d, p): (q, p), as one matrix product."""
+    weighted = weights[:, None, None] * x_theta
+    return phi_x.reshape(-1, phi_x.shape[-1]).T @ weighted.reshape(-1, weighted.shape[-1])
+
+
+def _features_and_slopes(basis: Basis, row):
+    """Features (q + 1,) of one observation and their slopes in x (d, q + 1)."""
+
+    def twice(point):
+        phi = basis.features(point)
+        return phi, phi
+
+    phi_x, phi = jax.jacfwd(twice, has_aux=True)(row)
+    return phi, phi_x.T
+
+
+def _along(basis: Basis, alpha, row):
+    """Features, their slopes and the Hessian in x (d, d) of v = alpha . features, for one observation."""
+
+    def slope(point):
+        phi, phi_x = _features_and_slopes(basis, point)
+        return phi_x @ alpha, (phi, phi_x)
+
+    v_xx, (phi, phi_x) = jax.jacfwd(slope, has_aux=True)(row)
+    return phi, phi_x, v_xx
+
+
+def value_and_tangents(generator: Generator, theta, draw):
+    """G(theta, z), (d,), and its derivative in theta, (d, p), for one latent draw."""
+
+    def twice(theta):
+        x = generator(theta, draw)
+        return x, x
+
+    x_theta, x = jax.jacfwd(twice, has_aux=True)(theta)
+    return x, x_theta
+
+
+class Simulated(NamedTuple):
+    """One latent sample as both players meet it, one row a draw."""
+
+    features: Float[Array, "m q"]
+    features_slopes: Float[Array, "m d q"]  # in x
+    tangents: Float[Array, "m d p"]  # of x in theta
+    d_theta: Float[Array, "m p"]  # the generator's scores
+    slopes: Float[Array, " m"]  # fake'(v); times the features, the discriminator's scores
+
+    @property
+    def scores(self) -> Float[Array, "m pq"]:
+        return jnp.concatenate([self.d_theta, self.slopes[:, None] * self.features], axis=1)
+
+
+def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
+    """Evaluate what each latent draw contributes, for a basis; the analytic form of ``scores``."""
+    x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
+    phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
+    v = phi @ alpha
+    slope = derivatives(game.loss.fake, v)[1]
+    push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
+    d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
+    return Simulated(phi, phi_x, x_theta, d_theta, slope)
+
+
+class SimulatedMeans(NamedTuple):
+    """What one latent sample contributes to the mean score, and to the mean of the features."""
+
+    score: Float[Array, " pq"]
+    features: Float[Array, " q"]
+
+
+def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
+    """Average the simulated scores and the features over other latent draws, for a basis."""
+
+    def block(weights, z):
+        rows = simulated_rows(game, theta, alpha, z)
+        d_alpha, features = jnp.stack([weights * rows.slopes, weights]) @ rows.features
+        return SimulatedMeans(jnp.concatenate([weights @ rows.d_theta, d_alpha]), features)
+
+    return row_sums(block, game.z_weights, z)
+
+
+def features_slope(game: Game, theta, alpha) -> Float[Array, "q p"]:
+    """Differentiate the mean of the simulated features in theta, for a basis."""
+
+    def block(weights, z):
+        rows = simulated_rows(game, theta, alpha, z)
+        return _moved(weights, rows.features_slopes, rows.tangents)
+
+    return row_sums(block, game.z_weights, game.z)

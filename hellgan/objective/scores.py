@@ -1,0 +1,68 @@
+"""Scores and Jacobian of the objective by automatic differentiation: for every discriminator, and any weights.
+
+The estimating function stacks the generator's score on the discriminator's, u = (theta, alpha); both vanish at the
+estimate.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from hellgan.objective.game import Array, Game, generator_objective, objective
+from hellgan.objective.linear import discriminator_problem, discriminator_rows, expand, value_and_tangents
+
+
+class Scores(NamedTuple):
+    """Estimating functions of (theta, alpha), one row an observation; unweighted and without the ridge."""
+
+    real: Float[Array, "n pq"]
+    simulated: Float[Array, "m pq"]
+
+
+def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: Array | None = None) -> Scores:
+    """Evaluate psi for each real and each simulated observation.
+
+    psi_real(x) = (0, real'(v) dv/dalpha) and psi_simulated(z) = (d/dtheta generator(v), fake'(v) dv/dalpha), where
+    generator is fake for a zero-sum loss. Their weighted means sum to ``mean_score`` plus (0, 2 ridge alpha).
+    """
+    d_alpha = jax.grad(game.discriminator.log_ratio)
+
+    def of_real(x):
+        slope = jax.grad(game.loss.real)(game.discriminator.log_ratio(alpha, x))
+        return jnp.concatenate([jnp.zeros_like(theta), slope * d_alpha(alpha, x)])
+
+    def of_simulated(draw):
+        x, x_theta = value_and_tangents(game.generator, theta, draw)
+        v, v_x = jax.value_and_grad(game.discriminator.log_ratio, argnums=1)(alpha, x)
+        d_theta = jax.grad(game.loss.adversary)(v) * (v_x @ x_theta)
+        return jnp.concatenate([d_theta, jax.grad(game.loss.fake)(v) * d_alpha(alpha, x)])
+
+    return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
+
+
+def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "n pq"]:
+    """Evaluate what each observation contributes to the mean score, those of its own simulated rows included."""
+    found = scores(game, theta, alpha)
+    if not game.draws_each:
+        return found.real
+    return found.real + jnp.mean(found.simulated.reshape(len(found.real), game.draws_each, -1), axis=1)
+
+
+def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:
+    """The stacked estimating function whose root the estimate is, ridge included; by automatic differentiation."""
+    d_theta = jax.grad(generator_objective, argnums=1)(game, theta, alpha)
+    return jnp.concatenate([d_theta, jax.grad(objective, argnums=2)(game, theta, alpha)])
+
+
+def jacobian(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "pq pq"]:
+    """Derivative of ``mean_score``: H of (2), ridge included; symmetric for a zero-sum loss."""
+    u = jnp.concatenate([theta, alpha])
+    if not game.discriminator.is_linear:
+        return jax.jacfwd(lambda u: mean_score(game, u[: game.p], u[game.p :]))(u)
+    local = expand(game, theta, alpha)
+    _, _, h_aa = discriminator_problem(game, discriminator_rows(game, theta), alpha)
+    h_at = local.d_alpha_theta
+    h_ta = h_at.T if game.loss.is_zero_sum else local.d_theta_alpha
+    return jnp.block([[local.d_theta_theta, h_ta], [h_at, h_aa]])

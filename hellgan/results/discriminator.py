@@ -1,0 +1,122 @@
+"""What the discriminator of a parametric GAN says of the fit: in its summary, and in tests at its solution."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hellgan.checks import checked_points
+from hellgan.estimation import Sandwich
+from hellgan.inference.contamination_test import ContaminationTest, contamination
+from hellgan.results import summary
+
+if TYPE_CHECKING:
+    from hellgan.results.gan import GANResults
+
+_CANDIDATES = 256  # draws, and observations, at which contamination is looked for
+
+
+def facts(fit: "GANResults") -> list[tuple[str, str]]:
+    """What the head of the summary says."""
+    saddle, model = fit.saddle, fit.model
+    loss, each = model.loss, model.simulation.draws_each
+    kind = "scrambled Sobol" if model.latent == "sobol" else "independent"
+    found = [
+        ("Generator:", fit.generator.name),
+        ("Discriminator:", _described(model.discriminator, model.basis)),
+        ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
+        ("Cov. type:", summary.kind(fit)),
+        ("Observations n:", summary.observations(fit)),
+        ("Simulated m:", (f"{fit.nobs} x {each}" if each else f"{fit.n_simulated}") + f" {kind}"),
+        ("Divergence:", f"{saddle.value - loss.value_at_equality:.5f}"),
+        ("Converged:", saddle.kind if fit.converged else "NO"),
+        ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
+        ("Score norm:", f"{saddle.score_norm:.1e}"),
+    ]
+    if _can_be_tested(fit):
+        test = fit.overidentification_test()
+        found += [("Overid. test:", f"{test.statistic:.2f}"), ("Prob(overid.):", f"{test.pvalue:.3f}")]
+    return found
+
+
+def _can_be_tested(fit: "GANResults") -> bool:
+    """Whether (4) applies: its law is that of independent observations."""
+    model = fit.model
+    if fit.sandwich is None or fit.cov_type in ("HAC", "cluster"):
+        return False
+    return model.loss.is_calibrated and model.basis.size - 1 > fit.generator.size
+
+
+def notes(fit: "GANResults") -> list[str]:
+    """What stands below the summary."""
+    own, features = [], fit.model.basis.size - 1
+    if not fit.model.basis.is_linear:
+        given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
+        own.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")
+    flagged = fit.outliers()
+    if len(flagged):
+        shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")
+        what = "observation" if len(flagged) == 1 else "observations"
+        own.append(
+            f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
+            "extreme first)."
+        )
+    found = summary.notes(fit, tuple(own))
+    if fit.law.sandwich is not None and features == fit.generator.size:
+        found.append("As many features as parameters: a method of moments whatever the loss, with nothing to test.")
+    if fit.sandwich is not None and fit.nobs < 3 * features:
+        found.append(f"{fit.nobs} observations for {features} features: intervals are likely to be too short.")
+    return found
+
+
+def compared(fit: "GANResults") -> dict[str, object]:
+    """What ``compare`` shows of a fit below its parameters."""
+    return {
+        "loss": fit.model.loss.name,
+        "n": fit.nobs,
+        "m": fit.n_simulated,
+        "divergence": fit.saddle.value - fit.model.loss.value_at_equality,
+        "overid. p-value": fit.overidentification_test().pvalue if _can_be_tested(fit) else np.nan,
+        "outliers": len(fit.outliers()),
+        "converged": fit.converged,
+    }
+
+
+def _described(discriminator, basis) -> str:
+    return f"{type(discriminator).__name__}, {basis.size - 1 if basis.is_linear else basis.size} " + (
+        "features" if basis.is_linear else "weights"
+    )
+
+
+# What the quadratic game at the fit says.
+
+
+def contamination_test(fit: "GANResults", points) -> ContaminationTest:
+    """Test for contamination at points, the default ones where None; as ``GANResults.contamination_test`` says."""
+    influence, of = fit.influence(), fit.equations
+    sample = of.sample
+    if points is None:
+        x = np.sort(sample.rows, axis=0) if sample.d == 1 else sample.rows
+        drawn = fit.sample(_CANDIDATES, fit.model.seed).reshape(-1, sample.d)
+        points = np.concatenate([influence.places(), drawn, x[:: -(-len(x) // _CANDIDATES)]])
+    points = checked_points(points, sample.d)
+    real, mean = of.mean_features(fit.solution.u)
+    balance = of.balance(fit.solution.u, "both")
+    return contamination(balance, fit.model.loss.c, real - mean, of.features(points), mean, points)
+
+
+def degenerate_directions(fit: "GANResults", law: Sandwich) -> pd.DataFrame:
+    """List the combinations of alpha without variance of order 1/n, as ``GANResults.degenerate_directions`` says."""
+    c, p = fit.model.loss.c, fit.generator.size
+    cov = law.cov[p:, p:]
+    of, (_, mean) = fit.equations.balance(fit.solution.u, "both"), fit.equations.mean_features(fit.solution.u)
+    rows = np.concatenate([[[1.0, *mean]], np.pad(of.slope.T, ((0, 0), (1, 0)))])
+    regular = c * np.linalg.inv(c * of.covariance + 2 * np.diag(of.ridge))
+    regular = regular @ of.noise @ regular / of.scale
+    frame = pd.DataFrame(rows, ["mean", *fit.generator.free_names], fit.score_names[p:])
+    errors = np.sqrt(np.maximum(np.einsum("ri,ij,rj->r", rows, cov, rows), 0.0))  # 0 but for rounding
+    known = np.sqrt(np.einsum("ri,ij,rj->r", rows[1:, 1:], regular, rows[1:, 1:]))
+    frame.insert(0, "relative", errors / [np.nan, *known])
+    frame.insert(0, "std err", errors)
+    frame.insert(0, "estimate", rows @ fit.saddle.alpha)
+    return frame

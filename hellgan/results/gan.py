@@ -1,0 +1,185 @@
+"""``GANResults``: a fit of a parametric GAN, and what its discriminator says."""
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from hellgan.inference.contamination_test import ContaminationTest
+from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
+from hellgan.results import discriminator, figures
+from hellgan.results.law import LawResults
+
+OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
+
+
+class GANResults(LawResults):
+    """A fitted parametric GAN; made by ``GAN.fit``.
+
+    Attributes
+    ----------
+    model : GAN
+    params : Series
+        Generator parameters, natural scale.
+    saddle : SaddlePoint
+        The solver's answer, with its certificate; also called ``solution``.
+    converged : bool
+        Whether the solution is a certified saddle point (non-zero-sum loss: locally stable) of which the joint
+        law could be computed.
+    trouble : str
+        Why not; empty where it converged.
+    nobs, n_simulated : int
+    """
+
+    @property
+    def saddle(self):
+        """The solver's answer, with its certificate."""
+        return self.solution
+
+    @property
+    def n_simulated(self) -> int:
+        """Size m of the simulated sample."""
+        return self.model.n_simulated
+
+    @property
+    def label(self) -> str:
+        return self.model.loss.name
+
+    # What the discriminator makes of data.
+
+    def log_ratio(self, x) -> np.ndarray:
+        """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
+        try:
+            x = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
+        d = self.generator.dim
+        if d == 1 and x.ndim == 2 and x.shape[1] == 1:
+            x = x[:, 0]
+        if x.ndim != (1 if d == 1 else 2) or (d > 1 and x.shape[1] != d):
+            raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
+        return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
+
+    def prob_real(self, x) -> np.ndarray:
+        """The probability that a point is real rather than simulated, by the discriminator: expit of ``log_ratio``."""
+        return special.expit(self.log_ratio(x))
+
+    def outlier_scores(self, x=None) -> np.ndarray:
+        """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
+
+        It is ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for the
+        observation; above .75 (see ``outliers``) the data are more than three times as dense there as it would have
+        them.
+        """
+        return self.prob_real(self.equations.sample.squeezed if x is None else x)
+
+    def outliers(self) -> np.ndarray:
+        """Positions of the observations that the fitted generator does not account for, most extreme first."""
+        scores = self.outlier_scores()
+        flagged = np.flatnonzero(scores > OUTLIER)
+        return flagged[np.argsort(-scores[flagged], kind="stable")]
+
+    def case_columns(self) -> pd.DataFrame:
+        """``log_ratio`` and ``prob_real`` of the observations, and what they count in the discriminator's score."""
+        v = self.log_ratio(self.equations.sample.squeezed)
+        return pd.DataFrame({"log_ratio": v, "prob_real": special.expit(v), "weight": self.equations.counts(v)})
+
+    # Whether the generator fits.
+
+    def overidentification_test(self, robust: bool = False) -> OveridentificationTest:
+        """Test whether the generator fits, by the value of the game: (4).
+
+        Parameters
+        ----------
+        robust : bool
+            The null of the plain form is that the model is right; that of the robust one is only that it matches
+            the features' means.
+
+        Returns
+        -------
+        OveridentificationTest
+            With ``statistic``, ``df`` and ``pvalue``.
+        """
+        if self.equations.trouble:
+            raise ValueError(f"overidentification test: {self.equations.trouble}.")
+        loss, of = self.model.loss, self.equations
+        require_test(loss, of.p, of.discriminator.size - 1)
+        balance = of.balance(self.solution.u, "pooled" if robust else "real")
+        return overidentification(self.solution.value, loss, balance, robust)
+
+    def contamination_test(self, points=None) -> ContaminationTest:
+        """Test whether a share of the data lies where the generator puts less, and say where and how large it is.
+
+        The difference of the samples' mean features is looked at in the directions in which contamination at single
+        points would move it; the p-value is that of the largest of these statistics. It has the same null as
+        ``overidentification_test`` but fewer, one-sided alternatives.
+
+        Parameters
+        ----------
+        points : (k,) or (k, d) array_like, optional
+            Where contamination may lie; unless given, 256 draws of the fitted generator, ``influence().places()`` and
+            the observations (of more than 256, as many that lie evenly among them).
+
+        Returns
+        -------
+        ContaminationTest
+            With ``statistic``, ``pvalue``, ``point``, ``share`` and ``share_error``.
+        """
+        self.require_law()
+        return discriminator.contamination_test(self, points)
+
+    def degenerate_directions(self) -> pd.DataFrame:
+        """List the combinations of alpha that have no variance of order 1/n where the generator fits.
+
+        There the law of alpha has rank q - p: v is 0 on average, and the generator has made the features' slopes in
+        each parameter orthogonal to alpha. A Wald test on one of them would mean nothing.
+
+        Returns
+        -------
+        DataFrame
+            One row for the mean of v (``mean``), and one for each unconstrained parameter. Columns: ``estimate`` and
+            ``std err`` of the combination at this fit, ``relative``, that error over what it would be were theta
+            known, and the combination's coefficients ``alpha_0`` to ``alpha_q``.
+        """
+        return discriminator.degenerate_directions(self, self.require_law())
+
+    # Reports.
+
+    title = "Parametric GAN"
+
+    def facts(self) -> list[tuple[str, str]]:
+        return discriminator.facts(self)
+
+    def notes(self) -> list[str]:
+        return discriminator.notes(self)
+
+    def compared(self) -> dict[str, object]:
+        """What ``compare`` shows of it below its parameters."""
+        return discriminator.compared(self)
+
+    def plot_fit(self, ax=None):
+        """Draw the data, the fitted law, the discriminator's probability and the flagged points.
+
+        For a regression: responses against their covariate, or against the fitted location where there are several.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's unless given.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        return figures.draw_fit(self, ax)
+
+    def plot_diagnostics(self):
+        """Draw four panels: the fit, a P-P plot with a simultaneous band, the log ratio, influence.
+
+        In several dimensions the P-P plot is that of the discriminator's log ratio, and influence is told by Cook's
+        distances.
+
+        Returns
+        -------
+        array (4,) of matplotlib Axes
+        """
+        return figures.draw(self, OUTLIER)

@@ -1,0 +1,366 @@
+"""A parametric GAN as estimating equations: the adversarial game on the seam of ``hellgan.estimation``."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan import objective
+from hellgan.balance import Balance
+from hellgan.discriminators.basis import Basis
+from hellgan.discriminators.network import Network
+from hellgan.discriminators.specification import Discriminator
+from hellgan.estimation import Equations, Refits, Resamples, Restricted, ScoreCovariance, Solution, informations
+from hellgan.execution import programs
+from hellgan.execution.threads import over_chunks
+from hellgan.generators.family import Generator
+from hellgan.generators.simulating import like
+from hellgan.losses import Loss, derivatives
+from hellgan.objective import evaluation
+from hellgan.objective.assembly import assemble
+from hellgan.objective.game import Game
+from hellgan.objective.linear import simulated_rows
+from hellgan.samples import Sample
+from hellgan.simulation import Simulation
+from hellgan.solver import resampling
+from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.restricted import solve_restricted
+from hellgan.solver.saddle import solve_saddle, solve_saddles
+from hellgan.solver.starts import reaches
+from hellgan.solver.with_jaxopt import root_derivatives
+
+_BLOCK = 1024  # observations whose Jacobians are in memory at once
+_DRAWS = 64  # simulated responses at a covariate where an influence function is asked for
+
+HIDDEN_LAYER = (
+    "a discriminator with a hidden layer is not identified where the generator fits (its output weights are 0 there, "
+    "so that its hidden weights are arbitrary) and has no joint normal law; use a discriminator linear in its "
+    "parameters, such as Sigmoids, for inference"
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GameEquations(Equations):
+    """Scores of generator and discriminator, u = (theta, alpha), on one sample.
+
+    Attributes
+    ----------
+    sample : Sample
+    space : Generator
+    discriminator : Basis or Network
+        Placed on the data.
+    specification : Discriminator
+        What it was placed from, and is again on other samples.
+    loss : Loss
+    simulation : Simulation
+    seed : int
+    """
+
+    sample: Sample  # pyright: ignore[reportIncompatibleVariableOverride]
+    space: Generator  # pyright: ignore[reportIncompatibleVariableOverride]
+    discriminator: Basis | Network
+    specification: Discriminator
+    loss: Loss
+    simulation: Simulation
+    seed: int
+
+    solution_type = SaddlePoint
+
+    @property
+    def nuisance_names(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return [f"alpha_{k}" for k in range(self.discriminator.size)]
+
+    @property
+    def trouble(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "" if self.discriminator.is_linear else HIDDEN_LAYER
+
+    @functools.cached_property
+    def game(self) -> Game:
+        """The objective's ingredients; samples are padded with weight 0."""
+        rows = self.sample.rows[None]
+        placed = programs.stack([self.discriminator])
+        z = self.simulation.draw(rows, [self.seed])
+        games = assemble(self.loss, self.space, placed, rows, self.sample.weights, z, self.simulation)
+        return programs.take(games, 0)
+
+    @functools.cached_property
+    def scrambles(self) -> np.ndarray | None:
+        """Sobol samples independent of the game's own, (S, m, k); None where there are none."""
+        return self.simulation.scrambles()
+
+    def _split(self, u):
+        return u[: self.p], u[self.p :]
+
+    # Solutions.
+
+    def solve(self, theta: np.ndarray, reserve: Callable[[], np.ndarray] | None = None, more: int = 8) -> SaddlePoint:
+        return solve_saddle(self.game, theta, more, reserve)
+
+    def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
+        u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p
+
+        def task(chunk):
+            change = resamples(chunk)
+            games = self.games(change)
+            begin = u[chunk] if change.step is None else u[chunk] + change.step
+            alphas = None if change.fresh is not None and self.discriminator.is_linear else begin[:, p:]
+            saddles = solve_saddles(games, begin[:, :p], alphas)
+            for k, saddle in enumerate(saddles):
+                if not saddle.is_saddle and more is not None:
+                    saddles[k] = solve_saddle(programs.take(games, k), u[chunk][k, :p], more=more)
+            good = [k for k, saddle in enumerate(saddles) if saddle.is_saddle and evaluate]
+            found: list[ScoreCovariance | None] = [None] * len(saddles)
+            for k, covariance in zip(good, score_covariances(games, saddles, good, self.scrambles), strict=True):
+                found[k] = covariance
+            return list(zip(saddles, found, strict=True))
+
+        done: list[tuple[SaddlePoint, ScoreCovariance | None]] = over_chunks(task, count, threads, progress, "refit")
+        saddles = [saddle for saddle, _ in done]
+        certified = np.array([saddle.is_saddle for saddle in saddles])[:, None]
+        return Refits(
+            np.where(certified, np.array([saddle.u for saddle in saddles]), np.nan),
+            [saddle.reason for saddle in saddles],
+            [saddle.jacobian for saddle in saddles] if evaluate else None,
+            [covariance for _, covariance in done] if evaluate else None,
+        )
+
+    def games(self, change: Resamples) -> Game:
+        """Assemble the games (R, ...) of other samples."""
+        if change.fresh is None:
+            return resampling.changed(self.game, change, self.sample, self.simulation, self.seed)
+        assert change.rngs is not None
+        rows, seeds = change.fresh, [int(rng.integers(2**31)) for rng in change.rngs]
+        placed = self.specification.place_each(rows, self.sample.weights, [self.seed] * len(rows))
+        z = self.simulation.draw(rows, seeds)
+        return assemble(self.loss, self.space, placed, rows, self.sample.weights, z, self.simulation)
+
+    def restricted(self, restriction, u) -> Restricted:
+        return solve_restricted(self.game, restriction, *self._split(u))
+
+    def reweighted(self, weights) -> "GameEquations":
+        return dataclasses.replace(self, sample=self.sample.with_weights(weights))
+
+    # Scores.
+
+    def scores(self, u):
+        return _scores(self.game, *self._split(u))[: len(self.sample)]
+
+    def scores_at(self, u, points):
+        return programs.in_blocks(lambda rows: _scores_at(self._anywhere, *self._split(u), rows), points)
+
+    def score_gradients(self, u, points):
+        return programs.in_blocks(lambda rows: _score_gradients(self._anywhere, *self._split(u), rows), points)
+
+    @functools.cached_property
+    def _anywhere(self) -> Game:
+        """The game for scores at any point: with covariates, of latent points that serve all of them alike."""
+        if not self.simulation.draws_each:
+            return self.game
+        of = dataclasses.replace(self.simulation, kind="sobol", size=_DRAWS, draws_each=0, covariates=0)
+        return dataclasses.replace(self.game, z=of.draw(self.sample.rows[None], [self.seed])[0])
+
+    def score_jacobians(self, u):
+        game, each = self.game, self.simulation.draws_each
+        for begin in range(0, len(self.sample), _BLOCK):
+            end = min(begin + _BLOCK, len(self.sample))
+            padded = slice(begin, min(begin + _BLOCK, len(game.x_weights)))  # into the padding: few shapes
+            block = dataclasses.replace(game, x=game.x[padded], x_weights=np.ones(padded.stop - begin))
+            if each:
+                block = dataclasses.replace(block, z=game.z[padded.start * each : padded.stop * each])
+            yield slice(begin, end), _score_jacobians(block, *self._split(u))[: end - begin]
+
+    def independent_scores(self, u):
+        if not self.simulation.is_independent:
+            return None
+        return _simulated_scores(self.game, *self._split(u))[: self.simulation.size]
+
+    def jacobian(self, u):
+        return _jacobian(self.game, *self._split(u))
+
+    def score_covariance(self, u):
+        real, simulated = evaluation.score_covariances(self.parts(u))
+        n = self.game.sizes[0]
+        return ScoreCovariance(n * real, n * simulated, float(n))
+
+    def parts(self, u) -> evaluation.Parts:
+        """Covariances of means and slopes at any u, for a basis."""
+        theta, alpha = self._split(u)
+        games = programs.stack([self.game])
+        return evaluation.evaluated(games, theta[None], alpha[None], self.scrambles)[0]
+
+    def weight_derivatives(self, u):
+        return _weight_derivatives(self.game, u)[:, : len(self.sample)]
+
+    def reach(self, u):
+        return reaches(self.game, u[: self.p])
+
+    def sampled(self, u, rng):
+        return like(self.space, u[: self.p], self.sample.rows, rng)
+
+    def unseen(self, natural):
+        return self.space.unseen(self.simulation.size, **self.space.named(np.asarray(natural)))
+
+    # The value of the game.
+
+    def distance_trouble(self, robust):
+        if not self.loss.is_zero_sum:
+            return (
+                f"the estimate with the non-zero-sum loss {self.loss.name} does not minimise the value of the "
+                "game; use wald_test or score_test."
+            )
+        if not robust and not self.loss.is_calibrated:
+            return (
+                f"the optimum of the loss {self.loss.name} is not the log density ratio, so that the plain form has no "
+                "known law; use robust=True."
+            )
+        return ""
+
+    @property
+    def distance_factor(self) -> float:
+        """4A/c^2 times the factor s of (9): n for Sobol points, or draws of each observation, else nm/(n + m)."""
+        n, m = self.game.sizes
+        return float(self.loss.chi2_factor * (n * m / (n + m) if self.simulation.is_independent else n))
+
+    def criterion(self, solution: Solution):
+        return solution.value - float(np.asarray(self.discriminator.ridge) @ solution.u[self.p :] ** 2)
+
+    # What the discriminator says.
+
+    def features(self, points: np.ndarray) -> np.ndarray:
+        """The discriminator's features at points (r, d), without the constant: (r, q)."""
+        return programs.in_blocks(lambda rows: _features(self.game, rows), points)[:, 1:]
+
+    def log_ratios(self, u, points: np.ndarray) -> np.ndarray:
+        """The log density ratio, real over fitted, at points (r, d): (r,)."""
+        return programs.in_blocks(lambda rows: _log_ratios(self.discriminator, u[self.p :], rows), points)
+
+    def counts(self, log_ratios: np.ndarray) -> np.ndarray:
+        """What observations of given log ratios count in the discriminator's score, beside one of log ratio 0."""
+        return _slopes(self.loss, log_ratios) / self.loss.c
+
+    # Under the model.
+
+    def balance(self, u, under: str) -> Balance:
+        """The quadratic game at the truth; ``under`` as `evaluation.balance` takes it."""
+        return evaluation.balance(self.game, self.parts(u), under)
+
+    def mean_features(self, u) -> tuple[np.ndarray, np.ndarray]:
+        """Mean features (q,), without the constant, of the real and of the simulated sample."""
+        return evaluation.mean_features(self.game, u[: self.p])
+
+    def model_covariance(self, u):
+        if not self.loss.is_calibrated:
+            raise ValueError(f"model: the optimum of the loss {self.loss.name} is not the log density ratio.")
+        return self.balance(u, "simulated").joint_covariance(self.loss.c, self.mean_features(u)[1])
+
+    def model_influence(self, u, points):
+        if self.simulation.draws_each:
+            raise ValueError("under: a regression has no closed form at the model; give 'fit'.")
+        of, mean = self.balance(u, "simulated"), self.mean_features(u)[1]
+        phi = self.features(points) - mean
+        of_theta, of_alpha = of.solution(self.loss.c)
+        slopes = phi @ of_alpha.T
+        return np.concatenate([phi @ of_theta.T, -(slopes @ mean)[:, None], slopes], axis=1)
+
+    def model_information(self, jacobian):
+        information = informations(jacobian[None], self.p)[0]
+        return (information + information.T) / (2 * self.loss.c)
+
+    def difference(self, other):
+        found = super().difference(other)
+        if found or not isinstance(other, GameEquations):
+            return found
+        same = {
+            "loss": self.loss == other.loss,
+            "discriminator": bool(eqx.tree_equal(self.discriminator, other.discriminator)),
+            "latents": self.simulation == other.simulation,
+            "seed": self.seed == other.seed,
+        }
+        return next((what for what, equal in same.items() if not equal), "")
+
+
+def score_covariances(
+    games: Game, saddles: Sequence[SaddlePoint], chosen: Sequence[int], scrambles: np.ndarray | None
+) -> list[ScoreCovariance]:
+    """Covariances of the mean scores at some of the solutions of a stack of games with bases.
+
+    They are evaluated in groups whose size depends on the number of all solutions alone, so that no fit's last digits
+    depend on the success of others.
+    """
+    size, found = programs.group_size(len(saddles)), []
+    for begin in range(0, len(chosen), size):
+        group = list(chosen[begin : begin + size])
+        theta, alpha = (np.stack([getattr(saddles[k], name) for k in group]) for name in ("theta", "alpha"))
+        for k, parts in zip(
+            group, evaluation.evaluated(programs.take(games, group), theta, alpha, scrambles, size), strict=True
+        ):
+            real, simulated = evaluation.score_covariances(parts)
+            n = 1 / np.sum(np.square(games.x_weights[k]))
+            found.append(ScoreCovariance(n * real, n * simulated, float(n)))
+    return found
+
+
+_scores = programs.program(objective.observation_scores)
+_jacobian = programs.program(objective.jacobian)
+
+
+@programs.program
+def _simulated_scores(game, theta, alpha):
+    return objective.scores(game, theta, alpha).simulated
+
+
+@programs.program
+def _score_jacobians(game, theta, alpha):
+    u, p = jnp.concatenate([theta, alpha]), game.p
+    return jax.jacfwd(lambda u: objective.observation_scores(game, u[:p], u[p:]))(u)
+
+
+def _score(game, theta, alpha, x):
+    """Score of one observation (d,); with covariates, those of simulated responses at its own included."""
+    phi = game.basis.features(x)
+    own = jnp.concatenate([jnp.zeros_like(theta), derivatives(game.loss.real, phi @ alpha)[1] * phi])
+    if not game.draws_each:
+        return own
+    k = game.generator.covariates
+    z = jnp.concatenate([jnp.broadcast_to(x[:k], (game.z.shape[0], k)), game.z], axis=1)
+    return own + jnp.mean(simulated_rows(game, theta, alpha, z).scores, axis=0)
+
+
+@programs.program
+def _scores_at(game, theta, alpha, x):
+    return jax.vmap(lambda row: _score(game, theta, alpha, row))(x)
+
+
+@programs.program
+def _score_gradients(game, theta, alpha, x):
+    return jax.vmap(jax.jacfwd(lambda row: _score(game, theta, alpha, row)))(x)
+
+
+@programs.program
+def _weight_derivatives(game, u):
+    p = game.p
+
+    def equations(u, weights):
+        weighted = dataclasses.replace(game, x_weights=weights)
+        return objective.mean_score(weighted, u[:p], u[p:])
+
+    return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))
+
+
+@programs.program
+def _features(game, x):
+    return objective.features(game, x)
+
+
+@programs.program
+def _log_ratios(discriminator, alpha, x):
+    return jax.vmap(lambda row: discriminator.log_ratio(alpha, row))(x)
+
+
+@programs.program
+def _slopes(loss, v):
+    return derivatives(loss.real, v)[1]

@@ -1,0 +1,151 @@
+"""The saddle point of the empirical objective: what to try next, and which of several solutions to keep.
+
+The outer iteration of `newton` is Newton's on theta, through the Schur complement T = H_tt - H_ta H_aa^-1 H_at: the
+derivative of the profile score. Its steps are measured in the metric M = -H_at' H_aa^-1 H_at, which at the truth is the
+information about theta that the discriminator has, so that they do not depend on the units of the parameters. The
+inner iteration is a damped Newton ascent in alpha, warm-started by d alpha/d theta = -H_aa^-1 H_at. The generator's own
+objective (a non-zero-sum loss) takes over once the zero-sum saddle is near: then the same step is Newton's on the
+stacked equations with alpha eliminated.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special
+
+from hellgan.execution import programs
+from hellgan.objective.game import Game
+from hellgan.objective.linear import STORED
+from hellgan.solver import network, newton
+from hellgan.solver.certificate import SaddlePoint, certify, curvatures_of
+from hellgan.solver.starts import nearby
+
+# Starts elsewhere, where a saddle point leaves doubt. Samples of more than STORED rows take seconds a solution, and are
+# never quite the generator's: just the best of a few.
+_ELSEWHERE, _FEW = 8, 16
+
+
+def solve_saddle(
+    game: Game, starts: np.ndarray, more: int = 8, reserve: Callable[[], np.ndarray] | None = None
+) -> SaddlePoint:
+    """Find a saddle point from starting values; try others near them where none is certified.
+
+    Parameters
+    ----------
+    game : Game
+    starts : (p,) or (k, p) array
+        Starting values, unconstrained scale. Several are ranked by the objective's inner maximum.
+    more : int
+        How many further starting values to try, where none of the given is certified.
+    reserve : callable, optional
+        Gives starting values (k, p) elsewhere: the best ``more`` of them are tried where all others failed; and the
+        best few where a saddle point was found but `leaves_doubt`, of which there may then be a lower one.
+
+    Returns
+    -------
+    SaddlePoint
+        The first that is certified, the lowest where the search went on; else the best of all, ``reason`` saying what
+        is wrong with it.
+    """
+    starts = np.atleast_2d(np.asarray(starts, np.float64))
+    more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
+    found: list[SaddlePoint] = []
+    for start in _from_all(game, starts, more, reserve):
+        found.append(_solve_from(game, start))
+        if found[-1].is_saddle:
+            break
+    if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
+        is_large = len(game.x) + len(game.z) > STORED
+        elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())
+        found += [_solve_from(game, start) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
+    return dataclasses.replace(min(found, key=_order), starts=len(found))
+
+
+def leaves_doubt(game: Game, saddle: SaddlePoint) -> bool:
+    """Whether the discriminator tells the samples apart by more than chance: elsewhere it might do so by less.
+
+    By the chi-square limit of (4), without what the ridge and the simulation noise of Sobol points change in it.
+    """
+    if not game.discriminator.is_linear:
+        return False  # a network takes seconds a start
+    n, m = game.sizes
+    excess = saddle.value - game.loss.value_at_equality
+    df = max(game.discriminator.size - 1 - game.p, 1)
+    return bool(game.loss.chi2_factor * n * m / (n + m) * excess > special.chdtri(df, 0.01))
+
+
+def _order(saddle: SaddlePoint):
+    """Certified ones first, by the game's value; then by how nearly they solve the equations."""
+    if saddle.is_saddle:
+        return False, False, saddle.value
+    return True, not saddle.converged, np.nan_to_num(saddle.score_norm, nan=np.inf)
+
+
+def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
+    """Give the start (p,) from which ``solve_saddle`` would begin."""
+    return next(_from_all(game, starts, 0))
+
+
+def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> list[SaddlePoint]:
+    """Solve each of a stack of games (k, ...), from one start each (k, p); what is not certified says why.
+
+    ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them.
+    """
+    if not games.discriminator.is_linear:
+        if alphas is None:
+            raise ValueError("solve_saddles: a network is solved by solve_saddle.")
+        return [
+            network.polish_network(programs.take(games, k), start, alpha)
+            for k, (start, alpha) in enumerate(zip(starts, alphas, strict=True))
+        ]
+    found = newton.descend(games, np.asarray(starts, np.float64), alphas)
+    values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
+    tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
+    return [
+        certify(
+            games,
+            found.theta[k],
+            found.alpha[k],
+            found.jacobian[k],
+            values[k],
+            found.score_norm[k],
+            found.iterations[k],
+            found.inner_iterations[k],
+            curvatures=(float(tops[k]), float(leasts[k])),
+        )
+        for k in range(len(starts))
+    ]
+
+
+def _solve_from(game, start):
+    if game.discriminator.is_linear:
+        return solve_saddles(programs.stack([game]), start[None])[0]
+    return network.solve_network(game, start)
+
+
+def _from_all(game, starts, more, reserve=None):
+    """Yield the given starts, best first, then the best of those scattered around the first, then of the reserve."""
+    ordered = ranked(game, starts) if len(starts) > 1 else starts
+    ordered = ordered if len(ordered) else starts
+    yield from ordered[:4]
+    if more == 0:
+        return
+    yield from ranked(game, nearby(game, ordered[0], 8 * more))[:more]
+    if reserve is not None and game.discriminator.is_linear:
+        yield from ranked(game, reserve())[:more]
+
+
+def ranked(game: Game, starts: np.ndarray) -> np.ndarray:
+    """Order starting values (k, p) by the inner maximum of the objective, least first; drop those without one."""
+    values = np.array([_inner_value(game, start) for start in starts])
+    order = np.argsort(np.where(np.isfinite(values), values, np.inf))
+    return starts[order][: np.sum(np.isfinite(values))]
+
+
+def _inner_value(game: Game, start) -> float:
+    if not game.discriminator.is_linear:
+        return network.inner_value(game, start)
+    alpha = np.zeros((1, game.discriminator.size))
+    local = newton.locate(programs.stack([game]), start[None], alpha, np.ones(1, bool), np.zeros(1, bool))
+    return float(local.value[0])
