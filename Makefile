@@ -33,9 +33,10 @@ notebooks: $(STAMP) ## Execute the notebooks, two at a time, keep their outputs 
 	$(PYTEST) --nbmake --nbmake-timeout=900 --overwrite -n 2 $(or $(ARGS),notebooks)
 	$(BIN)/python benchmarks/provenance.py $(or $(ARGS),$(wildcard notebooks/*.ipynb))
 
-lint: $(STAMP) ## Check style, formatting and types (pyright needs node)
+lint: $(STAMP) ## Check style, formatting, imports and types (pyright needs node)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 mutants: $(STAMP) ## Plant bugs in a copy of the package; each must make a test fail

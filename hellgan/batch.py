@@ -13,13 +13,14 @@ from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
-from hellgan.objective import Game
 from hellgan.objective.assembly import assemble
+from hellgan.objective.game import Game
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
-from hellgan.solver import SaddlePoint, first_start, leaves_doubt, solve_saddle, solve_saddles
+from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.equations import score_covariances
+from hellgan.solver.saddle import first_start, leaves_doubt, solve_saddle, solve_saddles
 from hellgan.solver.starts import matched
 
 

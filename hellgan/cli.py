@@ -204,6 +204,8 @@ def _read(file: str, columns: list[str] | None):
     """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
     import pandas as pd
 
+    from hellgan import checks
+
     try:
         frame = pd.read_csv(sys.stdin if file == "-" else file)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:

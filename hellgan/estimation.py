@@ -11,7 +11,7 @@ observation. Everything here is NumPy, in double precision; (2) and the other nu
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ from hellgan.restrictions import Restriction
 from hellgan.samples import Sample
 
 __all__ = [
+    "CaseFit",
     "Covariance",
     "Equations",
     "Estimator",
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 
+@runtime_checkable
 class Solution(Protocol):
     """A root of estimating equations with what its solver knows of it."""
 
@@ -288,25 +290,37 @@ class Estimator(Protocol):
 
 
 class Fit(Protocol):
-    """A solved estimator, as inference and influence take it: ``EstimatedResults`` is one."""
+    """A solved estimator, as inference takes it."""
 
-    model: Any
-    equations: Equations
-    solution: Solution
-    law: JointLaw
-    covariance: Covariance
-    params: pd.Series
-    spaces: Sequence[Constraint]
-    cov_type: str
-    trouble: str
+    @property
+    def equations(self) -> Equations: ...
+
+    @property
+    def solution(self) -> Solution: ...
+
+    @property
+    def law(self) -> JointLaw: ...
+
+    @property
+    def covariance(self) -> Covariance: ...
+
+    @property
+    def params(self) -> pd.Series: ...
+
+    @property
+    def spaces(self) -> Sequence[Constraint]: ...
+
+    @property
+    def cov_type(self) -> str: ...
+
+    @property
+    def trouble(self) -> str: ...
+
+    @property
+    def model(self) -> Any: ...
 
     @property
     def converged(self) -> bool: ...
-
-    @property
-    def label(self) -> str:
-        """What figures of several estimators call it."""
-        ...
 
     @property
     def nobs(self) -> int: ...
@@ -316,6 +330,19 @@ class Fit(Protocol):
 
     def conf_int(self, alpha: float = 0.05, cols=None, method: str = "wald") -> pd.DataFrame: ...
 
+    def require_law(self) -> Sandwich:
+        """Give the joint law; raises ``ValueError`` with the reason where there is none."""
+        ...
+
+
+class CaseFit(Fit, Protocol):
+    """A fit, as influence takes it: what it says of its observations, and refits of it."""
+
+    @property
+    def label(self) -> str:
+        """What figures of several estimators call it."""
+        ...
+
     def outliers(self) -> np.ndarray:
         """Positions of the observations that the fit does not account for."""
         ...
@@ -324,10 +351,6 @@ class Fit(Protocol):
         """What the fit itself says of its observations, (n, columns); sorted by the first."""
         ...
 
-    def require_law(self) -> Sandwich:
-        """Give the joint law; raises ``ValueError`` with the reason where there is none."""
-        ...
+    def reweighted(self, weights) -> "CaseFit": ...
 
-    def reweighted(self, weights) -> "Fit": ...
-
-    def with_cov(self, cov_type: str = "sandwich", **options) -> "Fit": ...
+    def with_cov(self, cov_type: str = "sandwich", **options) -> "CaseFit": ...

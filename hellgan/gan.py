@@ -19,7 +19,7 @@ from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.samples.sample import checked_weights
 from hellgan.simulation import Simulation
-from hellgan.solver import GameEquations
+from hellgan.solver.equations import GameEquations
 from hellgan.solver.starts import matched, unmatched
 
 

@@ -11,6 +11,9 @@ from hellgan.results import storage
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import GANResults
 
+# What a saved fit of a GAN must hold for its model to be built anew.
+_INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
+
 
 def load(
     path: str | os.PathLike,
@@ -42,11 +45,12 @@ def load(
     """
     arrays, facts = storage.read(path)
     if facts["estimator"] != "GAN":
-        return _of_another(model, arrays, facts)
+        return _of_another(path, model, arrays, facts)
+    missing = set(_INGREDIENTS) - set(facts)
+    if missing:
+        raise ValueError(f"load: {os.fspath(path)} holds no {min(missing)}; give a file that save of a fit wrote.")
     parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
     for name, given in parts.items():
-        if name not in facts:
-            raise ValueError(f"load: {os.fspath(path)} holds no {name}; give a file that save of a fit wrote.")
         if given is None and facts[name] is None:
             raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
     data = arrays["x"]
@@ -66,7 +70,7 @@ def load(
         raise ValueError(
             f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
         )
-    saddle, law, covariance = storage.unpack(model.equations().solution_type, arrays, facts)
+    saddle, law, covariance = storage.unpack(path, model.equations().solution_type, arrays, facts)
     sizes = {"generator": (model.generator, saddle.theta), "discriminator": (model.basis, saddle.alpha)}
     for name, (part, found) in sizes.items():
         if part.size != found.size:
@@ -76,7 +80,7 @@ def load(
     return GANResults(model, saddle, law, covariance)
 
 
-def _of_another(model, arrays, facts) -> EstimatedResults:
+def _of_another(path, model, arrays, facts) -> EstimatedResults:
     name = facts["estimator"]
     if model is None:
         raise ValueError(f"load: the fit is of the estimator {name}; pass it, on the same data, as model=.")
@@ -84,4 +88,4 @@ def _of_another(model, arrays, facts) -> EstimatedResults:
         raise ValueError(f"load: the fit is of the estimator {name}, not {model.name}; pass that.")
     if not np.array_equal(model.sample.squeezed, arrays["x"]):
         raise ValueError(f"load: the data of the {name} that was passed are not those of the fit; pass it on these.")
-    return EstimatedResults(model, *storage.unpack(model.equations().solution_type, arrays, facts))
+    return EstimatedResults(model, *storage.unpack(path, model.equations().solution_type, arrays, facts))

@@ -11,8 +11,8 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
 from hellgan import batch as batches
-from hellgan import inference
 from hellgan.execution import programs
+from hellgan.objective import evaluation
 from hellgan.solver import newton
 
 # A multiple of the group's size and a rest, in two chunks.
@@ -56,9 +56,12 @@ def test_threads_and_repetition_change_no_bit(batch):
 
 
 def test_a_second_batch_compiles_nothing(batch):
-    before = newton.locate._cache_size(), inference.parts._cache_size()
+    def compiled():
+        return newton.locate.compiled._cache_size(), evaluation.parts.compiled._cache_size()
+
+    before = compiled()
     hg.fit_batch(model(), SAMPLES[::-1][:16] + 1.0)
-    assert (newton.locate._cache_size(), inference.parts._cache_size()) == before
+    assert compiled() == before
 
 
 @pytest.mark.parametrize(

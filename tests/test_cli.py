@@ -14,6 +14,7 @@ import pytest
 
 import hellgan as hg
 from hellgan import cli, gan
+from hellgan.solver import equations
 
 ROOT = Path(hg.__file__).parents[1]
 NEWCOMB = hg.datasets.csv_text("newcomb")
@@ -202,7 +203,7 @@ def test_a_fit_that_does_not_converge(run, files, newcomb, monkeypatch):
     broken = dataclasses.replace(
         newcomb.saddle, is_saddle=False, converged=False, reason="it ran away; hold it", value=np.nan
     )
-    monkeypatch.setattr(gan, "solve_saddle", lambda game, starts, reserve: broken)
+    monkeypatch.setattr(equations, "solve_saddle", lambda game, starts, more, reserve: broken)
     code, out, err = run("fit", files / "newcomb.csv", "--json")
     assert code == 1
     assert err.count("\n") == 1

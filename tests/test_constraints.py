@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import constraints
-from tests.tolerance import EXACT
 
 SPACES = {
     "real": hg.real(),

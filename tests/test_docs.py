@@ -53,7 +53,7 @@ PAGES = (
 )
 
 # What a page says in words of its numbers, looked at after its blocks.
-CLAIMS = {"reading.md": "from tests import claims; claims.reading(table, study, failed, gain, frame)"}
+CLAIMS = {"reading.md": "from tests.support import claims; claims.reading(table, study, failed, gain, frame)"}
 
 # Runs the blocks that it is given in order, as a reader would in one session, and answers with what each printed.
 SESSION = """

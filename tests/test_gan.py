@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import hellgan as hg
-from hellgan import gan
+from hellgan.objective.assembly import padded_size
+from hellgan.solver import equations
 
 PACKAGE = Path(hg.__file__).parent
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
@@ -426,19 +427,19 @@ def test_twenty_sizes_of_one_bucket_share_a_compile():
     sample = np.random.default_rng(0).normal(size=160)
     sizes = range(129, 149)
     model(sample)
-    before = gan._features._cache_size()
+    before = equations._features.compiled._cache_size()
     games = [model(sample[:n]).game() for n in sizes]
-    assert gan._features._cache_size() == before
+    assert equations._features.compiled._cache_size() == before
     assert {jax.tree.structure(game) for game in games} == {jax.tree.structure(games[0])}
     assert {tuple(np.shape(leaf) for leaf in jax.tree.leaves(game)) for game in games} == {
         tuple(np.shape(leaf) for leaf in jax.tree.leaves(games[0]))
     }
     for n, game in zip(sizes, games, strict=True):
-        np.testing.assert_array_equal(game.x[:n], sample[:n])
+        np.testing.assert_array_equal(game.x[:n, 0], sample[:n])
         np.testing.assert_array_equal(game.x_weights, np.r_[np.full(n, 1 / n), np.zeros(160 - n)])
 
 
 def test_buckets_waste_little():
     """At most a quarter of the rows is padding, but for the smallest samples."""
     for n in range(17, 5000, 13):
-        assert n <= hg.GAN.padded_size(n) <= 1.25 * n + 1
+        assert n <= padded_size(n) <= 1.25 * n + 1

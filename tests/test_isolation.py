@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import hellgan as hg
-from hellgan import inference
+from hellgan.objective import evaluation
 from hellgan.solver import newton
 
 ROOT = Path(hg.__file__).parents[1]
@@ -143,14 +143,18 @@ def test_global_random_state_is_neither_read_nor_moved(newcomb):
 def test_twenty_fresh_fits_trace_once(newcomb):
     """Data, weights, knots, latents, start and seed are arrays: only names and sizes are compiled in."""
     rng = np.random.default_rng(0)
-    before = newton.locate._cache_size(), inference.parts._cache_size()
+
+    def traced():
+        return newton.locate.compiled._cache_size(), evaluation.parts.compiled._cache_size()
+
+    before = traced()
     for k in range(20):
         n = 65 + k % 16  # sixteen sizes share one padded size
         sample = rng.normal(3.0 * k, 1 + k, size=n)
         weights = rng.uniform(0.5, 1, size=n) if k % 2 else None
         model = hg.GAN(sample, hg.generators.Normal(), hg.discriminators.Sigmoids(16), "root", weights=weights, seed=k)
         assert model.fit().converged
-    assert (newton.locate._cache_size(), inference.parts._cache_size()) == before
+    assert traced() == before
 
 
 def test_a_users_generator_is_traced_once():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.stats
 from scipy.stats import qmc
+from tolerance import assert_monte_carlo, mcse_mean
 
 from hellgan import latents
-from tests.tolerance import assert_monte_carlo, mcse_mean
 
 LAWS = {
     "normal": (latents.normal, scipy.stats.norm()),

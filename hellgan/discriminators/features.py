@@ -19,7 +19,9 @@ class Monomials(Basis):
     ridge: np.ndarray
     powers: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
-    varies = property(lambda self: False)
+    @property
+    def varies(self):
+        return False
 
     def features(self, x):
         t = (x - self.center) / self.scale
@@ -97,7 +99,9 @@ class ModelScores(Basis):
     radius: np.ndarray | None
     ridge: np.ndarray
 
-    varies = property(lambda self: False)
+    @property
+    def varies(self):
+        return False
 
     def features(self, x):
         values = jnp.asarray(self.whitening) @ score(self.generator, jnp.asarray(self.theta), x)
@@ -126,7 +130,9 @@ class Listed(Basis):
     function: Callable = eqx.field(static=True)
     takes_number: bool = eqx.field(static=True)  # of one coordinate the function gets a number
 
-    varies = property(lambda self: False)
+    @property
+    def varies(self):
+        return False
 
     def features(self, x):
         values = jnp.atleast_1d(jnp.asarray(self.function(x[0] if self.takes_number else x)))

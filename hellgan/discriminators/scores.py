@@ -139,18 +139,16 @@ def _whitening(family, scores, moved):
     sizes = np.sqrt(np.diag(information))
     with np.errstate(divide="ignore", invalid="ignore"):
         correlations = information / np.outer(sizes, sizes)
-    regular = np.all(np.isfinite(correlations)) and np.linalg.eigvalsh(correlations)[0] > 1e-10
-    if regular:
+    if np.all(np.isfinite(correlations)) and np.linalg.eigvalsh(correlations)[0] > 1e-10:
         whitening = np.linalg.inv(np.linalg.cholesky(information))
         # E s s' is also the derivative of the mean score, unless the density has kinks or edges.
         difference = whitening @ moved @ whitening.T - np.eye(family.size)
-        regular = np.linalg.norm(difference, 2) < 0.25
-    if not regular:
-        raise ValueError(
-            f"discriminator: the scores of {family.name} do not tell its parameters apart, because its density has "
-            "kinks or edges or says too little; give the scores of a smooth family, or Sigmoids(16)."
-        )
-    return whitening
+        if np.linalg.norm(difference, 2) < 0.25:
+            return whitening
+    raise ValueError(
+        f"discriminator: the scores of {family.name} do not tell its parameters apart, because its density has "
+        "kinks or edges or says too little; give the scores of a smooth family, or Sigmoids(16)."
+    )
 
 
 def _radius(s):

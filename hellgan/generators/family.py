@@ -1,6 +1,7 @@
 """What every generator is: named parameters and a draw."""
 
 import abc
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -51,7 +52,7 @@ class Generator(ParameterSpace):
         return False
 
     @property
-    def linear(self):
+    def linear(self) -> Any:
         """The linear model of a response that it is, a ``LinearRegression``; None for any other law."""
         return None
 
@@ -66,10 +67,10 @@ class Generator(ParameterSpace):
         return 1024
 
     @abc.abstractmethod
-    def draw(self, z: jax.Array, /, **natural: jax.Array) -> jax.Array:
+    def draw(self, z: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
         """Simulate one observation from one latent draw, () or (latent_dim,); returns () or (dim,)."""
 
-    def start(self, x: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray] | None:
+    def start(self, x: np.ndarray, weights: np.ndarray) -> Mapping[str, Any] | None:
         """Give robust starting values on the natural scale, or None where the solver shall search.
 
         ``x`` is (n,) or (n, dim); ``weights`` (n,) sum to 1. A sample that the family cannot have raises
@@ -82,11 +83,11 @@ class Generator(ParameterSpace):
         starts = [start for x in samples if (start := self.start(x, weights)) is not None]
         return np.stack([self.theta(**start) for start in starts]) if len(starts) == len(samples) else None
 
-    def unseen(self, m: int, **natural: np.ndarray) -> list[str]:
+    def unseen(self, m: int, /, *args: Any, **natural: Any) -> list[str]:
         """Names of the natural elements of which ``m`` simulated observations say nothing."""
         return []
 
-    def log_density(self, x: jax.Array, **natural: jax.Array) -> jax.Array:
+    def log_density(self, x: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
 

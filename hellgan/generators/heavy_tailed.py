@@ -46,9 +46,17 @@ def _tail_ratios(x, weights):
 class StudentTWithDf(Generator):
     """Student's t law whose degrees of freedom are estimated; made by ``StudentT()``."""
 
-    parameters = property(lambda self: {"df": spaces.positive(), "loc": spaces.real(), "scale": spaces.positive()})
-    law = property(lambda self: latents.normal)
-    name = property(lambda self: "StudentT")
+    @property
+    def parameters(self):
+        return {"df": spaces.positive(), "loc": spaces.real(), "scale": spaces.positive()}
+
+    @property
+    def law(self):
+        return latents.normal
+
+    @property
+    def name(self):
+        return "StudentT"
 
     def draw(self, z, df, loc, scale):
         return loc + scale * t_quantile(df, z)
@@ -73,10 +81,13 @@ class GAndK(Generator):
 
     C = 0.8
 
-    parameters = property(
-        lambda self: {"a": spaces.real(), "b": spaces.positive(), "g": spaces.real(), "k": spaces.above(-0.5)}
-    )
-    law = property(lambda self: latents.normal)
+    @property
+    def parameters(self):
+        return {"a": spaces.real(), "b": spaces.positive(), "g": spaces.real(), "k": spaces.above(-0.5)}
+
+    @property
+    def law(self):
+        return latents.normal
 
     def draw(self, z, a, b, g, k):
         return a + b * (1 + self.C * jnp.tanh(g * z / 2)) * (1 + z * z) ** k * z
@@ -129,10 +140,18 @@ class AlphaStable(Generator):
             "loc": spaces.real(),
         }
 
-    law = property(lambda self: latents.uniform)
-    latent_dim = property(lambda self: 2)
+    @property
+    def law(self):
+        return latents.uniform
+
+    @property
+    def latent_dim(self):
+        return 2
+
     # With 1,024 points the noise in the tails costs the index a tenth of its standard error, with 4,096 little.
-    sobol_points = property(lambda self: 4096)
+    @property
+    def sobol_points(self):
+        return 4096
 
     def draw(self, z, alpha, beta, scale, loc):
         return loc + scale * (_stable(alpha, beta, z) + self._shift(alpha, beta))

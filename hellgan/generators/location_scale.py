@@ -23,8 +23,13 @@ class LocationScale(Generator):
     def parameters(self):
         return {"loc": spaces.real(), "scale": spaces.positive()}
 
-    law = property(lambda self: self.noise)
-    name = property(lambda self: self.family)
+    @property
+    def law(self):
+        return self.noise
+
+    @property
+    def name(self):
+        return self.family
 
     def draw(self, z, loc, scale):
         return loc + scale * z

@@ -42,7 +42,9 @@ class NormalMixture(Generator):
     def parameters(self):
         return {"weight": spaces.simplex(self.k), "loc": spaces.ordered(self.k), "scale": spaces.positive((self.k,))}
 
-    law = property(lambda self: latents.normal)
+    @property
+    def law(self):
+        return latents.normal
 
     def draw(self, z, weight, loc, scale):
         return mixture_quantile(weight, loc, scale, z)

@@ -28,9 +28,17 @@ class MultivariateNormal(Generator):
         shape = (self.d,)
         return {"loc": spaces.real(shape), "scale": spaces.positive(shape), "corr": spaces.correlation(self.d)}
 
-    law = property(lambda self: latents.normal)
-    latent_dim = property(lambda self: self.d)
-    dim = property(lambda self: self.d)
+    @property
+    def law(self):
+        return latents.normal
+
+    @property
+    def latent_dim(self):
+        return self.d
+
+    @property
+    def dim(self):
+        return self.d
 
     def draw(self, z, loc, scale, corr):
         return loc + scale * (_correlation_factor(corr, self.d) @ z)
@@ -72,9 +80,17 @@ class MultivariateStudentT(Generator):
         rest = {"loc": spaces.real(shape), "scale": spaces.positive(shape), "corr": spaces.correlation(self.d)}
         return {"df": spaces.positive(), **rest} if self.df is None else rest
 
-    law = property(lambda self: latents.normal)
-    latent_dim = property(lambda self: self.d + 1)
-    dim = property(lambda self: self.d)
+    @property
+    def law(self):
+        return latents.normal
+
+    @property
+    def latent_dim(self):
+        return self.d + 1
+
+    @property
+    def dim(self):
+        return self.d
 
     def draw(self, z, /, loc, scale, corr, df=None):
         half = self._df(df, z) / 2

@@ -14,9 +14,17 @@ from hellgan.samples.robust import quantile, robust_scale
 class Exponential(Generator):
     """Exponential law on the positive half-line, of mean ``scale``."""
 
-    parameters = property(lambda self: {"scale": spaces.positive()})
-    law = property(lambda self: latents.exponential)
-    is_positive = property(lambda self: True)
+    @property
+    def parameters(self):
+        return {"scale": spaces.positive()}
+
+    @property
+    def law(self):
+        return latents.exponential
+
+    @property
+    def is_positive(self):
+        return True
 
     def draw(self, z, scale):
         return scale * z
@@ -32,9 +40,17 @@ class Exponential(Generator):
 class LogNormal(Generator):
     """Log-normal law: log x is normal with mean log(``scale``) and standard deviation ``s``."""
 
-    parameters = property(lambda self: {"s": spaces.positive(), "scale": spaces.positive()})
-    law = property(lambda self: latents.normal)
-    is_positive = property(lambda self: True)
+    @property
+    def parameters(self):
+        return {"s": spaces.positive(), "scale": spaces.positive()}
+
+    @property
+    def law(self):
+        return latents.normal
+
+    @property
+    def is_positive(self):
+        return True
 
     def draw(self, z, s, scale):
         return scale * jnp.exp(s * z)
@@ -56,9 +72,17 @@ class Gamma(Generator):
     derivatives in the shape; its log is computed first, so that small shapes lose nothing.
     """
 
-    parameters = property(lambda self: {"a": spaces.positive(), "scale": spaces.positive()})
-    law = property(lambda self: latents.normal)
-    is_positive = property(lambda self: True)
+    @property
+    def parameters(self):
+        return {"a": spaces.positive(), "scale": spaces.positive()}
+
+    @property
+    def law(self):
+        return latents.normal
+
+    @property
+    def is_positive(self):
+        return True
 
     def draw(self, z, a, scale):
         return scale * jnp.exp(log_gamma_quantile(a, z))
@@ -81,9 +105,17 @@ class Gamma(Generator):
 class Weibull(Generator):
     """Weibull law of shape ``c`` and scale ``scale``, scipy's ``weibull_min``: (x / scale)^c is exponential."""
 
-    parameters = property(lambda self: {"c": spaces.positive(), "scale": spaces.positive()})
-    law = property(lambda self: latents.exponential)
-    is_positive = property(lambda self: True)
+    @property
+    def parameters(self):
+        return {"c": spaces.positive(), "scale": spaces.positive()}
+
+    @property
+    def law(self):
+        return latents.exponential
+
+    @property
+    def is_positive(self):
+        return True
 
     def draw(self, z, c, scale):
         return scale * z ** (1 / c)

@@ -12,10 +12,11 @@ from hellgan import latents
 from hellgan.generators.family import Generator
 from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 from hellgan.latents import Law
+from hellgan.samples.designs import INTERCEPT
 from hellgan.samples.robust import MAD
 
 NOISES = ("normal", "t", "logistic", "laplace")
-INTERCEPT, SCALE = "Intercept", "scale"
+SCALE = "scale"
 
 
 class LinearRegression(Generator):
@@ -97,10 +98,21 @@ class LinearRegression(Generator):
     def law(self) -> Law:
         return latents.student_t(self.df) if self.noise == "t" else getattr(latents, self.noise)
 
-    covariates = property(lambda self: len(self.coefficients) - self.intercept)
-    dim = property(lambda self: self.covariates + 1)
-    linear = property(lambda self: self)
-    name = property(lambda self: f"LinearRegression ({self.law.name} noise)")
+    @property
+    def covariates(self):
+        return len(self.coefficients) - self.intercept
+
+    @property
+    def dim(self):
+        return self.covariates + 1
+
+    @property
+    def linear(self):
+        return self
+
+    @property
+    def name(self):
+        return f"LinearRegression ({self.law.name} noise)"
 
     def location(self, x: jax.Array, /, **natural: jax.Array) -> jax.Array:
         """Location of the response at covariates x (k,)."""

@@ -24,12 +24,29 @@ class Simulator(Generator):
     observation_size: int = eqx.field(static=True)
     covariate_count: int = eqx.field(static=True, default=0)
 
-    parameters = property(lambda self: dict(self.spaces))
-    law = property(lambda self: self.latent_law)
-    latent_dim = property(lambda self: self.latent_size)
-    dim = property(lambda self: self.observation_size)
-    covariates = property(lambda self: self.covariate_count)
-    name = property(lambda self: getattr(self.function, "__name__", "simulator"))
+    @property
+    def parameters(self):
+        return dict(self.spaces)
+
+    @property
+    def law(self):
+        return self.latent_law
+
+    @property
+    def latent_dim(self):
+        return self.latent_size
+
+    @property
+    def dim(self):
+        return self.observation_size
+
+    @property
+    def covariates(self):
+        return self.covariate_count
+
+    @property
+    def name(self):
+        return getattr(self.function, "__name__", "simulator")
 
     def draw(self, z, /, **natural):  # a parameter of the user's may be called z
         if not self.covariates:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hellgan.estimation import informations
 from hellgan.parameters import ParameterSpace
+from hellgan.records import informations
 
 # Below this relative size an eigenvalue of the information matrix cannot be told from 0.
 _SINGULAR = 1e-9

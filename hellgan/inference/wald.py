@@ -48,7 +48,7 @@ class WaldResults(LikelihoodModelResults):
         return "their standard errors are not known"
 
     @property
-    def bse(self) -> pd.Series:
+    def bse(self) -> pd.Series:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Standard errors of ``params``."""
         variances = np.diag(self._cov)
         return pd.Series(np.sqrt(variances), index=self.params.index, name="std err")
@@ -59,12 +59,12 @@ class WaldResults(LikelihoodModelResults):
         return np.array([space.lower < 0 < space.upper for space in self.spaces])
 
     @property
-    def tvalues(self) -> pd.Series:
+    def tvalues(self) -> pd.Series:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Estimates over their standard errors; NaN where the parameter cannot be 0."""
         return (self.params / self.bse).where(self._tested).rename("z")
 
     @property
-    def pvalues(self) -> pd.Series:
+    def pvalues(self) -> pd.Series:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Two-sided normal p-values of ``tvalues``."""
         return pd.Series(2 * special.ndtr(-np.abs(self.tvalues.to_numpy())), self.params.index, name="P>|z|")
 
@@ -74,7 +74,9 @@ class WaldResults(LikelihoodModelResults):
             return pd.DataFrame(self._cov, self.params.index, self.params.index)
         return self._plain.cov_params(r_matrix, column, scale, cov_p, other)
 
-    def conf_int(self, alpha=0.05, cols=None, method: str = "wald") -> pd.DataFrame:
+    def conf_int(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, alpha=0.05, cols=None, method: str = "wald"
+    ) -> pd.DataFrame:
         """Compute intervals of level 1 - alpha, which never leave the parameter's space.
 
         Parameters

@@ -58,7 +58,7 @@ class Influence(InfluenceFunctions):
     @functools.cached_property
     def d_params(self) -> pd.DataFrame:
         """Estimates less those without each observation, by one Newton step: (n, r)."""
-        return self.fit.params - self.leave_one_out()
+        return self.leave_one_out().rsub(self.fit.params, axis=1)
 
     @functools.cached_property
     def dfbetas(self) -> pd.DataFrame:
@@ -106,8 +106,8 @@ class Influence(InfluenceFunctions):
         frame["influence"] = np.sqrt(np.einsum("ni,ij,nj->n", theta, metric, theta))
         frame, own = frame.reset_index(drop=True), fit.case_columns()
         frame = pd.concat([frame, own], axis=1)
-        order = own.iloc[:, 0] if own.shape[1] else frame["cooks_d"]
-        return frame.loc[order.sort_values(ascending=False, kind="stable").index]
+        first = own.columns[0] if own.shape[1] else "cooks_d"
+        return frame.sort_values(first, ascending=False, kind="stable")
 
     def decisive(self, name: str, change: str = "sign", null: float = 0.0, alpha: float = 0.05) -> Decisive:
         """Find the few observations whose removal would change a conclusion, after Broderick, Giordano and Meager.

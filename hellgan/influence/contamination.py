@@ -17,7 +17,7 @@ from scipy import special
 
 from hellgan import plots
 from hellgan.checks import checked_points, shown
-from hellgan.estimation import Fit, Resamples
+from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood
 from hellgan.parameters import natural_rows
@@ -110,7 +110,7 @@ class Foreign(NamedTuple):
     weights: np.ndarray  # (K,)
 
 
-def foreign(fit: Fit, points: np.ndarray, kind: str, spread: float | None) -> Foreign:
+def foreign(fit: CaseFit, points: np.ndarray, kind: str, spread: float | None) -> Foreign:
     """Lay the contamination of a kind around each point (Y, d).
 
     A cluster is normal with standard deviation ``spread`` (a tenth of the sample's robust scale unless given), along
@@ -129,7 +129,13 @@ def foreign(fit: Fit, points: np.ndarray, kind: str, spread: float | None) -> Fo
 
 
 def bias_curve(
-    fit: Fit, points, eps, kind: str = "point", spread: float | None = None, threads: int | None = None, progress=False
+    fit: CaseFit,
+    points,
+    eps,
+    kind: str = "point",
+    spread: float | None = None,
+    threads: int | None = None,
+    progress=False,
 ) -> BiasCurve:
     """Refit along points and shares; the arguments are those of ``Influence.bias_curve``."""
     points, shares = checked_points(points, fit.equations.sample.d), _checked_shares(eps)
@@ -144,7 +150,7 @@ def bias_curve(
     return BiasCurve(points, shares, natural, fit.params.to_numpy(), list(fit.params.index), fit.label)
 
 
-def sensitivity_curve(fit: Fit, points, threads: int | None = None) -> pd.DataFrame:
+def sensitivity_curve(fit: CaseFit, points, threads: int | None = None) -> pd.DataFrame:
     """Give n + 1 times the change that one more observation at each point makes: (Y, parameters)."""
     curve = bias_curve(fit, points, [1 / (fit.nobs + 1)], threads=threads)
     return pd.DataFrame((fit.nobs + 1) * curve.bias[0], columns=curve.names)
@@ -153,7 +159,7 @@ def sensitivity_curve(fit: Fit, points, threads: int | None = None) -> pd.DataFr
 class _Path:
     """Refits at a growing share of contamination at Y places, each from the last one's solution there."""
 
-    def __init__(self, fit: Fit, of: Foreign):
+    def __init__(self, fit: CaseFit, of: Foreign):
         self.equations, self.of, self.count = fit.equations, of, len(of.rows)
         self.shares, self.solutions = [0.0], [np.tile(fit.solution.u, (self.count, 1))]
         self.natural: list[np.ndarray] = []
@@ -179,7 +185,7 @@ class _Path:
         self.solutions.append(np.where(np.isfinite(solved), solved, self.solutions[-1]))
 
 
-def likelihood_bias_curve(fit: Fit, points, eps, kind: str = "point", spread: float | None = None) -> BiasCurve:
+def likelihood_bias_curve(fit: CaseFit, points, eps, kind: str = "point", spread: float | None = None) -> BiasCurve:
     """What contamination does to the maximum-likelihood estimate of the same family, for comparison."""
     space, sample = fit.equations.space, fit.equations.sample
     if not space.has_density:
@@ -226,7 +232,7 @@ class Breakdown:
 
 
 def breakdown(
-    fit: Fit, bound: float, kind: str, points, spread: float | None, largest: float, resolution: float, threads
+    fit: CaseFit, bound: float, kind: str, points, spread: float | None, largest: float, resolution: float, threads
 ) -> Breakdown:
     """Search the smallest share that moves theta beyond a bound; the arguments are those of ``Influence.breakdown``."""
     of = fit.equations

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from hellgan.estimation import Fit, Refits, Resamples
+from hellgan.estimation import CaseFit, Refits, Resamples
 from hellgan.inference.sandwich import sandwich_at
 from hellgan.parameters import natural_scale
 
 _REFITTED = ("sandwich", "HC1", "model")  # kinds of covariance that a refit can have, too
 
 
-def one_step(fit: Fit) -> np.ndarray:
+def one_step(fit: CaseFit) -> np.ndarray:
     """One Newton step from the fit for each observation left out: (n, k), unconstrained scale.
 
     The equations without observation i have at the fit the mean w_i (mean score - psi_i)/(1 - w_i), and the Jacobian
@@ -36,7 +36,7 @@ def _weighted(blocks, weights) -> np.ndarray:
     return np.sum([np.einsum("n,nij->ij", weights[rows], each) for rows, each in blocks], axis=0)
 
 
-def refit_with_weights(fit: Fit, weights: np.ndarray, threads: int | None = None, progress: bool = False) -> Refits:
+def refit_with_weights(fit: CaseFit, weights: np.ndarray, threads: int | None = None, progress: bool = False) -> Refits:
     """Refit with other observation weights (R, n), which need not sum to 1, the estimator placed as it is."""
     weights = weights / weights.sum(axis=1, keepdims=True)
     return fit.equations.refit(
@@ -70,7 +70,7 @@ class Jackknife:
         return self.cov
 
 
-def jackknife(fit: Fit, left: pd.DataFrame) -> Jackknife:
+def jackknife(fit: CaseFit, left: pd.DataFrame) -> Jackknife:
     """Put estimates without each observation (n, r) together."""
     if fit.equations.sample.given_weights is not None:
         raise ValueError("jackknife: the observations have weights; use with_cov('sandwich') or bootstrap.")
@@ -99,7 +99,7 @@ class Decisive(NamedTuple):
     confirmed: bool
 
 
-def decisive(fit: Fit, influence: np.ndarray, k: int, change: str, null: float, alpha: float) -> Decisive:
+def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: float, alpha: float) -> Decisive:
     """Find them for parameter k; ``influence`` (n, k) is unconstrained, the rest as for the public method."""
     if fit.cov_type not in _REFITTED:
         raise ValueError(
@@ -144,7 +144,7 @@ def decisive(fit: Fit, influence: np.ndarray, k: int, change: str, null: float, 
     return Decisive(positions, float(predicted), refitted, float(lower), float(upper), bool(changed))
 
 
-def effects_on_errors(fit: Fit, influence: np.ndarray) -> np.ndarray:
+def effects_on_errors(fit: CaseFit, influence: np.ndarray) -> np.ndarray:
     """First-order change of each standard error when an observation is left out: (n, r).
 
     Through the weights, and through the solution that they move: the derivative of the sandwich in the solution is a

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan.checks import checked_points, shown
-from hellgan.estimation import Fit
+from hellgan.estimation import CaseFit
 from hellgan.influence import suprema
 
 STANDARDS = (None, "self", "information")
@@ -28,7 +28,7 @@ class InfluenceFunctions:
     fit : EstimatedResults
     """
 
-    def __init__(self, fit: Fit):
+    def __init__(self, fit: CaseFit):
         fit.require_law()
         self.fit, self._of = fit, fit.equations
 

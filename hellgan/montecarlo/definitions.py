@@ -48,7 +48,7 @@ def definition(thing: Any) -> Any:
     if callable(thing) and hasattr(thing, "__code__"):
         return _of_function(thing)
     if callable(thing) and hasattr(thing, "__wrapped__"):
-        return definition(thing.__wrapped__)
+        return definition(vars(thing)["__wrapped__"])
     if isinstance(thing, (types.BuiltinFunctionType, np.ufunc)):
         return {"builtin": getattr(thing, "__qualname__", thing.__name__)}
     return _of_record(thing)

@@ -8,7 +8,7 @@ import numpy as np
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
 from hellgan.generators.family import Generator
-from hellgan.losses import Loss
+from hellgan.losses.catalogue import Loss
 from hellgan.objective.game import Game
 from hellgan.simulation import Simulation
 

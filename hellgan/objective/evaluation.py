@@ -9,7 +9,7 @@ from jax import lax
 
 from hellgan.balance import Balance
 from hellgan.execution import programs
-from hellgan.losses import derivatives
+from hellgan.losses.derivatives import derivatives
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate
 

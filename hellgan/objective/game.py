@@ -7,7 +7,7 @@ written for one observation; here they are mapped over samples.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,12 @@ from jaxtyping import Float
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
 from hellgan.generators.family import Generator
-from hellgan.losses import Loss
+from hellgan.losses.catalogue import Loss
 
 if TYPE_CHECKING:
-    from jax import Array
+    Array = Any  # the same functions see tracers of JAX and arrays of NumPy
 else:
-    Array = jax.Array | np.ndarray  # the host's arrays come as NumPy
+    Array = jax.Array | np.ndarray
 
 
 @jax.tree_util.register_dataclass

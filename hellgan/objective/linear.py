@@ -10,10 +10,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from hellgan import losses
 from hellgan.discriminators.basis import Basis
 from hellgan.generators.family import Generator
-from hellgan.losses import Loss, derivatives
+from hellgan.losses import catalogue as losses
+from hellgan.losses.catalogue import Loss
+from hellgan.losses.derivatives import derivatives
 from hellgan.objective.game import Array, Game, features, simulate
 
 # A sample of at most STORED rows keeps its features in memory; a larger one is gone through in blocks of BLOCK rows

@@ -259,7 +259,9 @@ class EstimatedResults(JointResults):
         influence = self.influence()
         return influence.plot(name, ax) if self.equations.sample.d == 1 else influence.plot_index(ax=ax)
 
-    def save(self, path: str | os.PathLike, remove_data: bool = False) -> None:
+    def save(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, path: str | os.PathLike, remove_data: bool = False
+    ) -> None:
         """Save the fit as ``.npz`` without pickle; ``hg.load`` reads it back.
 
         The data are part of it. ``remove_data`` is refused: without them nothing could be computed any more. A formula
@@ -275,7 +277,7 @@ class EstimatedResults(JointResults):
         raise ValueError("load: use hellgan.load(path), which reads what save wrote and runs no code.")
 
     @property
-    def llf(self):
+    def llf(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         raise AttributeError("llf: a GAN has no likelihood; solution.value is the value of its objective.")
 
 

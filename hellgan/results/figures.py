@@ -104,7 +104,9 @@ def draw_profile(fit: "EstimatedResults", name: str, alpha: float, ax=None):
     (name,) = chosen_names([name], list(fit.params.index))
     wald, profile = (fit.conf_int(alpha, name, method).to_numpy()[0] for method in ("wald", "profile"))
     curve = profiles.profile_curve(fit, name, profiles.profile_points(fit, name, np.array([wald, profile])))
-    return plots.profile(*curve, float(fit.params[name]), normal_quantile(alpha) ** 2, wald, profile, name, ax)
+    return plots.profile(
+        *curve, float(fit.params.to_dict()[name]), normal_quantile(alpha) ** 2, wald, profile, name, ax
+    )
 
 
 @programs.program

@@ -1,5 +1,7 @@
 """``GANResults``: a fit of a parametric GAN, and what its discriminator says."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -8,6 +10,9 @@ from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
 from hellgan.results.law import LawResults
+
+if TYPE_CHECKING:
+    from hellgan.solver import GameEquations, SaddlePoint
 
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
@@ -30,8 +35,11 @@ class GANResults(LawResults):
     nobs, n_simulated : int
     """
 
+    equations: "GameEquations"  # pyright: ignore[reportIncompatibleVariableOverride]
+    solution: "SaddlePoint"
+
     @property
-    def saddle(self):
+    def saddle(self) -> "SaddlePoint":
         """The solver's answer, with its certificate."""
         return self.solution
 

@@ -1,6 +1,6 @@
 """``JointResults``: estimates with their joint law, and tests of restrictions among them."""
 
-import functools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,12 @@ class JointResults(WaldResults):
     def __init__(self, model, solution: Solution, law: JointLaw, covariance: Covariance | None = None):
         self.model, self.solution = model, solution
         self.law, self.trouble = law, law.trouble
+        self.equations: Equations = model.equations()
         of = self.equations
         covariance = covariances.of_law(of, law) if covariance is None else covariance
         self.covariance, self.cov_type, self.sandwich = covariance, covariance.kind, covariance.sandwich
         params = pd.Series(np.array(law.natural), index=of.space.names, name="coef")
         super().__init__(params, covariance.natural, of.space.element_spaces)
-
-    @functools.cached_property
-    def equations(self) -> Equations:
-        """The estimating equations that the estimate solves."""
-        return self.model.equations()
 
     @property
     def nobs(self) -> int:
@@ -105,7 +101,7 @@ class JointResults(WaldResults):
 
     # Tests of restrictions, and the intervals that invert one.
 
-    def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
+    def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True) -> Any:
         """Test hypotheses jointly by the Wald statistic.
 
         Linear ones as in statsmodels; or a function of the named natural parameters, ``lambda loc, scale: loc / scale

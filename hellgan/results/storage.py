@@ -1,5 +1,6 @@
 """Results on disk: one ``.npz`` file of plain arrays and a JSON text. Nothing is pickled, loading runs no code."""
 
+import inspect
 import json
 import os
 import secrets
@@ -41,14 +42,28 @@ def pack(fit: Fit) -> tuple[dict[str, np.ndarray], dict]:
     return arrays, facts
 
 
-def unpack(solution_type: type, arrays: dict[str, np.ndarray], facts: dict) -> tuple[Any, JointLaw, Covariance]:
-    """Rebuild what was found from what ``pack`` made; the solution is of a class that the estimator names."""
+def unpack(
+    path: str | os.PathLike, solution_type: type, arrays: dict[str, np.ndarray], facts: dict
+) -> tuple[Any, JointLaw, Covariance]:
+    """Rebuild what was found from what ``pack`` made; the solution is of a class that the estimator names.
+
+    Raises
+    ------
+    ValueError
+        For a part that is not whole.
+    """
 
     def record(cls, part) -> Any:
         if facts[part] is None:
             return None
         fields = {n.rpartition(".")[2]: a for n, a in arrays.items() if n.rpartition(".")[0] == part}
-        return cls(**{**facts[part], **fields})
+        values = {**facts[part], **fields}
+        missing = [name for name in inspect.signature(cls).parameters if name not in values]
+        if missing:
+            raise ValueError(
+                f"load: {os.fspath(path)} holds no {part}.{missing[0]}; give a file that save of a fit wrote."
+            )
+        return cls(**values)
 
     law = JointLaw(record(Sandwich, "sandwich"), arrays["natural"], arrays["slope"], facts["trouble"])
     covariance = record(Covariance, "covariance")._replace(sandwich=record(Sandwich, "covariance.sandwich"))

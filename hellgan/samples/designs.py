@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hellgan.checks import first_sentence, numbers, shown
-from hellgan.generators.regression import INTERCEPT
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+INTERCEPT = "Intercept"  # the name of the constant column, as formulaic has it
 
 
 class Design(NamedTuple):

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan import objective
 from hellgan.balance import Balance
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
@@ -19,11 +18,13 @@ from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like
-from hellgan.losses import Loss, derivatives
+from hellgan.losses.catalogue import Loss
+from hellgan.losses.derivatives import derivatives
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
-from hellgan.objective.game import Game
+from hellgan.objective.game import Game, features
 from hellgan.objective.linear import simulated_rows
+from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import resampling
@@ -304,19 +305,19 @@ def score_covariances(
     return found
 
 
-_scores = programs.program(objective.observation_scores)
-_jacobian = programs.program(objective.jacobian)
+_scores = programs.program(observation_scores)
+_jacobian = programs.program(jacobian)
 
 
 @programs.program
 def _simulated_scores(game, theta, alpha):
-    return objective.scores(game, theta, alpha).simulated
+    return scores(game, theta, alpha).simulated
 
 
 @programs.program
 def _score_jacobians(game, theta, alpha):
     u, p = jnp.concatenate([theta, alpha]), game.p
-    return jax.jacfwd(lambda u: objective.observation_scores(game, u[:p], u[p:]))(u)
+    return jax.jacfwd(lambda u: observation_scores(game, u[:p], u[p:]))(u)
 
 
 def _score(game, theta, alpha, x):
@@ -346,14 +347,14 @@ def _weight_derivatives(game, u):
 
     def equations(u, weights):
         weighted = dataclasses.replace(game, x_weights=weights)
-        return objective.mean_score(weighted, u[:p], u[p:])
+        return mean_score(weighted, u[:p], u[p:])
 
     return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))
 
 
 @programs.program
 def _features(game, x):
-    return objective.features(game, x)
+    return features(game, x)
 
 
 @programs.program

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hellgan import objective
 from hellgan.execution import programs
-from hellgan.objective.game import Game
+from hellgan.objective.game import Game, objective
+from hellgan.objective.scores import mean_score
 from hellgan.solver.certificate import TOLERANCE, SaddlePoint, certify
 from hellgan.solver.starts import reaches
 from hellgan.solver.with_jaxopt import minimised
@@ -56,12 +56,12 @@ def inner_value(game: Game, theta: np.ndarray) -> float:
 @programs.program
 def _profile_network(game: Game, theta, alpha):
     alpha, steps = minimised(_negative_objective, alpha, theta, game)
-    value, slope = jax.value_and_grad(objective.objective, argnums=1)(game, theta, alpha)
+    value, slope = jax.value_and_grad(objective, argnums=1)(game, theta, alpha)
     return value, slope, alpha, steps
 
 
 def _negative_objective(alpha, theta, game):
-    return -objective.objective(game, theta, alpha)
+    return -objective(game, theta, alpha)
 
 
 @programs.program
@@ -70,7 +70,7 @@ def _polish(game: Game, theta, alpha):
     p = game.p
 
     def score(u):
-        return objective.mean_score(game, u[:p], u[p:])
+        return mean_score(game, u[:p], u[p:])
 
     def body(state):
         u, value, hessian, steps, _ = state
@@ -86,4 +86,4 @@ def _polish(game: Game, theta, alpha):
     u = jnp.concatenate([theta, alpha])
     start = (u, score(u), jax.jacfwd(score)(u), jnp.asarray(0), jnp.asarray(True))
     u, value, hessian, _, _ = lax.while_loop(unfinished, body, start)
-    return u[:p], u[p:], hessian, value, objective.objective(game, u[:p], u[p:], penalised=False)
+    return u[:p], u[p:], hessian, value, objective(game, u[:p], u[p:], penalised=False)

@@ -214,5 +214,6 @@ def _judged(game: Game, here: _Model, tangent: _Tangent) -> Restricted:
 
 def _failed(game: Game, restriction: Restriction, theta, alpha, reason: str) -> Restricted:
     r, u = len(restriction.at(theta)[0]), np.concatenate([theta, alpha])
-    unknown = (np.full(shape, np.nan) for shape in ((r,), (game.p,), (game.size, game.size), (r, game.p)))
-    return Restricted(u, np.nan, *unknown, reason)
+    shapes = {"multipliers": (r,), "score": (game.p,), "jacobian": (game.size, game.size), "slope": (r, game.p)}
+    unknown = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+    return Restricted(u=u, criterion=np.nan, **unknown, reason=reason)

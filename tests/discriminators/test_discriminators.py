@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import integrate, interpolate, stats
 from scipy.special import expit
+from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import discriminators, generators, latents
 from hellgan.discriminators import MLP, Features, GaussianBumps, Polynomial, RandomFeatures, Scores, Sigmoids, Splines
-from tests.tolerance import EXACT
 
 SPECS = {
     "Polynomial": Polynomial(3),
@@ -25,9 +25,7 @@ SPECS = {
 EACH = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 WITH_MLP = pytest.mark.parametrize("spec", [*SPECS.values(), MLP((3, 2))], ids=[*SPECS, "MLP"])
 N = 60
-X = {d: np.random.default_rng(d).standard_t(3, size=(N, d)) for d in (2, 3)} | {
-    1: np.random.default_rng(1).standard_t(3, size=N)
-}
+X = {d: np.random.default_rng(d).standard_t(3, size=(N, d)) for d in (1, 2, 3)}
 
 
 def equal(n):
@@ -147,7 +145,6 @@ def test_integer_weights_place_knots_like_repeated_rows(spec):
 def test_features_are_bounded_where_claimed(spec, d):
     basis = spec.place(X[d], equal(N), 0)
     far = np.stack([sign * np.full(d, size) for size in (1e2, 1e6, 1e100) for sign in (1, -1)])
-    far = far[:, 0] if d == 1 else far
     phi, slopes = features(basis, far), in_double(_slopes, basis, far)
     if isinstance(spec, Polynomial):
         assert np.all(np.abs(phi[:2, 1:]) > 10)
@@ -167,7 +164,7 @@ def test_slopes_of_features(spec):
         slopes = in_double(_slopes, basis, X[d]).reshape(N, basis.size, d)
         h = 1e-6
         for k in range(d):
-            step = h * np.eye(d)[k] if d > 1 else h
+            step = h * np.eye(d)[k]
             central = (features(basis, X[d] + step) - features(basis, X[d] - step)) / (2 * h)
             # errs by h^2 times the third derivative, and by rounding / h
             np.testing.assert_allclose(slopes[..., k], central, rtol=1e-7, atol=1e-7)
@@ -179,13 +176,13 @@ def test_slopes_of_features(spec):
 def test_sigmoids_by_hand():
     # 0, 1, ..., 100: median 50, MAD 25; levels sin^2(pi/8), sin^2(3 pi/8) = (1 -+ 1/sqrt 2) / 2, one spacing
     x, mad = np.arange(101.0), 25 * 1.482602218505602
-    basis = Sigmoids(2).place(x, equal(101), 0)
+    basis = Sigmoids(2).place(x[:, None], equal(101), 0)
     low, high = 50 * (1 - np.sqrt(0.5)), 50 * (1 + np.sqrt(0.5))
     np.testing.assert_allclose(basis.center + basis.scale * basis.knots, [low, high], rtol=EXACT)
     np.testing.assert_allclose([basis.center[0], basis.scale[0]], [50, mad], rtol=EXACT)
     np.testing.assert_allclose(basis.widths, (high - low) / mad, rtol=EXACT)
     expected = [[1, 0, expit(-1) - 0.5], [1, expit(0.5) - 0.5, expit(-0.5) - 0.5], [1, expit(1) - 0.5, 0]]
-    np.testing.assert_allclose(features(basis, np.array([low, 50, high])), expected, rtol=EXACT, atol=EXACT)
+    np.testing.assert_allclose(features(basis, np.array([[low], [50], [high]])), expected, rtol=EXACT, atol=EXACT)
 
 
 @pytest.mark.parametrize("k", [3, 16])
@@ -202,7 +199,7 @@ def test_sigmoids_sit_at_arcsine_levels(k):
 
 
 def test_widths_have_a_floor_where_data_are_tied():
-    x = np.concatenate([np.full(30, 1.0), np.linspace(0, 5, 60)])
+    x = np.concatenate([np.full(30, 1.0), np.linspace(0, 5, 60)])[:, None]
     basis = Sigmoids(16).place(x, equal(90), 0)
     assert basis.widths.min() == pytest.approx(0.1, rel=EXACT)
     assert np.linalg.matrix_rank(features(basis, x)) > 8
@@ -257,7 +254,7 @@ def test_splines_are_integrated_b_splines(k, degree):
     assert basis.size == 1 + k + degree - 2
     knots = basis.knots[0]
     x = basis.center + basis.scale * np.concatenate([knots, np.linspace(knots[0] - 1, knots[-1] + 1, 97)])
-    phi = features(basis, x)
+    phi = features(basis, x[:, None])
     np.testing.assert_allclose(phi[:, 1:], rising_splines((x - basis.center) / basis.scale, knots, degree), atol=EXACT)
     # their differences are B-splines: together with what is left on either side they are a partition of unity
     ends = np.stack([np.full(len(x), 0.5), np.full(len(x), -0.5)])
@@ -299,7 +296,7 @@ def test_second_derivatives_of_splines():
     knots = basis.knots[0]
     x = basis.center + basis.scale * np.linspace(knots[0] - 1, knots[-1] + 1, 37)
     t = (x - basis.center) / basis.scale
-    got = in_double(jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(basis.features)))), x)[:, 1:]
+    got = in_double(jax.jit(jax.vmap(jax.jacfwd(jax.jacfwd(basis.features)))), x[:, None])[:, 1:, 0, 0]
     for j in range(len(knots) - 3):
         b = interpolate.BSpline.basis_element(knots[j : j + 4])
         slope = b.derivative()(t) * 3 / (knots[j + 3] - knots[j]) / basis.scale**2
@@ -311,7 +308,7 @@ def test_splines_hold_all_cubics_between_the_inner_knots():
     basis = Splines(5).place(X[1], equal(N), 0)
     low, high = basis.knots[0, 2], basis.knots[0, -3]
     t = np.linspace(low, high, 50)
-    phi = features(basis, basis.center + basis.scale * t)
+    phi = features(basis, (basis.center + basis.scale * t)[:, None])
     for power in (1, 2, 3):
         target = (t / max(-low, high)) ** power
         alpha = np.linalg.lstsq(phi, target, rcond=None)[0]
@@ -328,7 +325,7 @@ def test_splines_of_reflected_data_are_reflected():
 def test_knots_of_splines_on_tied_data_are_apart(k):
     x = np.concatenate([np.full(50, 1.0), np.linspace(0, 5, 40), np.full(30, 4.0)])
     weights = equal(len(x))
-    basis = Splines(k).place(x, weights, 0)
+    basis = Splines(k).place(x[:, None], weights, 0)
     knots = basis.knots[0]
     gap = 1 / k * (1.482602218505602 * np.median(np.abs(x - np.median(x)))) / basis.scale[0]
     assert np.diff(knots).min() >= gap * (1 - 1e-12)
@@ -339,8 +336,8 @@ def test_knots_of_splines_on_tied_data_are_apart(k):
     assert most > 1
     assert np.max(np.abs(knots[2:-2] - quantiles)) <= gap * (most - 1) / 2 + EXACT
     # both sides alike
-    np.testing.assert_allclose(Splines(k).place(-x, weights, 0).knots[0], -knots[::-1], rtol=0, atol=1e-12)
-    assert np.all(np.isfinite(features(basis, x)))
+    np.testing.assert_allclose(Splines(k).place(-x[:, None], weights, 0).knots[0], -knots[::-1], rtol=0, atol=1e-12)
+    assert np.all(np.isfinite(features(basis, x[:, None])))
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -357,7 +354,7 @@ def test_splines_lie_along_axes_and_diagonals(d):
 # Scores.
 
 NORMAL = generators.Normal()
-POSITIVE = np.random.default_rng(4).lognormal(1, 0.7, N)
+POSITIVE = np.random.default_rng(4).lognormal(1, 0.7, (N, 1))
 # each with its log density by scipy, as a function of an observation and the unconstrained parameters
 FAMILIES = {
     "logistic": (generators.Logistic(), X[1], lambda x, t: stats.logistic.logpdf(x, t[0], np.exp(t[1]))),
@@ -388,20 +385,21 @@ def bivariate(t):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_scores_are_derivatives_of_the_log_density(name):
-    family, x, log_density = FAMILIES[name]
-    basis = Scores(family, bounded=False).place(x, equal(N), 0)
+    family, rows, log_density = FAMILIES[name]
+    x = family.squeezed(rows)
+    basis = Scores(family, bounded=False).place(rows, equal(N), 0)
     p = family.size
     assert basis.size == 1 + p
     theta = family.theta(**family.start(x, equal(N)))
     h = 1e-5
     expected = np.stack([(log_density(x, theta + e) - log_density(x, theta - e)) / (2 * h) for e in h * np.eye(p)], 1)
-    phi = features(basis, x)
+    phi = features(basis, rows)
     np.testing.assert_array_equal(phi[:, 0], 1.0)
     scores = np.linalg.solve(basis.whitening, phi[:, 1:].T).T
     # errs by h^2 times third derivatives, which are of the scores' size, and by rounding / h
     np.testing.assert_allclose(scores, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
     # nothing is left to the seed
-    np.testing.assert_array_equal(features(Scores(family, bounded=False).place(x, equal(N), 5), x), phi)
+    np.testing.assert_array_equal(features(Scores(family, bounded=False).place(rows, equal(N), 5), rows), phi)
 
 
 def test_scores_are_standardised_by_the_information_matrix():
@@ -410,11 +408,12 @@ def test_scores_are_standardised_by_the_information_matrix():
     # of (loc, log scale): diag(1 / scale^2, 2), from quasi-random points; random ones err by .06
     information = np.linalg.inv(basis.whitening.T @ basis.whitening)
     np.testing.assert_allclose(information, np.diag([scale**-2, 2]), rtol=1e-2, atol=1e-2 / scale)
-    t = (X[1] - np.median(X[1])) / (1.482602218505602 * np.median(np.abs(X[1] - np.median(X[1]))))
+    x = X[1][:, 0]
+    t = (x - np.median(x)) / (1.482602218505602 * np.median(np.abs(x - np.median(x))))
     by_hand = np.stack([t / scale, t**2 - 1], axis=1) @ basis.whitening.T
     np.testing.assert_allclose(features(basis, X[1])[:, 1:], by_hand, rtol=1e-11, atol=1e-11)
     # simulated scores have exactly the identity for their second moments
-    z = latents.draw("sobol", latents.normal, 16384, 1, 0)[0, :, 0]
+    z = latents.draw("sobol", latents.normal, 16384, 1, 0)[0]
     phi = features(basis, basis.theta[0] + scale * z)[:, 1:]
     np.testing.assert_allclose(phi.T @ phi / 16384, np.eye(2), rtol=0, atol=1e-11)
 
@@ -425,7 +424,7 @@ def test_bounded_scores_are_shrunk_into_a_ball():
     s = features(raw, X[1])[:, 1:]
     expected = s / np.sqrt(1 + np.sum(s**2, axis=1, keepdims=True) / 2.5**2)
     np.testing.assert_allclose(features(basis, X[1])[:, 1:], expected, rtol=EXACT, atol=EXACT)
-    far = np.array([1e3, -1e3, 1e100, -1e100, 1e149])
+    far = np.array([[1e3], [-1e3], [1e100], [-1e100], [1e149]])
     phi, slopes = features(basis, far)[:, 1:], in_double(_slopes, basis, far)[:, 1:]
     norms = np.linalg.norm(phi, axis=1)
     assert np.all(norms <= 2.5 * (1 + EXACT))
@@ -473,7 +472,7 @@ def test_scores_are_location_scale_equivariant(bounded):
 
 
 def test_scores_of_rows_of_weight_zero_do_not_count():
-    spec, more = Scores(NORMAL), np.concatenate([X[1], np.full(3, 1e6), [0.0]])
+    spec, more = Scores(NORMAL), np.concatenate([X[1], np.full((3, 1), 1e6), [[0.0]]])
     one, other = spec.place(X[1], equal(N), 0), spec.place(more, np.concatenate([equal(N), np.zeros(4)]), 0)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=EXACT)
@@ -511,7 +510,7 @@ def test_bounded_scores_survive_outliers(contaminated):
     # a tenth at the edge of the ball, c = 3.25, moves a mean of standardised scores by up to .1 c / .9 = .36, and the
     # parameter by that over the mean slope of a shrunk score, about .8; maximum likelihood is off by .8 and by 1.6
     c = float(result.model.basis.radius)
-    phi = features(result.model.basis, x[:180])[:, 1:]
+    phi = features(result.model.basis, x[:180, None])[:, 1:]
     assert np.all(np.linalg.norm(phi, axis=1) < c)
     clean = fit(x[:180], Scores(NORMAL))
     shift = np.abs(result.params.to_numpy() - clean.params.to_numpy())
@@ -571,11 +570,11 @@ def test_scores_of_a_users_own_family_have_no_recipe():
 def test_bumps_in_one_dimension_by_hand():
     # the knots of the sigmoids by hand; each bump's width is the gap to the other
     x = np.arange(101.0)
-    basis = GaussianBumps(2).place(x, equal(101), 0)
+    basis = GaussianBumps(2).place(x[:, None], equal(101), 0)
     low, high = 50 * (1 - np.sqrt(0.5)), 50 * (1 + np.sqrt(0.5))
     e = np.exp
     expected = [[1, 1, e(-0.5)], [1, e(-0.125), e(-0.125)], [1, e(-2), e(-0.5)]]
-    np.testing.assert_allclose(features(basis, np.array([low, 50, 2 * high - low])), expected, rtol=EXACT)
+    np.testing.assert_allclose(features(basis, np.array([[low], [50], [2 * high - low]])), expected, rtol=EXACT)
 
 
 def test_bumps_in_several_dimensions_spread_over_the_central_data():
@@ -614,9 +613,9 @@ def test_monomials_by_hand():
     expected = np.stack([np.ones(N), s, t, s**2, s * t, t**2], axis=1)
     np.testing.assert_allclose(features(basis, x), expected, rtol=1e-11)
     # 0, ..., 100: median 50, MAD 25
-    basis = Polynomial(3).place(np.arange(101.0), equal(101), 0)
+    basis = Polynomial(3).place(np.arange(101.0)[:, None], equal(101), 0)
     t = 30 / (25 * 1.482602218505602)
-    np.testing.assert_allclose(features(basis, np.array([80.0])), [[1, t, t**2, t**3]], rtol=EXACT)
+    np.testing.assert_allclose(features(basis, np.array([[80.0]])), [[1, t, t**2, t**3]], rtol=EXACT)
 
 
 def test_monomials_are_all_up_to_the_degree():
@@ -648,7 +647,8 @@ def test_random_features_may_bring_their_own_seed():
 
 def test_features_of_the_user():
     basis = Features(lambda x: jnp.stack([x, jnp.tanh(x / 2)])).place(X[1], equal(N), 0)
-    expected = np.stack([np.ones(N), X[1], np.tanh(X[1] / 2)], axis=1)
+    x = X[1][:, 0]
+    expected = np.stack([np.ones(N), x, np.tanh(x / 2)], axis=1)
     np.testing.assert_allclose(features(basis, X[1]), expected, rtol=EXACT)
     np.testing.assert_array_equal(basis.ridge, np.zeros(3))
     number = Features(lambda x: x[0] * x[1], ridge=0.5).place(X[2], equal(N), 0)
@@ -689,7 +689,7 @@ def test_network_starts_small_with_a_free_intercept():
 
 def test_default_ridge():
     def second(spec, n, d=1, weights=None):
-        x = np.random.default_rng(0).normal(size=(n, d) if d > 1 else n)
+        x = np.random.default_rng(0).normal(size=(n, d))
         ridge = spec.place(x, equal(n) if weights is None else weights, 0).ridge
         assert ridge[0] == 0
         np.testing.assert_array_equal(ridge[1:], ridge[1])
@@ -714,7 +714,8 @@ def test_default_ridge():
 
 
 def test_default_discriminator():
-    assert [discriminators.default(d) for d in (1, 2, 3, 4, 9)] == [Sigmoids(k) for k in (16, 4, 3, 2, 2)]
+    families = [NORMAL, *(generators.MultivariateNormal(d) for d in (2, 3, 4, 9))]
+    assert [discriminators.default(family) for family in families] == [Sigmoids(k) for k in (16, 4, 3, 2, 2)]
 
 
 RECIPES = [
@@ -761,7 +762,7 @@ def test_fresh_placements_trace_once():
 
     for spec in (lambda: Sigmoids(4), lambda: Polynomial(3)):
         for shift in range(3):
-            evaluate(spec().place(X[1] + shift, equal(N), shift), jnp.float32(0.5))
+            evaluate(spec().place(X[1] + shift, equal(N), shift), jnp.full(1, 0.5, jnp.float32))
     assert len(traces) == 2
 
 
@@ -808,7 +809,7 @@ BAD = [
     (lambda: Scores(generators.Laplace()).place(X[1], equal(N), 0), ValueError, "scores of Laplace .* kinks or edges"),
     (lambda: Scores(generators.Uniform()).place(X[1], equal(N), 0), ValueError, "scores of Uniform .* kinks or edges"),
     (
-        lambda: Scores(generators.LogNormal()).place(np.append(POSITIVE[:-2], [0, 0]), equal(N), 0),
+        lambda: Scores(generators.LogNormal()).place(np.append(POSITIVE[:-2], [[0], [0]], axis=0), equal(N), 0),
         ValueError,
         "2 observations have density 0 under LogNormal",
     ),
@@ -848,9 +849,9 @@ def test_bad_arguments(call, kind, words):
 
 @WITH_MLP
 def test_nearly_constant_data_are_refused(spec):
-    x = np.concatenate([np.zeros(97), [5.0, 6.0, 7.0]])
+    x = np.concatenate([np.zeros(97), [5.0, 6.0, 7.0]])[:, None]
     with pytest.raises(ValueError, match="data: the central 90 % of the sample are one value"):
         spec.place(x, equal(100), 0)
     # with a MAD of 0 the next robust scale takes over
-    x = np.concatenate([np.zeros(60), np.linspace(1, 3, 40)])
+    x = np.concatenate([np.zeros(60), np.linspace(1, 3, 40)])[:, None]
     assert np.all(np.isfinite(features(spec.place(x, equal(100), 0), x)))

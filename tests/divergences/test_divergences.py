@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
+from tolerance import EXACT
 
 from hellgan import constraints, divergences, generators, losses
 from hellgan.divergences import density, divergence, gaussian_divergence, mixture, population_bias, population_fit
-from tests.tolerance import EXACT
 
 norm = stats.norm
 NAMES = losses.names()

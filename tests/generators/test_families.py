@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import references
 import scipy.integrate
 import scipy.optimize
 import scipy.special
 import scipy.stats
+from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import generators, latents
 from hellgan.generators import inversion, special
-from tests import references
-from tests.tolerance import EXACT
 
 MIXTURE = {"weight": [0.3, 0.2, 0.5], "loc": [-3.0, 1.0, 4.0], "scale": [0.5, 2.0, 1.0]}
 MVT_NATURAL = {"df": 3.5, "loc": [1.0, -2.0], "scale": [2.0, 0.5], "corr": [0.6]}
@@ -79,7 +79,7 @@ WITH_ALL = pytest.mark.parametrize(("generator", "natural"), ALL.values(), ids=A
 
 @jax.jit
 def _jet(generator, theta, z):
-    """Draws (m, ...) with first and second derivatives, as the solver takes them."""
+    """Draws (m, dim) with first and second derivatives, as the solver takes them."""
 
     def one(draw):
         first = jax.jacfwd(generator)
@@ -104,12 +104,11 @@ def in_double(function, *arguments):
 
 
 def simulate(generator, natural, z):
-    return in_double(_simulate, generator, generator.theta(**natural), z)
+    return generator.squeezed(in_double(_simulate, generator, generator.theta(**natural), z))
 
 
 def draws(kind, generator, m, seed=8):
-    z = latents.draw(kind, generator.law, m, generator.latent_dim, seed)[0]
-    return z[:, 0] if generator.latent_dim == 1 else z
+    return latents.draw(kind, generator.law, m, generator.latent_dim, seed)[0]
 
 
 def equal(n):
@@ -141,7 +140,7 @@ def test_g_and_k_reference_density_is_the_law_of_the_draws():
     density = scipy.integrate.quad(lambda x: np.exp(references.g_and_k_log_density(np.array([x]), **GK))[0], 2, 5)[0]
     assert density == pytest.approx(np.diff(GAndKLaw().cdf(np.array([2.0, 5.0])))[0], rel=1e-9)
     z = np.linspace(-3, 3, 16)
-    x = simulate(generators.GAndK(), GK, z)
+    x = simulate(generators.GAndK(), GK, z[:, None])
     np.testing.assert_allclose(x, references.g_and_k_quantile(z, **GK)[0], rtol=EXACT)
 
 
@@ -267,14 +266,14 @@ def test_t_quantiles_in_closed_form():
 def test_mixture_quantiles_of_components_that_lie_far_apart():
     natural = {"weight": [0.25, 0.5, 0.25], "loc": [-1e3, 0.0, 50.0], "scale": [1.0, 1e-3, 1.0]}
     z = np.array([-6.2, -0.675, -0.674, -0.3, 0.3, 0.674, 0.675, 6.2])
-    x = simulate(generators.NormalMixture(3), natural, z)
+    x = simulate(generators.NormalMixture(3), natural, z[:, None])
     truth = MixtureLaw(**natural)
     tail = np.where(z < 0, truth.cdf(x), truth.parts.sf(x[:, None]) @ truth.weight)
     np.testing.assert_allclose(tail, scipy.special.ndtr(-np.abs(z)), rtol=1e-9)
     assert np.all(np.diff(x) > 0)
     # one component that is many
     same = {"weight": [0.2, 0.8], "loc": [1.0, 1.0 + 1e-12], "scale": [2.0, 2.0]}
-    np.testing.assert_allclose(simulate(generators.NormalMixture(2), same, z), 1 + 2 * z, rtol=1e-11)
+    np.testing.assert_allclose(simulate(generators.NormalMixture(2), same, z[:, None]), 1 + 2 * z, rtol=1e-11)
 
 
 def test_special_functions():
@@ -352,10 +351,10 @@ def test_stable_draws_pass_index_one_smoothly():
         theta = STABLE.theta(**{**at_one, "alpha": 1 + gap})
         step = theta[0] - middle
         near = in_double(_jet, STABLE, theta, z)
-        taylor = value + step * first[:, 0] + 0.5 * step**2 * second[:, 0, 0]
+        taylor = value + step * first[..., 0] + 0.5 * step**2 * second[..., 0, 0]
         # the remainder is step^3 / 6 times a third derivative, of the order of draw x log(draw)^3
         np.testing.assert_allclose(near[0], taylor, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(near[1][:, 0], first[:, 0] + step * second[:, 0, 0], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(near[1][..., 0], first[..., 0] + step * second[..., 0, 0], rtol=1e-5, atol=1e-5)
 
 
 EXTREMES = {
@@ -388,7 +387,6 @@ def test_extremes_are_finite(generator, ranges):
     ends = generator.law.quantile(np.array([2.0**-31, 0.5, 1 - 2.0**-31]))
     grid = np.array(list(itertools.product(ends, repeat=generator.latent_dim)))
     z = np.resize(grid, (16 if len(grid) <= 16 else 32, generator.latent_dim))
-    z = z[:, 0] if generator.latent_dim == 1 else z
     for values in itertools.product(*ranges.values()):
         jet = in_double(_jet, generator, generator.theta(**dict(zip(ranges, values, strict=True))), z)
         assert all(np.all(np.isfinite(part)) for part in jet), values

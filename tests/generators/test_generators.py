@@ -9,10 +9,10 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import constraints, generators, latents
-from tests.tolerance import EXACT
 
 LOC_SCALE = {"loc": -2.0, "scale": 3.0}
 FAMILIES = {
@@ -72,7 +72,7 @@ def in_double(function, *arguments):
 
 
 def simulate(generator, theta, z):
-    return in_double(_simulate, generator, theta, z)
+    return generator.squeezed(in_double(_simulate, generator, theta, z))
 
 
 def log_density(generator, natural, x):
@@ -81,8 +81,7 @@ def log_density(generator, natural, x):
 
 
 def draws(kind, generator, m):
-    z = latents.draw(kind, generator.law, m, generator.latent_dim, 8)[0]
-    return z[:, 0] if generator.latent_dim == 1 else z
+    return latents.draw(kind, generator.law, m, generator.latent_dim, 8)[0]
 
 
 def equal(n):
@@ -143,7 +142,7 @@ def test_derivatives_of_a_draw(generator, natural):
     for k, step in enumerate(h * np.eye(theta.size)):
         central = (simulate(generator, theta + step, z) - simulate(generator, theta - step, z)) / (2 * h)
         # errs by h^2 and by rounding / h, relative to the size of x
-        np.testing.assert_allclose(slopes[..., k], central, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(generator.squeezed(slopes[..., k]), central, rtol=1e-8, atol=1e-8)
 
 
 # Parameters.
@@ -423,10 +422,10 @@ def test_parameters_may_be_called_like_the_latent_draw_of_others():
     def shifted(u, z):
         return u + z
 
-    x = simulate(shifted, np.array([2.0]), np.array([0.25]))
+    x = simulate(shifted, np.array([2.0]), np.array([[0.25]]))
     np.testing.assert_array_equal(x, [2.25])
     two = hg.generator(z=hg.real(), scale=hg.positive())(lambda u, z, scale: z + scale * u).fix(scale=3.0)
-    np.testing.assert_allclose(simulate(two, np.array([2.0]), np.array([0.25])), [2.75], rtol=EXACT)
+    np.testing.assert_allclose(simulate(two, np.array([2.0]), np.array([[0.25]])), [2.75], rtol=EXACT)
 
 
 def test_keyword_only_and_collecting_functions_pass():
@@ -547,7 +546,7 @@ def test_fresh_families_trace_once():
         traces.append(generator)
         return generator(theta, z)
 
-    theta, z = jnp.zeros(2), jnp.float32(0.5)
+    theta, z = jnp.zeros(2), jnp.full(1, 0.5, jnp.float32)
     for make in (generators.Normal, lambda: generators.StudentT(5), lambda: generators.StudentT(5.0)):
         draw(make(), theta, z)
         draw(make(), theta, z)

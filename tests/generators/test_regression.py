@@ -14,6 +14,7 @@ import scipy.stats
 import statsmodels.formula.api as smf
 from replicate import FULL, replicate, replications
 from test_gan import refusal
+from tolerance import EXACT, assert_monte_carlo, mcse_mean, mcse_proportion, mcse_sd
 
 import hellgan as hg
 from hellgan import latents, objective, plots
@@ -21,7 +22,6 @@ from hellgan.discriminators import ResidualSigmoids
 from hellgan.generators import LinearRegression
 from hellgan.generators.regression import independent_columns, residual_scale, resistant_fit
 from hellgan.inference.overidentification import balance
-from tests.tolerance import EXACT, assert_monte_carlo, mcse_mean, mcse_proportion, mcse_sd
 
 TELEPHONE, STACKLOSS = hg.datasets.load_telephone(), hg.datasets.load_stackloss()
 CALLS, LOSS = "calls ~ year", "stack_loss ~ air_flow + water_temp + acid_conc"

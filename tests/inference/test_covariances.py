@@ -16,10 +16,12 @@ from worlds import LOGISTIC_LOCATION, logistic_features
 
 import hellgan as hg
 from hellgan import gan, latents
+from hellgan.balance import Balance
 from hellgan.inference import covariances
-from hellgan.inference.overidentification import Balance, contamination
-from hellgan.results import GANResults
+from hellgan.inference.contamination_test import contamination
 from hellgan.inference.wald import sup_t_quantile
+from hellgan.results import GANResults
+from hellgan.solver import equations
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*clusters are too few")
 
@@ -384,9 +386,9 @@ def test_relative_errors_of_degenerate_directions_by_hand():
     """Beside those with theta known, n = m and a ridge: 2/n times c^2 K C K, C of the two samples together."""
     sigmoids = hg.discriminators.Sigmoids(5, 0.05)
     fit = hg.GAN(SERIES, hg.generators.Normal(), sigmoids, "log", latent="iid", n_simulated=N).fit()
-    frame, features = fit.degenerate_directions(), fit.influence().features
+    frame, features = fit.degenerate_directions(), fit.equations.features
     simulated = fit.params["loc"] + fit.params["scale"] * fit.model.game().z[:N]
-    cov = (np.cov(features(SERIES[:, None]), rowvar=False) + np.cov(features(simulated[:, None]), rowvar=False)) / 2
+    cov = (np.cov(features(SERIES[:, None]), rowvar=False) + np.cov(features(simulated), rowvar=False)) / 2
     k = np.linalg.inv(0.5 * cov + 2 * np.diag(fit.model.basis.ridge[1:]))
     rows = frame.filter(regex="alpha_[1-9]").to_numpy()[1:]
     known = np.sqrt(2 / N * np.einsum("ri,ij,rj->r", rows, 0.5**2 * k @ cov @ k, rows))
@@ -428,7 +430,7 @@ def test_with_cov_refuses(mean, kind, options, words):
 
 
 def test_fit_refuses_an_unknown_kind_before_it_begins(mean, monkeypatch):
-    monkeypatch.setattr(gan, "solve_saddle", None)
+    monkeypatch.setattr(equations, "solve_saddle", None)
     with pytest.raises(ValueError, match="'HC2' is not known"):
         mean.model.fit(cov_type="HC2")
 
@@ -463,7 +465,7 @@ def test_a_fit_without_a_law_has_no_covariance_of_any_kind(mean):
 
 def test_fit_that_fails_warns_whatever_the_kind(mean, monkeypatch):
     law = mean.law._replace(sandwich=None, trouble="the score norm is 1")
-    monkeypatch.setattr(gan.inference, "laws", lambda *_: [law])
+    monkeypatch.setattr(gan, "law", lambda *_: law)
     with pytest.warns(ConvergenceWarning, match="the score norm is 1"):
         fit = mean.model.fit(cov_type="HAC", cov_kwds={"maxlags": 2})
     assert fit.bse.isna().all()

@@ -13,10 +13,6 @@ from scipy import optimize, stats
 from tolerance import EXACT
 
 import hellgan as hg
-from hellgan import inference
-from hellgan.inference import functionals
-from hellgan.inference.covariances import Covariance
-from hellgan.inference.functionals import line
 from hellgan.generators import (
     AlphaStable,
     Cauchy,
@@ -29,7 +25,10 @@ from hellgan.generators import (
     Normal,
     Weibull,
 )
-from hellgan.inference import JointLaw
+from hellgan.inference import Covariance, JointLaw
+from hellgan.inference.functionals import law as functionals
+from hellgan.inference.functionals import line
+from hellgan.parameters import natural_scale
 
 NEWCOMB = hg.datasets.load_newcomb()
 LEVELS = np.array([0.001, 0.05, 0.3, 0.5, 0.9, 0.999])
@@ -55,8 +54,7 @@ def at(newcomb):
         if cov is None:
             half = rng.normal(size=(len(theta), len(theta)))
             cov = 1e-4 * (half @ half.T + np.eye(len(theta)))
-        with jax.enable_x64(True):
-            values, slope = (np.asarray(each) for each in inference.natural_scale(model.generator, theta))
+        values, slope = natural_scale(model.generator, theta)
         law = JointLaw(None, values, slope, "")
         covariance = Covariance("sandwich", "", slope @ cov @ slope.T, cov, None)
         return hg.GANResults(model, dataclasses.replace(newcomb.saddle, theta=theta), law, covariance)
@@ -456,10 +454,10 @@ def test_numbers_leave_as_numpy(newcomb):
 def test_other_levels_compile_nothing(newcomb):
     newcomb.quantile([0.5])
     newcomb.cdf([27.0])
-    before = line._values._cache_size(), line._local._cache_size()
+    before = line._values.compiled._cache_size(), line._local.compiled._cache_size()
     newcomb.quantile([0.1, 0.2, 0.9])
     newcomb.cdf([10.0, 20.0])
-    assert (line._values._cache_size(), line._local._cache_size()) == before
+    assert (line._values.compiled._cache_size(), line._local.compiled._cache_size()) == before
 
 
 def test_plot(newcomb):

@@ -1,5 +1,6 @@
 """The sandwich, the delta method and the overidentification test: by hand, and by other people's code."""
 
+import dataclasses
 import warnings
 
 import jax
@@ -12,7 +13,11 @@ from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES, game
 
 import hellgan as hg
 from hellgan import inference, latents, objective
-from hellgan.inference.overidentification import Balance, limit_weights, weighted_chi2_sf
+from hellgan.balance import Balance
+from hellgan.inference.overidentification import limit_weights
+from hellgan.inference.tails import weighted_chi2_sf
+from hellgan.objective import evaluation, linear
+from hellgan.simulation import SCRAMBLES
 
 scores = jax.jit(objective.scores)
 
@@ -29,7 +34,7 @@ def logistic_fit(loss="log", n=64, m=64, latent="iid", weights=None, seed=0):
 
 def covariance_of_mean(rows, weights):
     with jax.enable_x64(True):
-        return np.asarray(inference.covariances_of_means(lambda rows: [rows], np.asarray(weights), rows)[0])
+        return np.asarray(evaluation.covariances_of_means(lambda rows: [rows], np.asarray(weights), rows)[0])
 
 
 def test_covariance_of_mean_by_hand():
@@ -52,8 +57,8 @@ def test_covariance_of_mean_is_that_of_numpy_and_ignores_weight_zero():
 
 def test_covariance_of_mean_of_a_large_sample_far_from_zero(monkeypatch):
     """Gone through once, in blocks: means of 10^8 must not cost its digits, nor first rows that do not count."""
-    monkeypatch.setattr(objective, "STORED", 8)
-    monkeypatch.setattr(objective, "BLOCK", 4)
+    monkeypatch.setattr(linear, "STORED", 8)
+    monkeypatch.setattr(linear, "BLOCK", 4)
     rng = np.random.default_rng(2)
     rows, weights = 1e8 + rng.normal(size=(33, 2)), rng.uniform(size=33)
     for skipped in (0, 4):
@@ -89,7 +94,7 @@ def test_sandwich_by_delicatessen(loss):
     """
     n = 64
     fit = logistic_fit(loss, n=n, m=n)
-    x, z = fit.model.x, fit.model.game().z[: fit.n_simulated]
+    x, z = fit.model.x, fit.model.game().z[: fit.n_simulated, 0]
     real_slope, fake_slope, generator_slope = _slopes(loss)
     is_real = np.repeat([1.0, 0.0], n)
 
@@ -149,7 +154,7 @@ def test_simulation_noise_of_sobol_points():
     g, mean = fit.model.game(), jax.jit(objective.simulated_means)
 
     def means(seed, samples):
-        draws = latents.draw("sobol", g.generator.law, 64, 1, seed, samples)[..., 0]
+        draws = latents.draw("sobol", g.generator.law, 64, 1, seed, samples)
         with jax.enable_x64(True):
             return np.array([mean(g, fit.saddle.theta, fit.saddle.alpha, z).score for z in draws])
 
@@ -161,7 +166,7 @@ def test_simulation_noise_of_sobol_points():
         rows = np.asarray(scores(g, fit.saddle.theta, fit.saddle.alpha).simulated)
     assert np.all(within[2:] < 0.1 * rows.var(axis=0)[2:] / 64)
     # Beside the real sample's noise it hardly matters here, so that the first samples are enough.
-    shifted = means(0, 1 + inference.FIRST)[1:]
+    shifted = means(0, 1 + evaluation.FIRST)[1:]
     np.testing.assert_allclose(fit.sandwich.meat_simulated, 64 * np.cov(shifted, rowvar=False), atol=1e-13)
 
 
@@ -170,8 +175,10 @@ def test_simulation_noise_that_matters_is_measured_by_all_samples():
     fit = logistic_fit(latent="sobol", m=2, n=64)
     g, mean = fit.model.game(), jax.jit(objective.simulated_means)
     with jax.enable_x64(True):
-        means = np.array([mean(g, fit.saddle.theta, fit.saddle.alpha, z).score for z in fit.model.scrambles()])
-    assert len(means) == inference.SCRAMBLES
+        means = np.array(
+            [mean(g, fit.saddle.theta, fit.saddle.alpha, z).score for z in fit.model.simulation.scrambles()]
+        )
+    assert len(means) == SCRAMBLES
     np.testing.assert_allclose(fit.sandwich.meat_simulated, 64 * np.cov(means, rowvar=False), rtol=1e-9)
 
 
@@ -184,8 +191,11 @@ def test_more_simulations_less_variance():
 
 def test_hidden_layer_is_refused_with_the_reason():
     model = hg.GAN(np.random.default_rng(0).normal(size=40), hg.generators.Normal(), hg.discriminators.MLP((4,)))
+    solution = dataclasses.replace(logistic_fit().saddle, theta=np.zeros(2))
+    law = inference.law(model.equations(), solution)
+    assert law.sandwich is None
     with pytest.raises(ValueError, match="hidden layer is not identified"):
-        inference.require_basis(model.game())
+        hg.GANResults(model, solution, law).require_law()
 
 
 @hg.generator(latent="normal", loc=hg.real(), idle=hg.positive())
@@ -230,7 +240,11 @@ def test_weights_of_components_that_do_not_overlap_have_no_errors():
     natural, one = np.array([0.5, 0.5, 0.0, 4.0, 1.0, 1.0]), np.eye(5)
     mixture = hg.generators.NormalMixture(2)
     law = inference.JointLaw(inference.Sandwich(one, one, one, 1.0, one), natural, np.eye(6, 5), "")
-    few, many = (inference.natural_covs(mixture, [law], m)[0] for m in (64, 1024))
+
+    def covs(m):
+        return inference.natural_covs(mixture, [law], lambda values: mixture.unseen(m, **mixture.named(values)))[0]
+
+    few, many = covs(64), covs(1024)
     assert np.all(np.isnan(few[:2]))
     assert np.all(np.isnan(few[:, :2]))
     np.testing.assert_array_equal(few[2:, 2:], many[2:, 2:])
@@ -309,7 +323,7 @@ def test_statistic_by_hand():
     """(4) for independent latents: 4A/c^2 nm/(n + m) (V - V_0), here 4 * 64*48/112 (V + log 4) for the log loss."""
     fit = logistic_fit("log", n=64, m=48)
     test = fit.overidentification_test()
-    v = fit.log_ratio(fit.model.x), fit.log_ratio(fit.params["loc"] + fit.model.game().z[: fit.n_simulated])
+    v = fit.log_ratio(fit.model.x), fit.log_ratio(fit.params["loc"] + fit.model.game().z[: fit.n_simulated, 0])
     value = -np.mean(np.log1p(np.exp(-v[0]))) - np.mean(np.log1p(np.exp(v[1])))
     np.testing.assert_allclose(test.statistic, 4 * 64 * 48 / 112 * (value + np.log(4)), rtol=1e-9)
     assert test.df == 1

@@ -10,8 +10,8 @@ from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES
 
 import hellgan as hg
 from hellgan import objective
-from hellgan.results.figures import probability_plot
 from hellgan.inference.wald import sup_t_quantile
+from hellgan.results.figures import probability_plot
 
 SIX = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns")
 NEWCOMB = hg.datasets.load_newcomb()
@@ -155,7 +155,7 @@ def test_closed_form_of_a_fit_by_hand(newcomb, influence):
     loc, scale = newcomb.params
 
     def features(loc, scale):
-        return influence.features((loc + scale * z)[:, None])
+        return newcomb.equations.features(loc + scale * z)
 
     phi, step = features(loc, scale), 1e-4
     moved = [features(loc + a, scale + b) - features(loc - a, scale - b) for a, b in step * np.eye(2)]
@@ -163,7 +163,7 @@ def test_closed_form_of_a_fit_by_hand(newcomb, influence):
     c, ridge, mean = newcomb.model.loss.c, np.diag(newcomb.model.basis.ridge[1:]), phi.mean(axis=0)
     weigh = np.linalg.solve(c * np.cov(phi, rowvar=False) + 2 * ridge, slope)
     points = np.array([18.0, 30.0])
-    away = influence.features(points[:, None]) - mean
+    away = newcomb.equations.features(points[:, None]) - mean
     got = influence.at(points, under="model")
     np.testing.assert_allclose(got[["loc", "scale"]], np.linalg.solve(slope.T @ weigh, weigh.T @ away.T).T, rtol=1e-5)
     np.testing.assert_allclose(got["alpha_0"], -got.filter(regex="alpha_[1-9]") @ mean, rtol=1e-8)
@@ -338,7 +338,7 @@ def test_clusters_and_spreads(newcomb):
     point = foreign(newcomb, np.array([[10.0]]), "point", None)
     cluster = foreign(newcomb, np.array([[10.0]]), "cluster", 2.0)
     spread = foreign(newcomb, np.array([[10.0]]), "spread", 3.0)
-    assert point.rows.tolist() == [[10.0]]
+    assert point.rows.tolist() == [[[10.0]]]
     assert cluster.rows.mean() == pytest.approx(10.0)
     assert cluster.rows.std() == pytest.approx(2.0, rel=0.15)  # nine points
     assert (spread.rows.min(), spread.rows.max()) == pytest.approx((7.0, 13.0), abs=0.1)
@@ -349,7 +349,7 @@ def test_default_widths_of_clusters_and_spreads(newcomb):
     """A tenth of the robust scale, as nine normal quantiles have it; ten scales, to the middle of the last of 33."""
     from hellgan.influence.contamination import foreign
 
-    (scale,) = newcomb.model.scales()
+    (scale,) = newcomb.model.sample.scales
     cluster, spread = (foreign(newcomb, np.array([[10.0]]), kind, None).rows[0] for kind in ("cluster", "spread"))
     assert cluster.std() == pytest.approx(0.1 * scale * special.ndtri((np.arange(9) + 0.5) / 9).std())
     assert (spread.min(), spread.max()) == pytest.approx((10 - scale * 320 / 33, 10 + scale * 320 / 33))

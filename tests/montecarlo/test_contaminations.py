@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import pytest
 from scipy import stats
+from tolerance import assert_monte_carlo
 
 import hellgan as hg
 from hellgan.montecarlo.contaminations import as_tuple, share_of
 from hellgan.montecarlo.definitions import definition, digest
 from hellgan.montecarlo.streams import streams
-from tests.tolerance import assert_monte_carlo
 
 RNG = np.random.default_rng
 

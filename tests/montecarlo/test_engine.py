@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from studied import study
 
 from hellgan import cli, montecarlo
 from hellgan.montecarlo import engine
 from hellgan.montecarlo.store import Store
-from tests.studied import study
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

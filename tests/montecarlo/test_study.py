@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from tolerance import assert_monte_carlo, mcse_mean
 
 import hellgan as hg
 from hellgan.execution import programs
@@ -20,7 +21,6 @@ from hellgan.montecarlo import methods, store
 from hellgan.montecarlo.comparators import Huber
 from hellgan.montecarlo.estimates import Estimate
 from hellgan.montecarlo.streams import METHOD, Stream, streams
-from tests.tolerance import assert_monte_carlo, mcse_mean
 
 NORMAL = hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0)
 FAR = hg.Cluster(0.2, loc=8.0, scale=0.3)

@@ -11,8 +11,8 @@ from tolerance import EXACT
 from worlds import LOSSES, game, point
 
 import hellgan as hg
-from hellgan import inference, objective
-from hellgan.objective import Game
+from hellgan import objective
+from hellgan.objective import Game, evaluation, linear
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -24,10 +24,10 @@ def hand_game(loss) -> Game:
     return Game(
         hg.losses.get(loss),
         hg.generators.Normal().fix(scale=1.0),
-        hg.discriminators.Features(_identity, ridge=0.25).place(np.zeros(2), np.full(2, 0.5), 0),
-        np.array([1.0, 3.0]),
+        hg.discriminators.Features(_identity, ridge=0.25).place(np.zeros((2, 1)), np.full(2, 0.5), 0),
+        np.array([[1.0], [3.0]]),
         np.array([0.25, 0.75]),
-        np.array([-1.0, 1.0]),
+        np.array([[-1.0], [1.0]]),
         np.array([0.5, 0.5]),
     )
 
@@ -80,7 +80,7 @@ def weighted(g: Game) -> Game:
     """The same game with unequal weights in both samples, so that none can be forgotten."""
     rng = np.random.default_rng(8)
     x_weights, z_weights = (w * rng.uniform(0.2, 1.8, w.size) for w in (g.x_weights, g.z_weights))
-    return dataclasses.replace(g, x_weights=x_weights / x_weights.sum(), z_weights=z_weights / z_weights.sum())
+    return dataclasses.replace(g, x_weights=x_weights / x_weights.sum(), latent_weights=z_weights / z_weights.sum())
 
 
 @pytest.fixture(scope="module", params=[(w, "root") for w in WORLDS] + [("normal", loss) for loss in LOSSES])
@@ -141,7 +141,7 @@ def test_jacobian_is_symmetric_only_for_a_zero_sum_loss(case):
 
 
 def discriminator_problem(g, theta, alpha, on_log=None):
-    return objective.discriminator_problem(g, objective.discriminator_rows(g, theta), alpha, on_log)
+    return linear.discriminator_problem(g, linear.discriminator_rows(g, theta), alpha, on_log)
 
 
 # Equal losses to the eye; the second is not symmetric by construction, so that its two parts are gone through apart.
@@ -176,8 +176,8 @@ def streamed(monkeypatch):
 
     def run(function, *arguments):
         whole = jax.jit(lambda *a: function(*a))(*arguments)
-        monkeypatch.setattr(objective, "STORED", 16)
-        monkeypatch.setattr(objective, "BLOCK", 16)
+        monkeypatch.setattr(linear, "STORED", 16)
+        monkeypatch.setattr(linear, "BLOCK", 16)
         return whole, jax.jit(lambda *a: function(*a))(*arguments)
 
     return run
@@ -188,9 +188,9 @@ def streamed(monkeypatch):
     "function",
     [
         discriminator_problem,
-        objective.expand,
+        linear.expand,
         lambda g, theta, alpha: objective.simulated_means(g, theta, alpha, g.z),
-        lambda g, theta, alpha: inference._parts(g, theta, alpha, None),
+        lambda g, theta, alpha: evaluation._parts(g, theta, alpha, None),
     ],
     ids=["problem", "expansion", "means", "parts"],
 )
@@ -219,7 +219,9 @@ def test_ridge_is_visible_in_the_jacobian_and_not_on_the_intercept():
 def test_order_of_observations_is_immaterial():
     g = game("root", "normal")
     theta, alpha = point(g.p, g.discriminator.size)
-    turned = dataclasses.replace(g, x=g.x[::-1], x_weights=g.x_weights[::-1], z=g.z[::-1], z_weights=g.z_weights[::-1])
+    turned = dataclasses.replace(
+        g, x=g.x[::-1], x_weights=g.x_weights[::-1], z=g.z[::-1], latent_weights=g.z_weights[::-1]
+    )
     np.testing.assert_allclose(jacobian(turned, theta, alpha), jacobian(g, theta, alpha), atol=EXACT)
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
 from hellgan import plots
 from hellgan.plots import influence, studies
 from hellgan.plots.studies import frames, pairs, quantiles
-from tests.tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
 Z = stats.norm.ppf(0.975)
 METHODS = [f"method {k}" for k in range(10)]

@@ -22,8 +22,9 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT
 
 import hellgan as hg
-from hellgan import gan, inference
+from hellgan import inference, objective
 from hellgan.results import storage
+from hellgan.solver import equations
 
 PACKAGE = Path(hg.__file__).parent
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
@@ -231,6 +232,7 @@ def test_refuses_hypotheses(newcomb, name, hypothesis):
 
 SENSELESS = {
     "predict": [(), (NEWCOMB,)],
+    "location": [(NEWCOMB[:, None],)],
     "remove_data": [()],
     "initialize": [(None, None)],
     "t_test_pairwise": [("loc",)],
@@ -265,6 +267,7 @@ CALLS = {
     "save": None,  # below
     **dict.fromkeys(("mean", "jackknife", "influence", "degenerate_directions", "contamination_test", "reach"), ()),
     **dict.fromkeys(("plot_influence", "plot_diagnostics", "with_cov", "require_law"), ()),
+    **dict.fromkeys(("case_columns", "facts", "notes", "compared"), ()),
     **dict.fromkeys(("score_test", "distance_test"), ("loc = 27",)),
     **dict.fromkeys(("quantile", "cdf"), ([0.5],)),
     "functional": (jnp.square,),
@@ -272,11 +275,12 @@ CALLS = {
     "plot_profile": ("loc",),
     "reweighted": (np.ones(66),),
     "compare_distance_test": None,  # in test_hypotheses
+    "of": None,  # below
 }
 VALUES = {
     *("model", "generator", "params", "saddle", "law", "sandwich", "trouble", "converged", "nobs", "n_simulated"),
     *("df_resid", "cov_type", "bse", "tvalues", "pvalues", "use_t", "scale", "normalized_cov_params", "joint_params"),
-    *("spaces", "covariance", "score_names"),
+    *("spaces", "covariance", "score_names", "solution", "equations", "label", "title", "why_no_cov"),
 }
 
 
@@ -292,6 +296,13 @@ def test_every_public_attribute_works_or_says_why_not(newcomb):
             assert getattr(newcomb, name)(*arguments) is not None, name
         assert inspect.getdoc(getattr(type(newcomb), name)), name
     plt.close("all")
+
+
+def test_a_model_is_fitted_by_its_equations_alone(newcomb):
+    """What ``GAN.fit`` gives, from starting values that are given."""
+    again = hg.GANResults.of(newcomb.model, newcomb.model.starts()[0])
+    assert again.params.equals(newcomb.params)
+    assert again.cov_params().equals(newcomb.cov_params())
 
 
 # Reports.
@@ -417,9 +428,7 @@ def test_mean_scores_balance_the_ridge(newcomb):
     """Mean real + mean simulated score = (0, 2 ridge alpha): the estimating equation itself."""
     game = newcomb.model.game()
     with jax.enable_x64(True):
-        scores = jax.device_get(
-            gan.jax.jit(inference.objective.scores)(game, newcomb.saddle.theta, newcomb.saddle.alpha)
-        )
+        scores = jax.device_get(jax.jit(objective.scores)(game, newcomb.saddle.theta, newcomb.saddle.alpha))
     total = newcomb.estfun().mean().to_numpy() + scores.simulated.mean(axis=0)
     wanted = np.r_[0.0, 0.0, 2 * newcomb.model.basis.ridge * newcomb.saddle.alpha]
     np.testing.assert_allclose(total, wanted, atol=SOLVER * max(1.0, np.abs(total).max()))
@@ -606,6 +615,18 @@ def test_round_trip_is_exact(saved, kind):
     assert all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (again.game(), model.game())), strict=True))
 
 
+def test_files_of_the_first_version_are_read(saved, tmp_path):
+    """Format 2 calls the solution a saddle, and knows no other estimator than the GAN."""
+    folder, results = saved
+    with np.load(folder / "newcomb.npz") as file:
+        arrays = {name.replace("solution.", "saddle."): file[name] for name in file.files}
+    facts = json.loads(str(arrays.pop("facts")))
+    facts["format"], facts["saddle"] = 2, facts.pop("solution")
+    del facts["estimator"]
+    np.savez(tmp_path / "old.npz", facts=np.array(json.dumps(facts)), **arrays)
+    assert str(hg.load(tmp_path / "old.npz").summary()) == str(results["newcomb"].summary())
+
+
 def test_summary_survives_the_disk(saved):
     folder, results = saved
     assert str(loaded(folder, "newcomb").summary()) == str(results["newcomb"].summary())
@@ -710,7 +731,7 @@ def bad_file(kind, folder, path):
 
 BAD_FILES = ["text", "empty", "truncated", "a flipped bit", "an array", "foreign", "zip of text", "not JSON"]
 BAD_FILES += ["JSON of another kind", "another format", "pickle", "pickle inside"]
-BAD_FILES += ["generator", "seed", "natural", "slope", "saddle.theta", "x"]
+BAD_FILES += ["generator", "seed", "natural", "slope", "solution.theta", "x"]
 
 
 @pytest.mark.parametrize("kind", BAD_FILES)
@@ -841,7 +862,7 @@ def test_throw(lost):
 
 
 def unsolved(newcomb, **changes):
-    def solve(game, starts, reserve):
+    def solve(game, starts, more, reserve):
         return dataclasses.replace(newcomb.saddle, **changes)
 
     return solve
@@ -856,7 +877,7 @@ def unsolved(newcomb, **changes):
     ids=["no root", "no minimum"],
 )
 def test_the_solvers_reason_is_passed_on(newcomb, monkeypatch, changes):
-    monkeypatch.setattr(gan, "solve_saddle", unsolved(newcomb, **changes))
+    monkeypatch.setattr(equations, "solve_saddle", unsolved(newcomb, **changes))
     model = hg.GAN(NEWCOMB, hg.generators.Normal())
     with pytest.warns(ConvergenceWarning, match=r"the score norm is 0\.1; try others") as caught:
         result = model.fit()

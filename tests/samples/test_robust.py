@@ -5,9 +5,9 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerance import EXACT
 
 from hellgan.samples import robust
-from tests.tolerance import EXACT
 
 
 def equal(n):

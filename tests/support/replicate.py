@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 import hellgan as hg
-from hellgan import inference
+from hellgan import batch, inference
 from hellgan.execution import programs, threads
 from hellgan.inference.overidentification import overidentification
+from hellgan.objective import evaluation
 from hellgan.solver import solve_saddle, solve_saddles
+from hellgan.solver.equations import score_covariances
 
 FULL = os.environ.get("HELLGAN_TEST_FULL") == "1"
 
@@ -64,20 +66,22 @@ def replicate(
 
 def _in_full(model, samples, seeds, test: bool, robust: bool) -> list[tuple]:
     """What is inferred from each of a chunk of samples."""
-    games, starts = model.pose(samples, seeds)
+    games, starts = batch.posed(model, samples, seeds)
     saddles = solve_saddles(games, starts)
-    scrambles = [model.scrambles() for _ in seeds]
     for k, saddle in enumerate(saddles):
         if not saddle.is_saddle:
             saddles[k] = solve_saddle(programs.take(games, k), starts[k])
+    scrambles = model.simulation.scrambles()
+    laws = inference.laws(model.generator, saddles, lambda chosen: score_covariances(games, saddles, chosen, scrambles))
     rows = []
-    for k, (saddle, law) in enumerate(zip(saddles, inference.laws(games, saddles, scrambles), strict=True)):
+    for k, (saddle, law) in enumerate(zip(saddles, laws, strict=True)):
         fit = hg.GANResults(model, saddle, law)
         interval, pvalue = fit.conf_int().to_numpy(), np.nan
         if test:
-            game = programs.take(games, k)
-            arguments = (saddle.theta, saddle.alpha, saddle.value, scrambles[k], robust)
-            pvalue = overidentification(game, *arguments).pvalue
+            game, at = programs.take(games, [k]), (saddle.theta[None], saddle.alpha[None])
+            (parts,) = evaluation.evaluated(game, *at, scrambles)
+            balance = evaluation.balance(programs.take(game, 0), parts, "pooled" if robust else "real")
+            pvalue = overidentification(saddle.value, model.loss, balance, robust).pvalue
         both = fit.joint_params.to_numpy(), np.sqrt(np.maximum(np.diag(fit.joint_cov()), 0))
         rows.append((fit.params.to_numpy(), fit.bse.to_numpy(), *interval.T, fit.converged, pvalue, *both))
     return rows
@@ -87,15 +91,15 @@ def _estimates(model, samples, seeds) -> Replicates:
     """Estimates and intervals only: many times faster."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*fits did not converge", category=UserWarning)
-        batch = hg.fit_batch(model, samples, seeds=seeds)
-    intervals = batch.conf_int().to_numpy().reshape(len(samples), -1, 2)
+        fits = hg.fit_batch(model, samples, seeds=seeds)
+    intervals = fits.conf_int().to_numpy().reshape(len(samples), -1, 2)
     none = np.full(len(samples), np.nan)
     return Replicates(
-        batch.params.to_numpy(),
-        batch.bse.to_numpy(),
+        fits.params.to_numpy(),
+        fits.bse.to_numpy(),
         intervals[..., 0],
         intervals[..., 1],
-        batch.converged,
+        fits.converged,
         none,
         none,
         none,

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ class Functional(abc.ABC):
         What a plot of the curve calls its axes.
     """
 
-    points: np.ndarray | None = None
+    points: Any = None
     axes: tuple[str, str] = ("", "")
 
     @abc.abstractmethod

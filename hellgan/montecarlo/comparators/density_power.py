@@ -49,7 +49,7 @@ class DensityPower(Comparator):
         return needs_line(family) or needs_smooth_density(family)
 
     def single(self, family, x, rng):
-        theta = first_theta(family, x)
+        theta, minimum, size = first_theta(family, x), None, np.nan
         for _ in range(_LAID):
             y, weights, logs = laid(family, theta)
             size = weights @ np.exp(self.beta * logs)
@@ -60,6 +60,7 @@ class DensityPower(Comparator):
             theta = minimum.theta
             if moved <= _CLOSE:
                 break
+        assert minimum is not None
         meat = _meat(family, theta, x, self.beta, size)
         return concluded(family, minimum, sandwich(minimum.hessian, meat, len(x)))
 
