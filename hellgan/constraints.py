@@ -1,6 +1,6 @@
 """Parameter spaces: a bijection between the natural scale of reports and the real line of estimation.
 
-Every constraint also carries an elementwise ``link``, by which an interval for one natural number is computed
+Every constraint also carries an elementwise ``link``, by which an interval for one number of a parameter is computed
 on the real line and mapped back, so that it never leaves the space.
 """
 
@@ -37,7 +37,7 @@ class Constraint:
 
     @property
     def natural_size(self) -> int:
-        """How many natural numbers it reports."""
+        """How many numbers a natural value has."""
         return math.prod(self.shape)
 
     @property

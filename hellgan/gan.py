@@ -198,20 +198,12 @@ class GAN:
         p, basis = self.generator.size, self.basis
         if not isinstance(basis, Basis):
             return
-        varying = basis.size - 1 if basis.varies else self._count_varying()
+        varying = basis.size - 1 if basis.varies else _count_varying(self.equations().features(self.sample.rows))
         if varying < p:
             raise ValueError(
                 f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
                 f"{self.generator.name}; give a discriminator with at least {p}, better twice as many."
             )
-
-    def _count_varying(self) -> int:
-        """Count the features that vary over the data; some that are not finite are refused."""
-        values = self.equations().features(self.sample.rows)
-        if not np.all(np.isfinite(values)):
-            raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
-        spread = np.ptp(values, axis=0)
-        return int(np.sum(spread > 1e-12 * np.max(np.abs(values), axis=0, initial=1e-300)))
 
     def equations(self) -> GameEquations:
         """Give the estimating equations of the generator's and the discriminator's parameters."""
@@ -328,3 +320,11 @@ class GAN:
         if start is not None or self._start is not None:
             return None
         return functools.partial(unmatched, self.generator, self.sample.rows, self.sample.weights, self.seed)
+
+
+def _count_varying(features: np.ndarray) -> int:
+    """Count the features (n, q) that vary over the data; some that are not finite are refused."""
+    if not np.all(np.isfinite(features)):
+        raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
+    spread = np.ptp(features, axis=0)
+    return int(np.sum(spread > 1e-12 * np.max(np.abs(features), axis=0, initial=1e-300)))

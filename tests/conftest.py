@@ -34,15 +34,21 @@ def x64():
 
 
 @pytest.fixture(scope="session")
-def script():
-    """Import a module of `benchmarks/` by its name."""
+def script_of():
+    """Import a script of a folder beside the package by its name."""
 
-    def imported(name):
+    def imported(folder, name):
         with pytest.MonkeyPatch.context() as patch:
-            patch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+            patch.syspath_prepend(str(Path(__file__).parents[1] / folder))
             return importlib.import_module(name)
 
     return imported
+
+
+@pytest.fixture(scope="session")
+def script(script_of):
+    """Import a script of `benchmarks/` by its name."""
+    return lambda name: script_of("benchmarks", name)
 
 
 @pytest.fixture

@@ -52,6 +52,18 @@ PAGES = (
     "../CONTRIBUTING.md",
 )
 
+# How much it takes to extend the package, lines of CONTRIBUTING's blocks: a loss, a generator, a discriminator, an
+# estimator.
+LONGEST = (30, 30, 30, 60)
+
+
+def test_extensions_are_short():
+    blocks = BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    lengths = [len(code.splitlines()) for code, _ in blocks]
+    assert len(lengths) == len(LONGEST)
+    assert all(length < most for length, most in zip(lengths, LONGEST, strict=True)), lengths
+
+
 # What a page says in words of its numbers, looked at after its blocks.
 CLAIMS = {"reading.md": "from tests.support import claims; claims.reading(table, study, failed, gain, frame)"}
 

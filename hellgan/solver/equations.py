@@ -275,10 +275,11 @@ class GameEquations(Equations):
         found = super().difference(other)
         if found or not isinstance(other, GameEquations):
             return found
+        drawn = [(of.kind, of.size, of.draws_each) for of in (self.simulation, other.simulation)]
         same = {
             "loss": self.loss == other.loss,
             "discriminator": bool(eqx.tree_equal(self.discriminator, other.discriminator)),
-            "latents": self.simulation == other.simulation,
+            "latents": drawn[0] == drawn[1],
             "seed": self.seed == other.seed,
         }
         return next((what for what, equal in same.items() if not equal), "")

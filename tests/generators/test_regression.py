@@ -20,8 +20,7 @@ import hellgan as hg
 from hellgan import latents, objective, plots
 from hellgan.discriminators import ResidualSigmoids
 from hellgan.generators import LinearRegression
-from hellgan.generators.regression import independent_columns, residual_scale, resistant_fit
-from hellgan.inference.overidentification import balance
+from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 
 TELEPHONE, STACKLOSS = hg.datasets.load_telephone(), hg.datasets.load_stackloss()
 CALLS, LOSS = "calls ~ year", "stack_loss ~ air_flow + water_temp + acid_conc"
@@ -256,7 +255,7 @@ def test_dummies_and_dependent_columns_can_be_placed():
 
 def test_latents_of_each_observation_are_a_net():
     """Each observation has one point in each of S cells of width 1/S; the shifts are uniform and independent."""
-    z = latents.draw_tied("sobol", latents.uniform, 4000, 8, 1, 5)[..., 0]
+    z = latents.draw_each("sobol", latents.uniform, 4000, 8, 1, 5)[..., 0]
     np.testing.assert_array_equal(np.sort(np.floor(8 * z), axis=1), np.tile(np.arange(8), (4000, 1)))
     first = z[:, 0]
     assert scipy.stats.kstest(first, "uniform").pvalue > 1e-4
@@ -264,14 +263,14 @@ def test_latents_of_each_observation_are_a_net():
     means = z.mean(axis=1)
     # Serial correlation of independent means has standard error 1/sqrt(4000).
     assert abs(np.corrcoef(means[1:], means[:-1])[0, 1]) < 4.89 / np.sqrt(4000)
-    again = latents.draw_tied("sobol", latents.uniform, 100, 8, 1, 5)[..., 0]
+    again = latents.draw_each("sobol", latents.uniform, 100, 8, 1, 5)[..., 0]
     np.testing.assert_array_equal(again, z[:100])
 
 
 def test_game_ties_simulations_to_observations():
     weights = np.arange(21.0)
     game = hg.GAN(STACKLOSS, LinearRegression(), weights=weights, n_simulated=300).game()
-    assert game.tied == 16  # 300 / 21, rounded up to a power of two
+    assert game.draws_each == 16  # 300 / 21, rounded up to a power of two
     n = len(game.x)
     np.testing.assert_array_equal(game.z[:, :3].reshape(n, 16, 3), np.repeat(game.x[:, None, :3], 16, axis=1))
     shares = np.pad(weights / 210, (0, n - 21))
@@ -285,7 +284,7 @@ def test_game_ties_simulations_to_observations():
 )
 def test_number_of_simulated_responses(latent, asked, each):
     model = hg.GAN(STACKLOSS, LinearRegression(), latent=latent, n_simulated=asked)
-    assert (model.tied, model.n_simulated) == (each, 21 * each)
+    assert (model.simulation.draws_each, model.n_simulated) == (each, 21 * each)
 
 
 # Formulas.
@@ -473,8 +472,8 @@ def test_sandwich_sums_scores_by_observation(telephone):
 def test_noise_of_tied_features_is_that_of_differences(telephone):
     """Each observation's features less the mean of its 64 responses' at the same year."""
     game, saddle = telephone.model.game(), telephone.saddle
+    of = telephone.equations.balance(saddle.u, "real")
     with jax.enable_x64(True):
-        of = balance(game, saddle.theta, saddle.alpha, None, "real")
         samples = game.x, objective.simulate(game, saddle.theta)
         real, simulated = (np.asarray(objective.features(game, rows))[:, 1:] for rows in samples)
     differences = real - simulated.reshape(24, 64, -1).mean(axis=1)
@@ -543,7 +542,7 @@ def test_save_and_load(stackloss, tmp_path):
     pd.testing.assert_frame_equal(again.conf_int(), stackloss.conf_int())
     np.testing.assert_allclose(again.predict(STACKLOSS), stackloss.predict(STACKLOSS), rtol=EXACT)
     np.testing.assert_array_equal(again.model.game().z, stackloss.model.game().z)
-    assert again.model.tied == 64
+    assert again.model.simulation.draws_each == 64
 
 
 def test_reports(stackloss):

@@ -4,7 +4,6 @@ import dataclasses
 import warnings
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,12 +13,12 @@ from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import latents
+from hellgan.estimation import Refits
 from hellgan.inference import bootstrap
-from hellgan.influence import deletion
-from hellgan.inference import refits
 from hellgan.inference.bootstrap import Bootstrap
+from hellgan.influence import deletion
 from hellgan.results import GANResults
-from hellgan.solver import solve_saddle
+from hellgan.solver import equations, solve_saddle
 
 SLOW = pytest.mark.slow
 NEWCOMB = hg.datasets.load_newcomb()
@@ -123,18 +122,17 @@ def resampled(fit, seed, r):
     model, game, rng = fit.model, fit.model.game(), np.random.default_rng([seed, r])
     counts = counts_of(rng, model.nobs)
     x_weights = np.zeros(len(game.x_weights))
-    x_weights[: model.nobs] = counts * model.shares()
+    x_weights[: model.nobs] = counts * model.sample.weights
     x_weights /= x_weights.sum()
-    if model.tied:
-        z_weights = np.repeat(x_weights / model.tied, model.tied)
-        return dataclasses.replace(game, x_weights=x_weights, z_weights=z_weights), counts
+    if model.simulation.draws_each:
+        return dataclasses.replace(game, x_weights=x_weights), counts
     if model.latent == "iid":
         z_weights = np.zeros(len(game.z_weights))
         z_weights[: model.n_simulated] = counts_of(rng, model.n_simulated) / model.n_simulated
-        return dataclasses.replace(game, x_weights=x_weights, z_weights=z_weights), counts
+        return dataclasses.replace(game, x_weights=x_weights, latent_weights=z_weights), counts
     g = model.generator
     z = latents.shifted(g.law, model.n_simulated, g.latent_dim, rng)
-    return dataclasses.replace(game, x_weights=x_weights, z=z.reshape(game.z.shape)), counts
+    return dataclasses.replace(game, x_weights=x_weights, z=z), counts
 
 
 @pytest.mark.parametrize("r", [0, 7, 19])
@@ -142,8 +140,7 @@ def test_each_refit_is_a_cold_fit_of_its_sample(drawn, r):
     fit, first = drawn
     game, counts = resampled(fit, 3, r)
     assert counts.sum() == fit.nobs
-    with jax.enable_x64(True):
-        cold = solve_saddle(game, fit.model.starts())
+    cold = solve_saddle(game, fit.model.starts())
     assert cold.is_saddle
     np.testing.assert_allclose(first.theta[r], cold.theta, rtol=SOLVER, atol=SOLVER)
 
@@ -217,8 +214,8 @@ def made_up(fit, theta, std_errors=None) -> Bootstrap:
     """A bootstrap with these refits, unconstrained scale."""
     theta = np.asarray(theta, float)
     trouble = ["made up" if np.isnan(row[0]) else "" for row in theta]
-    alpha = np.zeros((len(theta), len(fit.saddle.alpha)))
-    drawn = Bootstrap(fit, refits.Refits(theta, alpha, trouble, None), "nonparametric", 0)
+    u = np.concatenate([theta, np.zeros((len(theta), len(fit.saddle.alpha)))], axis=1)
+    drawn = Bootstrap(fit, Refits(u, trouble), "nonparametric", 0)
     if std_errors is not None:
         drawn.std_errors = pd.DataFrame(std_errors, columns=fit.params.index)
     return drawn
@@ -374,19 +371,26 @@ def test_parametric_errors_are_near_those_of_the_model():
     np.testing.assert_allclose(drawn.bse / fit.bse, 1.0, atol=0.35)
 
 
-def test_parametric_samples_of_a_regression_keep_the_covariates():
-    fit = regression_model().fit()
-    with jax.enable_x64(True):
-        fields, _, near = bootstrap._Simulated(fit, 0)(slice(0, 2))
-    assert not near
-    for x, z in zip(fields["x"], fields["z"], strict=True):
+def test_parametric_samples_of_a_regression_keep_the_covariates(monkeypatch):
+    fit, begun = regression_model().fit(), []
+    games, each = fit.equations.games(bootstrap._Simulated(fit, 0)(slice(0, 2))), fit.model.simulation.draws_each
+    for x, z in zip(games.x, games.z, strict=True):
         np.testing.assert_array_equal(x[: fit.nobs, 0], fit.model.x[:, 0])
-        tied = np.asarray(z).reshape(-1, fit.model.tied, 2)[: fit.nobs]
-        np.testing.assert_array_equal(tied[:, :, 0], np.repeat(fit.model.x[:, :1], fit.model.tied, axis=1))
+        tied = z.reshape(-1, each, 2)[: fit.nobs]
+        np.testing.assert_array_equal(tied[:, :, 0], np.repeat(fit.model.x[:, :1], each, axis=1))
         noise = x[: fit.nobs, 1] - (fit.params["Intercept"] + fit.params["x"] * fit.model.x[:, 0])
         assert 0.5 < noise.std() / fit.params["scale"] < 1.6
-    assert not np.allclose(fields["x"][0], fields["x"][1])
+    assert not np.allclose(games.x[0], games.x[1])
+
+    def solved(games, theta, alpha):
+        begun.append(alpha)
+        return solve(games, theta, alpha)
+
+    solve = equations.solve_saddles
+    monkeypatch.setattr(equations, "solve_saddles", solved)
     assert fit.bootstrap(4, kind="parametric").n_failed == 0
+    assert len(begun) > 0
+    assert all(alpha is None for alpha in begun)  # the fit's is of a discriminator placed elsewhere
 
 
 # Failures and refusals.
@@ -406,9 +410,9 @@ def test_failed_refits_are_counted_and_left_out(newcomb, monkeypatch):
         tried.append(more)
         return uncertified(again(game, start, more=0)) if len(tried) == 1 else again(game, start, more=more)
 
-    solve, again = refits.solve_saddles, refits.solve_saddle
-    monkeypatch.setattr(refits, "solve_saddles", stack)
-    monkeypatch.setattr(refits, "solve_saddle", alone)
+    solve, again = equations.solve_saddles, equations.solve_saddle
+    monkeypatch.setattr(equations, "solve_saddles", stack)
+    monkeypatch.setattr(equations, "solve_saddle", alone)
     with pytest.warns(ConvergenceWarning, match="1 of 20 refits of the bootstrap failed") as record:
         drawn = newcomb.bootstrap(20, seed=3, threads=1)
     assert len(record) == 1
@@ -531,7 +535,7 @@ def test_exact_leave_one_out_is_a_fit_without_it():
 def test_infinitesimal_leave_one_out_by_hand(world):
     """-w/(1 - w) times the influence function, of the scale on its logarithm."""
     fit = MODELS[world]().fit()
-    w, influence = fit.model.shares(), fit.influence()
+    w, influence = fit.model.sample.weights, fit.influence()
     loc, scale = influence.observations["loc"], influence.observations["scale"] / fit.params["scale"]
     found = influence.leave_one_out("infinitesimal")
     np.testing.assert_allclose(found["loc"], fit.params["loc"] - w / (1 - w) * loc, rtol=1e-10)
@@ -550,7 +554,7 @@ def test_all_ways_agree_for_a_mean(mean):
 def test_jackknife_of_a_mean_by_hand(mean, method):
     """s^2/n, no bias, and what the simulated points add: the variance of their mean over shifts."""
     found = mean.jackknife(method)
-    shifted = mean.model.scrambles().mean(axis=1)
+    shifted = mean.model.simulation.scrambles()[..., 0].mean(axis=1)
     expected = SKEWED.var(ddof=1) / 48
     few = [np.var(part, ddof=1) for part in (shifted[:8], shifted)]
     assert min(abs(found.cov.loc["loc", "loc"] - expected - each) for each in few) < 1e-9

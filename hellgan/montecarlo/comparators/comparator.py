@@ -72,7 +72,7 @@ class Comparator(abc.ABC):
         return generator if self.model is None else self.model
 
     def names(self, generator: Generator) -> tuple[str, ...]:
-        """Name the natural numbers that it estimates."""
+        """Names of the natural elements that it estimates."""
         return tuple(self.estimated(self.family(generator)))
 
     def check(self, generator: Generator, n: int) -> None:
