@@ -51,7 +51,7 @@ def compiled(*arguments):
     clocks.append((time.perf_counter(), time.process_time()))
     raise Compiled
 
-search, newton.locate, clocks = newton.locate, compiled, []
+search, newton.locate, clocks = newton.locate.compiled, compiled, []
 model = hg.GAN(hg.datasets.load_newcomb(), generator=hg.generators.Normal())
 jax.numpy.zeros(1).block_until_ready()  # the backend is up
 with jax.enable_x64(True):
@@ -70,7 +70,7 @@ events = []
 
 def note(event, seconds, **facts):
     if "/compile/" in event:
-        frames = [f for f in traceback.extract_stack() if "/hellgan/" in f.filename]
+        frames = [f for f in traceback.extract_stack() if "/hellgan/" in f.filename and "/execution/" not in f.filename]
         where = f"{{frames[-1].filename.rsplit('/', 1)[1]}}:{{frames[-1].lineno}}" if frames else ""
         events.append([event.rsplit("/", 1)[1], facts.get("fun_name", ""), seconds, where])
 

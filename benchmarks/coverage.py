@@ -31,9 +31,10 @@ from scipy import stats  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 import hellgan as hg  # noqa: E402
-from hellgan import inference  # noqa: E402
+from hellgan import batch, inference  # noqa: E402
 from hellgan.execution import programs, threads  # noqa: E402
 from hellgan.solver import solve_saddle, solve_saddles  # noqa: E402
+from hellgan.solver.equations import score_covariances  # noqa: E402
 
 QUANTILE = stats.chi2.ppf(0.95, 1)
 WORLDS = {
@@ -69,7 +70,7 @@ def samples(world: str, n: int, replications: range) -> np.ndarray:
 
 @jax.jit
 def _simulate(generator, theta, z):
-    return jax.vmap(jax.vmap(lambda draw: generator(theta, draw)))(z)
+    return jax.vmap(jax.vmap(lambda draw: generator(theta, draw[None])[0]))(z)
 
 
 def solved(games, starts, alphas=None):
@@ -84,9 +85,10 @@ def classical(world: str, n: int, chunk: slice) -> list[np.ndarray]:
     p, wanted = generator.size, generator.theta(**truth)
     x, seeds = samples(world, n, range(chunk.start, chunk.stop)), list(range(chunk.start, chunk.stop))
     model = hg.GAN(x[0], generator)
-    games, starts = model.pose(list(x), seeds)
+    games, starts = batch.posed(model, list(x), seeds)
     saddles = solved(games, starts)
-    laws = inference.laws(games, saddles, [model.scrambles()] * len(seeds))
+    scrambles = model.simulation.scrambles()
+    laws = inference.laws(generator, saddles, lambda chosen: score_covariances(games, saddles, chosen, scrambles))
     theta, alpha = (np.stack([getattr(s, name) for s in saddles]) for name in ("theta", "alpha"))
     ridge = games.discriminator.ridge
     values = np.array([s.value for s in saddles]) - np.sum(ridge * alpha**2, axis=1)
@@ -118,12 +120,12 @@ def paired(world: str, n: int, replications: int) -> tuple[np.ndarray, list[floa
     """Of the samples of `by_bootstrap`: whether Wald intervals hold the truth, (replications, 1, r); bias over sd."""
     generator, truth = WORLDS[world]
     drawn = samples(world, n, range(replications))
-    batch = hg.fit_batch(hg.GAN(drawn[0], generator), drawn, seeds=list(range(replications)), progress=True)
-    ends = batch.conf_int()
+    fits = hg.fit_batch(hg.GAN(drawn[0], generator), drawn, seeds=list(range(replications)), progress=True)
+    ends = fits.conf_int()
     held = [(ends[name]["lower"] <= value) & (value <= ends[name]["upper"]) for name, value in truth.items()]
-    estimates = batch.params[batch.converged].to_numpy()
+    estimates = fits.params[fits.converged].to_numpy()
     bias = (estimates.mean(axis=0) - list(truth.values())) / estimates.std(axis=0)
-    return (np.array(held) & batch.converged).T[:, None, :], [round(float(b), 3) for b in bias]
+    return (np.array(held) & fits.converged).T[:, None, :], [round(float(b), 3) for b in bias]
 
 
 def by_bootstrap(world: str, n: int, replications: int, refits: int) -> np.ndarray:

@@ -33,11 +33,11 @@ STAGES = {
     "start": ["hellgan.generators.location_scale:LocationScale.start", "hellgan.gan:GAN.starts"],
     "latent draws": ["hellgan.latents:draw"],
     "check of the features": ["hellgan.gan:GAN._check_features"],
-    "assembling the game": ["hellgan.gan:GAN.game"],
-    "search": ["hellgan.gan:solve_saddle"],
-    "identification check": ["hellgan.inference:identification_problems"],
-    "natural scale": ["hellgan.inference:natural_scale"],
-    "inference": ["hellgan.inference:laws", "hellgan.inference:infer"],
+    "assembling the game": ["hellgan.solver.equations:assemble"],
+    "search": ["hellgan.solver.equations:solve_saddle"],
+    "identification check": ["hellgan.inference.sandwich:problems"],
+    "natural scale": ["hellgan.inference.sandwich:natural_scales"],
+    "inference": ["hellgan.gan:law", "hellgan.inference.sandwich:sandwiches"],
     "result object": ["hellgan.gan:GANResults"],
 }
 EVENTS = {"jaxpr_trace_duration": 0, "jaxpr_to_mlir_module_duration": 1, "backend_compile_duration": 2}

@@ -22,20 +22,22 @@ import jax.monitoring
 import numpy as np
 
 import hellgan as hg
-from hellgan import gan, inference, latents
+from hellgan import gan, latents
+from hellgan.inference import sandwich
+from hellgan.solver import equations
 
 N = 500
 
 # Function that is timed -> name of the stage; times are exclusive of the stages inside.
 STAGES = {
     (gan.GAN, "__init__"): "checks, knots and start",
-    (gan.GAN, "game"): "assembling the game",
+    (equations, "assemble"): "assembling the game",
     (latents, "draw"): "latent draws",
-    (gan, "solve_saddle"): "solver",
-    (inference, "identification_problem"): "identification check",
-    (inference, "natural_scale"): "natural scale",
-    (inference, "laws"): "scores and natural scale",
-    (inference, "infer"): "sandwich",
+    (equations, "solve_saddle"): "solver",
+    (sandwich, "problems"): "identification check",
+    (sandwich, "natural_scales"): "natural scale",
+    (gan, "law"): "scores",
+    (sandwich, "sandwiches"): "sandwich",
     (gan, "GANResults"): "results object",
 }
 

@@ -8,17 +8,17 @@ import numpy as np
 class Balance(NamedTuple):
     """The difference delta of the samples' mean features, and how it moves with theta.
 
-    Features are without the constant, q of them.
+    There are q features, the constant not counted.
     """
 
-    covariance: np.ndarray  # (q, q), by which delta is weighed: C
-    noise: np.ndarray  # (q, q), covariance of the root of ``scale`` times delta
-    scale: float
-    slope: np.ndarray  # (q, p), derivative of the simulated features' mean in theta: J
-    ridge: np.ndarray  # (q,)
+    covariance: np.ndarray  # C (q, q), of the features; delta is weighed by its inverse
+    noise: np.ndarray  # (q, q), limit covariance of sqrt(scale) delta
+    scale: float  # n m / (n + m) for independent simulated draws, else n
+    slope: np.ndarray  # J (q, p), derivative of the simulated features' mean in theta
+    ridge: np.ndarray  # (q,), the features' penalties
 
     def solution(self, c: float) -> tuple[np.ndarray, np.ndarray]:
-        """Derivatives in delta of theta, (p, q), and of the features' alpha, (q, q); ``c`` is real'(0) of the loss."""
+        """Derivatives in delta of theta, (p, q), and of alpha but for the intercept, (q, q); ``c`` is real'(0)."""
         size = np.sqrt(np.diag(self.covariance))
         inverse = np.linalg.inv(c * self.covariance / np.outer(size, size) + np.diag(2 * self.ridge / size**2))
         inverse /= np.outer(size, size)  # K
@@ -28,8 +28,8 @@ class Balance(NamedTuple):
     def joint_covariance(self, c: float, mean_features: np.ndarray) -> np.ndarray:
         """Covariance of (theta, alpha) that (3) of ``docs/theory.md`` gives under a correct model, ridge allowed for.
 
-        It is that of the estimate, already divided by n. ``mean_features`` (q,) are those of the simulated sample: to
-        first order the intercept is minus alpha's part of v there.
+        The covariance is of the estimate itself, already divided by n, theta unconstrained. ``mean_features`` (q,) are
+        the simulated sample's: to first order the intercept cancels what the features add to v at them.
         """
         of_theta, of_alpha = self.solution(c)
         of_delta = np.concatenate([of_theta, -(mean_features @ of_alpha)[None], of_alpha])

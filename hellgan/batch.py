@@ -27,18 +27,20 @@ from hellgan.solver.starts import matched
 class BatchResults:
     """The fits of one model to many samples; made by ``fit_batch``.
 
-    ``batch[k]`` is the fit of sample k alone, a ``GANResults`` with all it has; it is computed when asked for.
+    ``batch[k]`` fits sample k alone, when asked for, and gives its ``GANResults``.
 
     Attributes
     ----------
     params, bse : DataFrame (R, parameters)
         Estimates and their standard errors, natural scale; NaN errors where a fit did not converge.
     cov_params : array (R, parameters, parameters)
+        Covariances of the estimates, natural scale.
     converged : bool array (R,)
         Whether each solution is a certified saddle point of which the joint law could be computed.
     trouble : list of str
-        Why not; empty where it converged.
+        Why a fit did not converge; empty where it did.
     score_norm : array (R,)
+        Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
         Outer and inner steps of the solver.
     """
@@ -69,7 +71,13 @@ class BatchResults:
         return self.model.on(self._samples[k], self._seeds[k]).fit()
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), one row a fit."""
+        """Compute Wald intervals of level 1 - alpha: columns (parameter, ``lower`` or ``upper``), natural scale.
+
+        Raises
+        ------
+        ValueError
+            For an alpha outside (0, 1).
+        """
         half = normal_quantile(alpha)
         rows = [
             inference.intervals(self.model.generator.element_spaces, natural, errors, half).ravel()
@@ -79,7 +87,7 @@ class BatchResults:
 
 
 class Fit(NamedTuple):
-    """What is kept of one fit."""
+    """What is kept of one fit: solution, natural parameters (r,), their covariance (r, r), and why it failed."""
 
     saddle: SaddlePoint
     natural: np.ndarray
@@ -93,10 +101,10 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     Parameters
     ----------
     model : GAN
-        Its generator, discriminator, loss, latent points, weights and seed are those of every fit; its own sample is
+        The generator, discriminator, loss, latent points, weights and seed of every fit; the model's own sample is
         not used.
     datasets : (R, n) or (R, n, d) array, or sequence of R samples
-        Each is checked as ``GAN`` checks its data.
+        Samples of one size, each checked as ``GAN`` checks its data.
     seeds : sequence of R int, optional
         Seeds of the latent draws; the model's own for all unless given.
     threads : int, optional
@@ -149,16 +157,16 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
 def fit_all(
     model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0, wanted: int | None = None
 ) -> list[Fit]:
-    """Fit a chunk of samples, the first being number ``begin``.
+    """Fit a chunk of samples, the first being number ``begin`` of all.
 
-    Those after the first ``wanted`` only fill a group: where they are not certified they are not taken up again.
+    Samples after the first ``wanted`` only fill a group: a fit of theirs that is not certified is not tried again.
     """
     wanted = len(samples) if wanted is None else wanted
     try:
         games, starts = posed(model, samples, seeds)
     except (ValueError, TypeError):
         for k in range(len(samples)):
-            _on(model, samples[k], seeds[k], begin + k)  # says whose fault it is
+            _on(model, samples[k], seeds[k], begin + k)  # names the sample that is refused
         raise
     is_linear = games.discriminator.is_linear
     found = solve_saddles(games, starts) if is_linear else [None] * len(samples)
@@ -186,7 +194,7 @@ def fit_all(
 def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np.ndarray]:
     """Check R samples of a model's shape and assemble their games (R, ...), with starting values (R, p).
 
-    It is what ``GAN`` does for one sample, done for all at once.
+    The steps are those of ``GAN`` for one sample, done for all at once.
     """
     g, weights = model.generator, model.sample.weights
     if isinstance(model.basis, Basis) and model.basis.varies:

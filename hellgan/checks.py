@@ -4,11 +4,11 @@ import numpy as np
 
 
 def numbers(values) -> np.ndarray:
-    """Turn real numbers into float64 of their own memory; text, dates and complex numbers are none."""
+    """Copy real numbers into a new float64 array; raises ``TypeError`` for text, dates and complex numbers."""
     x = np.asarray(values)
     texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
     if texts:
-        # A file's column of numbers with one slip in it comes as text altogether: show the slip.
+        # A column of a file in which one value is no number is read as text altogether: show that value.
         name = f"column {values.name} " if getattr(values, "name", None) is not None else "it "
         raise TypeError(f"{name}holds text such as {shown(next((t for t in texts if not is_number(t)), texts[0]))}")
     if x.dtype.kind not in "iufbO":
@@ -48,7 +48,7 @@ def checked_seed(seed) -> int:
 
 
 def normal_quantile(alpha) -> float:
-    """Half the width of an interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
+    """Half the width of a normal interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
     if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
         raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
     from scipy import special
@@ -57,7 +57,7 @@ def normal_quantile(alpha) -> float:
 
 
 def chosen_names(cols, names: list[str]) -> list[str]:
-    """Return the names that ``cols`` asks for, by name or position; all where it is None."""
+    """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
     if cols is None:
         return names
     chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
@@ -74,7 +74,7 @@ def shown(value) -> str:
 
 
 def checked_points(points, dim: int) -> np.ndarray:
-    """Return points at which to evaluate something, (k, dim)."""
+    """Return points given by a user as finite numbers (k, dim), or refuse them."""
     try:
         x = numbers(points)
     except (TypeError, ValueError):
@@ -91,7 +91,7 @@ def checked_points(points, dim: int) -> np.ndarray:
 
 
 def checked_groups(groups, n: int) -> list[np.ndarray]:
-    """Return the clusters of n observations, one or two ways, as codes 0, 1, ..."""
+    """Return the clusters of n observations, one or two ways, as codes 0, 1, ..., (n,) for each way."""
     import pandas as pd
 
     if np.ndim(groups) not in (1, 2):

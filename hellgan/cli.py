@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except BrokenPipeError:
-        # The reader has had enough; what is still buffered must not fail again when Python ends.
+        # Whoever read the output has stopped; what is still buffered must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -155,7 +155,7 @@ def _fit(options) -> int:
 
 
 def _arguments(options, d: int) -> dict:
-    """Give what a family has to be told beside its name."""
+    """Choose the arguments that a family needs beside its name; ``d`` is the number of columns of the data."""
     family = options.generator.lower().replace("_", "")
     arguments = {}
     if options.df is not None:

@@ -26,7 +26,8 @@ class Constraint:
     lower, upper : float
         Bounds of every element (open).
     start : float or tuple of float or None
-        Where a search for starting values begins, natural scale.
+        Where a search for starting values begins, natural scale. A start outside the space raises ``ValueError``, one
+        that is not numeric ``TypeError``.
     """
 
     kind: str
@@ -42,7 +43,7 @@ class Constraint:
 
     @property
     def size(self) -> int:
-        """How many free real numbers it has."""
+        """How many unconstrained numbers stand for a natural value."""
         return self.natural_size - (1 if self.kind == "simplex" else 0)
 
     @property
@@ -93,7 +94,7 @@ class Constraint:
         return 1 / (natural - self.lower) + 1 / (self.upper - natural)
 
     def unlink(self, real):
-        """Invert ``link``; works on NumPy and JAX arrays, returns what JAX or NumPy gave."""
+        """Invert ``link`` elementwise; NumPy in, NumPy out, and JAX in, JAX out."""
         if self.lower == -math.inf:
             return real
         if self.upper == math.inf:
@@ -105,7 +106,7 @@ class Constraint:
         return self.lower + (self.upper - self.lower) * expit
 
     def problem(self, value) -> str | None:
-        """Say in words what is wrong with a natural value, or None."""
+        """Say in words what is wrong with a natural value; None where nothing is."""
         try:
             value = _numbers(value)
         except (TypeError, ValueError):
@@ -125,7 +126,7 @@ class Constraint:
         return None
 
     def element_names(self, name: str) -> list[str]:
-        """Name the natural elements: ``name``, ``name_1``, ...; ``name_12`` for a pair."""
+        """Name the natural elements: ``name``, ``name_1``, ...; ``name_12`` for the correlation of 1 and 2."""
         if self.shape == ():
             return [name]
         if self.kind == "correlation":
@@ -145,7 +146,7 @@ class Constraint:
 
     @property
     def description(self) -> str:
-        """Say what a value must be, to follow "needs it"."""
+        """What a value must be, as the end of the sentence "the family needs it ..."."""
         return {
             "real": "to be a finite number",
             "positive": "to be positive",
@@ -157,19 +158,19 @@ class Constraint:
         }[self.kind]
 
 
-# Families ask for these at every turn.
+# Made once, since families ask for these often.
 _REAL, _POSITIVE = Constraint("real"), Constraint("positive", lower=0.0)
 
 
 def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
-    """Any real number."""
+    """Any real number, or an array of such; ``shape`` and ``start`` as in ``Constraint``."""
     if shape == () and start is None:
         return _REAL
     return _checked(Constraint("real", _shape(shape), start=_frozen(start)))
 
 
 def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
-    """A positive number, estimated on the log scale."""
+    """A positive number, estimated on the log scale, or an array of such; ``shape``, ``start`` as in ``Constraint``."""
     if shape == () and start is None:
         return _POSITIVE
     return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
@@ -183,7 +184,10 @@ def above(lower: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
 
 
 def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
-    """A number strictly between two finite bounds, estimated on the logit scale."""
+    """A number strictly between two finite bounds, estimated on the logit scale, or an array of such.
+
+    ``shape`` and ``start`` are as in ``Constraint``; bounds that are not finite and in order raise ``ValueError``.
+    """
     trouble = Constraint("real").problem(lower) or Constraint("real").problem(upper)
     if trouble or not lower < upper:
         raise ValueError(f"interval: got {lower!r}, {upper!r}; give two finite bounds, the lower one first.")
@@ -191,7 +195,10 @@ def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None
 
 
 def simplex(k: int, start=None) -> Constraint:
-    """A vector of k positive numbers that sum to 1, estimated as k - 1 log ratios to the last."""
+    """A vector of k positive numbers that sum to 1, estimated as k - 1 log ratios to the last.
+
+    ``start`` is as in ``Constraint``; a ``k`` below 2 raises ``ValueError``.
+    """
     if not isinstance(k, int) or k < 2:
         raise ValueError(f"simplex: k is {k!r}; give an integer of at least 2.")
     return _checked(Constraint("simplex", (k,), 0.0, 1.0, _frozen(start)))

@@ -2,10 +2,10 @@
 
 An estimate u = (theta, nuisance) is a root of estimating equations: the weighted mean of scores, one for each
 observation and perhaps one for each simulated draw, with penalties. ``Equations`` says what inference and influence
-ask of it, and nothing more: covariances, tests, intervals, bootstrap, influence functions, case deletion, files and
-reports are written against it and do not ask what kind of estimator they have. ``hellgan.solver.GameEquations``, of a
-parametric GAN, is its first implementation; ``hellgan.solver.SmoothEquations`` makes one of scores written for one
-observation. Everything here is NumPy, in double precision; (2) and the other numbers are equations of
+ask of an estimator, and nothing more: covariances, tests, intervals, bootstrap, influence functions, case deletion,
+files and reports are written against it and do not ask what kind of estimator they have. Implementations are
+``hellgan.solver.GameEquations``, of a parametric GAN, and ``hellgan.solver.SmoothEquations``, made of scores written
+for one observation. Everything here is NumPy, in double precision; (2) and the other numbers are equations of
 ``docs/theory.md``.
 """
 
@@ -52,7 +52,11 @@ __all__ = [
 
 @runtime_checkable
 class Solution(Protocol):
-    """A root of estimating equations with what its solver knows of it."""
+    """A root of estimating equations with what its solver knows of it.
+
+    ``theta`` (p,) is the first part of ``u``, unconstrained scale; ``score_norm`` the largest element of the mean
+    score, in units of the solver's; ``iterations`` the number of steps.
+    """
 
     @property
     def u(self) -> np.ndarray:
@@ -69,7 +73,7 @@ class Solution(Protocol):
 
     @property
     def value(self) -> float:
-        """The objective there, where there is one."""
+        """The objective at the root; NaN where the equations are not those of an objective."""
         ...
 
     @property
@@ -80,17 +84,17 @@ class Solution(Protocol):
 
     @property
     def is_root(self) -> bool:
-        """Whether the equations are solved there, so that its Jacobian tells what they say of theta."""
+        """Whether the equations are solved at ``u``, so that the Jacobian tells what they say of theta."""
         ...
 
     @property
     def kind(self) -> str:
-        """What it is certified to be, in words."""
+        """What the solution is certified to be, in words."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why it is not certified; empty where it is."""
+        """Why the solution is not certified; empty where it is."""
         ...
 
 
@@ -100,14 +104,15 @@ class Equations(abc.ABC):
     Attributes
     ----------
     space : ParameterSpace
-        Names and spaces of theta; its first p elements of u.
+        Names and spaces of theta, the first p elements of u.
     sample : Sample
+        The observations, with their weights.
     nuisance_names : list of str
         Names of the other elements of u, reported as they are.
     trouble : str
         Why there is no joint law, whatever the data, in a sentence; empty where there may be one.
     solution_type : type
-        Of its solutions, a dataclass of arrays and JSON values, as it is stored.
+        Class of the solutions: a dataclass of arrays and JSON values, which is how a solution is stored.
     """
 
     solution_type: type
@@ -128,14 +133,14 @@ class Equations(abc.ABC):
 
     @property
     def joint_names(self) -> list[str]:
-        """Names of the natural elements of theta, and of the nuisance."""
+        """Names of the natural elements of theta, then of the nuisance."""
         return self.space.names + self.nuisance_names
 
     # Solutions.
 
     @abc.abstractmethod
     def solve(self, theta: np.ndarray) -> Solution:
-        """Solve the equations from starting values (p,) or, of several, the best: (s, p)."""
+        """Solve the equations from starting values of theta, (p,), or from several, (s, p): the best solution."""
 
     @abc.abstractmethod
     def refit(
@@ -161,7 +166,7 @@ class Equations(abc.ABC):
         evaluate : bool
             Whether to give Jacobians and score covariances at the solutions.
         more : int or None
-            How many further starts to try for a refit that is not certified; None: not even the same one anew.
+            How many further starts to try for a refit that is not certified; None: it is not tried again at all.
         threads, progress
             As ``execution.threads.over_chunks`` takes them.
         """
@@ -180,8 +185,8 @@ class Equations(abc.ABC):
     def scores(self, u: np.ndarray) -> np.ndarray:
         """Scores of the observations (n, k), unweighted; with penalties their weighted mean is zero at a root.
 
-        They hold the part of simulated draws that depend on the observation; that of independent draws, whose mean is
-        a constant, is left out.
+        Scores of simulated draws that belong to an observation are part of its row; those of independent draws, whose
+        mean is a constant, are left out.
         """
 
     @abc.abstractmethod
@@ -190,7 +195,7 @@ class Equations(abc.ABC):
 
     @abc.abstractmethod
     def score_gradients(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Derivatives (r, k, d) of those scores in the point."""
+        """Derivatives (r, k, d) of ``scores_at`` in the coordinates of the points (r, d)."""
 
     @abc.abstractmethod
     def score_jacobians(self, u: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -235,11 +240,11 @@ class Equations(abc.ABC):
 
     @property
     def distance_factor(self) -> float:
-        """What the rise of the criterion is multiplied with in (9)."""
+        """The factor that makes a rise of the criterion the statistic (9)."""
         return np.nan
 
     def criterion(self, solution: Solution) -> float:
-        """What theta minimises, with the nuisance's best answer, at a solution."""
+        """The value at a solution of what theta minimises, the nuisance being at its best answer."""
         return np.nan
 
     # Under a correct model, where it is known what follows.
@@ -257,7 +262,7 @@ class Equations(abc.ABC):
         raise ValueError("standardised: the information is not known for this estimator; give None or 'self'.")
 
     def difference(self, other: "Equations") -> str:
-        """Say in a word in what other equations differ, their parameters apart; empty where they do not."""
+        """Say in a word in what other equations differ from these, parameters apart; empty where they do not."""
         if type(self) is not type(other):
             return "equations"
         if not np.array_equal(self.sample.rows, other.sample.rows):
@@ -266,7 +271,7 @@ class Equations(abc.ABC):
 
 
 class Estimator(Protocol):
-    """What results ask of the model that they are of: ``hg.GAN`` is one."""
+    """What results ask of the model that was fitted: ``hg.GAN`` is one."""
 
     @property
     def sample(self) -> Sample: ...
@@ -285,7 +290,7 @@ class Estimator(Protocol):
         ...
 
     def recipe(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Take it apart into arrays and JSON facts, from which it can be built anew."""
+        """Take the model apart into arrays and JSON facts, from which it can be built anew."""
         ...
 
 
@@ -340,7 +345,7 @@ class CaseFit(Fit, Protocol):
 
     @property
     def label(self) -> str:
-        """What figures of several estimators call it."""
+        """Name of the fit in figures of several estimators."""
         ...
 
     def outliers(self) -> np.ndarray:
@@ -348,7 +353,7 @@ class CaseFit(Fit, Protocol):
         ...
 
     def case_columns(self) -> pd.DataFrame:
-        """What the fit itself says of its observations, (n, columns); sorted by the first."""
+        """What the fit itself says of its observations, (n, columns); tables of cases are sorted by the first."""
         ...
 
     def reweighted(self, weights) -> "CaseFit": ...

@@ -34,21 +34,21 @@ class GAN:
     generator : Generator
         A family of ``hg.generators``, or a function under ``@hg.generator``.
     discriminator : Discriminator, optional
-        Unless given, sigmoids at quantiles of the data; for a regression, of its residuals.
+        Unless given, sigmoids at quantiles of the data; for a regression, sigmoids of its residuals.
     loss : str or Loss
-        ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``, ``"kl"``.
+        ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``, ``"kl"``, or
+        ``"alpha(1.5)"`` with any number of at least 1/64.
     weights : (n,) array_like, optional
         Observation (sampling) weights, not negative; only their ratios matter. A weight is no count of repeated
         rows: repeat those with ``numpy.repeat``.
     latent : {"sobol", "iid"}
         Scrambled Sobol or independent latent draws.
     n_simulated : int, optional
-        Size m of the simulated sample: 1,024 (Sobol, rounded up to a power of two; 4,096 for ``AlphaStable``) or
-        10 n (iid) unless given. For a
-        regression every observation has its own simulated responses, as many (Sobol: a power of two, at least 8
-        unless given) as make up at least m.
+        Size m of the simulated sample, rounded up to a power of two for Sobol draws: 1,024 (Sobol; 4,096 for
+        ``AlphaStable``) or 10 n (iid) unless given. In a regression every observation has its own simulated responses,
+        as many (Sobol: a power of two, at least 8 unless given) as make up at least m.
     seed : int
-        Of the latent draws and of whatever else is random. The same seed gives the same answer.
+        Seed of the latent draws and of whatever else is random. The same seed gives the same answer.
 
     Attributes
     ----------
@@ -161,12 +161,12 @@ class GAN:
 
     @property
     def nobs(self) -> int:
-        """N."""
+        """The number n of observations."""
         return len(self.sample)
 
     @property
     def n_simulated(self) -> int:
-        """M."""
+        """The number m of simulated observations."""
         return self.simulation.size
 
     @property
@@ -176,7 +176,7 @@ class GAN:
 
     @property
     def x(self) -> np.ndarray:
-        """The observations, (n,) or (n, d)."""
+        """The observations, (n,) where they have one coordinate, else (n, d)."""
         return self.sample.squeezed
 
     @property
@@ -186,7 +186,7 @@ class GAN:
 
     @property
     def weights(self) -> np.ndarray | None:
-        """Observation weights as they were given."""
+        """Observation weights (n,) as they were given; None for equal ones."""
         return self.sample.given_weights
 
     def _check_sample(self):
@@ -271,16 +271,23 @@ class GAN:
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
             robust start unless given.
         cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
-            Covariance of the estimate, as in ``GANResults.with_cov``: equation (2), which allows misspecification,
-            unless given.
+            Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
+            ``docs/theory.md``, which allows misspecification.
         throw : bool
             Raise ``RuntimeError`` where the fit would otherwise warn.
         cov_kwds : dict, optional
-            What that kind of covariance needs, such as ``{"groups": ...}``.
+            Arguments of that kind of covariance, such as ``{"groups": ...}``.
 
         Returns
         -------
         GANResults
+
+        Raises
+        ------
+        ValueError, TypeError
+            For starting values outside their spaces, or an unknown ``cov_type``.
+        RuntimeError
+            With ``throw``, where the fit would otherwise warn.
 
         Warns
         -----
@@ -308,7 +315,7 @@ class GAN:
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
     def starts(self, start=None) -> np.ndarray:
-        """Starting values (k, p) on the unconstrained scale, given as for ``fit``, or the package's own."""
+        """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""
         if start is not None:
             return read_start(start, self.generator)[None]
         if self._start is not None:
@@ -316,14 +323,14 @@ class GAN:
         return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)
 
     def reserve(self, start=None):
-        """Give a function of further starting values, where the package searches for them; None where not."""
+        """Give a function that finds further starting values, where the package searches for them; None elsewhere."""
         if start is not None or self._start is not None:
             return None
         return functools.partial(unmatched, self.generator, self.sample.rows, self.sample.weights, self.seed)
 
 
 def _count_varying(features: np.ndarray) -> int:
-    """Count the features (n, q) that vary over the data; some that are not finite are refused."""
+    """Count the features (n, q) that vary over the data; raises ``ValueError`` where some are not finite."""
     if not np.all(np.isfinite(features)):
         raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
     spread = np.ptp(features, axis=0)

@@ -40,7 +40,7 @@ class Law:
 
 @dataclasses.dataclass(frozen=True)
 class _Special:
-    """A function of ``scipy.special``, imported when first called: it takes half as long as hellgan's own import."""
+    """A function of ``scipy.special``, imported when first called: the import takes half as long as hellgan's own."""
 
     name: str
 
@@ -102,7 +102,7 @@ def student_t(df: float) -> Law:
 
 
 def get(law: str | Law) -> Law:
-    """Return the law called ``"normal"`` or ``"uniform"``; a ``Law`` passes through."""
+    """Return the law called ``"normal"`` or ``"uniform"``, or refuse the name; a ``Law`` passes through."""
     if isinstance(law, Law):
         return law
     if not isinstance(law, str) or law not in _NAMED:
@@ -113,7 +113,7 @@ def get(law: str | Law) -> Law:
 def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
     """How many latent points to draw: Sobol sizes are rounded up to a power of two.
 
-    Defaults are ``sobol`` (``"sobol"``) and 10 n (``"iid"``).
+    Where ``n_simulated`` is None there are ``sobol`` points of kind ``"sobol"``, or 10 n of kind ``"iid"``.
     """
     _check_kind(kind)
     if n_simulated is None:

@@ -1,4 +1,4 @@
-"""Reading a saved fit: its model is built anew, and what was found is put beside it."""
+"""Reading a saved fit: its model is built anew, and the stored solution and its law are put beside the model."""
 
 import os
 
@@ -28,15 +28,16 @@ def load(
     Parameters
     ----------
     path : path
+        The file.
     generator, discriminator, loss : Generator, Discriminator, Loss
         The user's own, where the fit had one: functions are not stored.
     model : Estimator
-        Of a fit of an estimator that is not this package's: the estimator itself, on the data of the fit.
+        The estimator, on the data of the fit, where the fit is not of a GAN.
 
     Returns
     -------
     GANResults
-        Of another estimator ``EstimatedResults``.
+        Or ``EstimatedResults`` where the fit is of another estimator.
 
     Raises
     ------

@@ -54,7 +54,7 @@ class ParameterSpace(eqx.Module):
         return jnp.concatenate([jnp.ravel(value) for value in self.natural(theta).values()])
 
     def theta(self, **natural) -> np.ndarray:
-        """Invert ``natural``; raises ``ValueError`` for a missing name or a value outside its space."""
+        """Invert ``natural``: theta (p,); raises ``ValueError`` for a missing name or a value outside its space."""
         check_names(self, natural, missing=True)
         for name, space in self.parameters.items():
             trouble = space.problem(natural[name])
@@ -86,7 +86,7 @@ class ParameterSpace(eqx.Module):
         return [space for space in self.parameters.values() for _ in range(space.natural_size)]
 
     def held_besides(self, other: "ParameterSpace") -> dict[str, np.ndarray]:
-        """Natural values that the other space, the same with more parameters held, holds; empty where it is another."""
+        """Natural values that ``other`` holds fixed and this space does not; empty where the two differ in more."""
         return {}
 
     @property
@@ -127,7 +127,7 @@ def read_start(start, space: ParameterSpace) -> np.ndarray:
 
 
 def _by_name(start, space):
-    """Values by parameter, from a mapping or Series of parameters or of their elements, or a flat sequence."""
+    """Natural values by parameter, from a mapping or Series of parameters or of their elements, or a flat sequence."""
     names = space.names
     values = start
     keys = list(start.keys()) if hasattr(start, "keys") else []
@@ -151,7 +151,7 @@ def natural_scale(space: ParameterSpace, theta):
 
 
 def natural_scales(space: ParameterSpace, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same for each of a stack of theta (k, p): (k, r) and (k, r, p)."""
+    """Natural elements (k, r) of each of a stack of theta (k, p), and their derivatives (k, r, p)."""
     if len(thetas) == 1:
         natural, slope = natural_scale(space, thetas[0])
         return natural[None], slope[None]

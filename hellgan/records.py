@@ -47,7 +47,7 @@ class Sandwich:
 
 
 class JointLaw(NamedTuple):
-    """What is inferred from one solution."""
+    """What is inferred from one solution; natural parameters have r elements, theta p."""
 
     sandwich: Sandwich | None
     natural: np.ndarray  # (r,) parameters on their natural scale
@@ -59,15 +59,15 @@ class Covariance(NamedTuple):
     """A covariance of one fit's estimates, divided by n."""
 
     kind: str  # as ``cov_type`` names it
-    note: str  # what of it the summary tells
-    natural: np.ndarray  # (r, r) of the natural parameters
-    theta: np.ndarray  # (p, p) of the unconstrained ones
-    sandwich: Sandwich | None  # with that of u, where there is one
+    note: str  # what the summary says of the covariance
+    natural: np.ndarray  # (r, r), of the natural parameters
+    theta: np.ndarray  # (p, p), of the unconstrained ones
+    sandwich: Sandwich | None  # the law of u that has this covariance, where there is one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Restricted:
-    """A solution under restrictions h(theta) = 0, with what is known of it.
+    """A solution under restrictions h(theta) = 0, with what tests and further solutions need.
 
     Attributes
     ----------
@@ -83,8 +83,8 @@ class Restricted:
     slope : (r, p) array
         R, the derivative of the restrictions.
     reason : str
-        Why it is no strict local minimum (or, of equations without a criterion, no root) under the restrictions; empty
-        where it is.
+        Why u is no strict local minimum (or, of equations without a criterion, no root) under the restrictions; empty
+        where it is one.
     """
 
     u: np.ndarray
@@ -114,13 +114,13 @@ class Refits:
     Attributes
     ----------
     u : (R, k) array
-        NaN where not certified.
+        The solutions, unconstrained scale; NaN where not certified.
     trouble : list of str
         Why not certified; empty where it is.
     jacobians : list of arrays or None
         Derivatives of the mean scores, (k, k), where asked for.
     covariances : list of ScoreCovariance or None
-        Where asked for; None of a refit that is not certified.
+        Of the mean scores, where asked for; None for a refit that is not certified.
     """
 
     u: np.ndarray
@@ -130,7 +130,7 @@ class Refits:
 
     @property
     def certified(self) -> np.ndarray:
-        """Whether each is certified: (R,)."""
+        """Whether each solution is certified: (R,)."""
         return np.array([not trouble for trouble in self.trouble], bool)
 
 
@@ -140,8 +140,8 @@ class Refits:
 def informations(jacobians: np.ndarray, p: int) -> np.ndarray:
     """Information (k, p, p) that equations have about theta, for each of a stack of Jacobians H.
 
-    It is -H_at' H_aa^-1 H_at, in blocks of theta and of the nuisance a; H' H where there is no nuisance. A direction in
-    which it vanishes is not identified.
+    The information is -H_at' H_aa^-1 H_at, in blocks of theta (t) and of the nuisance (a), or H' H where there is no
+    nuisance. A direction in which it vanishes is not identified.
     """
     if jacobians.shape[-1] == p:
         return np.swapaxes(jacobians, 1, 2) @ jacobians

@@ -14,7 +14,7 @@ from hellgan.checks import first_sentence, shown
 from hellgan.execution import programs
 from hellgan.parameters import ParameterSpace
 
-_DEPENDENT = 1e-9  # below this relative singular value equations say the same
+_DEPENDENT = 1e-9  # relative singular value below which equations depend on each other
 
 
 class Restriction(abc.ABC):
@@ -31,7 +31,7 @@ class Restriction(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linear(Restriction):
-    """h = C natural - b for the natural elements; compiled once for a space, whatever C and b."""
+    """Equations h = C x - b in the natural elements x; compiled once for a space, whatever C and b."""
 
     space: ParameterSpace
     matrix: np.ndarray  # C (r, natural elements)
@@ -47,13 +47,13 @@ class Linear(Restriction):
 
 @programs.program
 def _natural(space: ParameterSpace, theta, weights):
-    """Natural elements, their derivative in theta, and the Hessian of their combination ``weights``."""
+    """Natural elements, their derivative in theta, and the Hessian of the sum of ``weights`` times the elements."""
     vector = space.natural_vector
     return vector(theta), jax.jacfwd(vector)(theta), jax.jacfwd(jax.jacfwd(lambda t: weights @ vector(t)))(theta)
 
 
 class Smooth(Restriction):
-    """h = a function of the named natural parameters, a number or a vector; traced when it is used."""
+    """Equations h = a function of the named natural parameters, a number or a vector; traced when it is used."""
 
     def __init__(self, space: ParameterSpace, function: Callable):
         def h(theta):
@@ -79,9 +79,13 @@ def read(restriction, space: ParameterSpace, theta: np.ndarray, cov: np.ndarray)
         a function of the named natural parameters, zero where the hypothesis holds, that JAX can trace.
     space : ParameterSpace
     theta : (p,) array
-        The estimate, where the equations are looked at.
+        The estimate, unconstrained scale, at which the derivatives of the equations are compared.
     cov : (p, p) array
-        Its covariance: derivatives are compared in standard errors, so that units do not count.
+        Covariance of the estimate: derivatives are compared in standard errors, so that units do not count.
+
+    Returns
+    -------
+    Restriction
 
     Raises
     ------
@@ -123,7 +127,7 @@ def read(restriction, space: ParameterSpace, theta: np.ndarray, cov: np.ndarray)
 
 
 def _linear(restriction, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Give C (r, k) and b (r,) of linear equations C natural = b."""
+    """Read C (r, k) and b (r,) of linear equations C x = b in the natural elements x (k,)."""
     is_text = isinstance(restriction, str)
     if is_text or (isinstance(restriction, list) and restriction and all(isinstance(s, str) for s in restriction)):
         return _parsed(restriction if is_text else ", ".join(restriction), names)
@@ -147,7 +151,7 @@ def _linear(restriction, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parsed(text: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Read equations; names may hold brackets, commas or operators, and stand in backquotes or not."""
+    """Read linear equations from text; names may hold brackets, commas or operators, and stand in backquotes or not."""
     aliases = {name: f"parameter_{k}_" for k, name in enumerate(names)}
     longest = sorted(names, key=len, reverse=True)
     alternatives = "|".join(re.escape(name) for name in longest)
@@ -165,7 +169,7 @@ def _parsed(text: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     from formulaic.utils.constraints import LinearConstraints
 
     try:
-        # Of "a = -2" formulaic makes one operator "= -"; of a difference of brackets it does not.
+        # Formulaic reads "a = -2" as having one operator "= -"; hence each equation as a difference of brackets.
         differences = ["-".join(f"({side})" for side in equation.split("=")) for equation in equations]
         found = LinearConstraints.from_spec(",".join(differences), variable_names=list(aliases.values()))
         matrix, target = (
@@ -178,7 +182,7 @@ def _parsed(text: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_inside(matrix, target, space):
-    """Refuse an equation for one number that lies outside its space."""
+    """Refuse an equation that puts a single natural element outside its space."""
     for row, value in zip(matrix, target, strict=True):
         alone = np.flatnonzero(row)
         if len(alone) != 1:

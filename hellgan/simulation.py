@@ -1,4 +1,4 @@
-"""How the simulated sample of a model is drawn: its size, its latent points, and others for its noise."""
+"""How the simulated sample of a model is drawn: its size, its latent points, and further ones that tell its noise."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from hellgan import latents
 from hellgan.latents import Law
 
-SCRAMBLES = 32  # other Sobol samples behind the simulation's noise
+SCRAMBLES = 32  # Sobol samples from which the simulation's noise is estimated
 
 
 class Simulated(Protocol):
@@ -37,15 +37,16 @@ class Simulation:
     ----------
     kind : {"sobol", "iid"}
     law : Law
-        Of each latent coordinate.
+        Law of each latent coordinate.
     dim : int
         Latent coordinates of one draw.
     size : int
-        m, the simulated observations.
+        The number m of simulated observations.
     draws_each : int
-        Of a generator with covariates, the simulated responses of each observation, so that m is ``n * draws_each``;
-        0 where the two samples are independent.
+        With covariates, the number of simulated responses of each observation, so that m is ``n * draws_each``; 0 where
+        the two samples are independent.
     covariates : int
+        How many coordinates of an observation, the first, are given rather than simulated.
     """
 
     kind: str
@@ -57,7 +58,7 @@ class Simulation:
 
     @staticmethod
     def of(generator: Simulated, kind: str, n: int, n_simulated: int | None) -> "Simulation":
-        """Choose it for a sample of n observations; ``n_simulated`` as ``GAN`` takes it."""
+        """Choose the simulation for a sample of n observations; ``n_simulated`` as ``GAN`` takes it."""
         size = latents.size(kind, n, n_simulated, generator.sobol_points)
         each = _draws_each(kind, n, n_simulated) if generator.covariates else 0
         return Simulation(kind, generator.law, generator.latent_dim, n * each or size, each, generator.covariates)
@@ -68,7 +69,7 @@ class Simulation:
         return self.kind == "iid" and not self.draws_each
 
     def draw(self, samples: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-        """Latent samples (R, m, k) for samples (R, n, d), one seed each; covariates stand before the latent numbers."""
+        """Draw latent samples (R, m, k) for samples (R, n, d), a seed each; covariates come first in a row."""
         if self.draws_each:
             n = samples.shape[1]
             draws = [latents.draw_each(self.kind, self.law, n, self.draws_each, self.dim, seed) for seed in seeds]
@@ -80,11 +81,11 @@ class Simulation:
         return np.concatenate([self._samples(seed, 1) for seed in seeds])
 
     def _samples(self, seed: int, count: int) -> np.ndarray:
-        """Mutually independent latent samples (count, m, k); fits use the first."""
+        """Draw mutually independent latent samples (count, m, k); fits use the first."""
         return latents.draw(self.kind, self.law, self.size, self.dim, seed, count)
 
     def scrambles(self) -> np.ndarray | None:
-        """Sobol samples (SCRAMBLES, m, k) that are independent of the fit's, whatever its seed.
+        """Draw Sobol samples (SCRAMBLES, m, k) that are independent of the fit's, whatever the fit's seed.
 
         None for independent latents, and where each observation has draws of its own.
         """
@@ -93,7 +94,7 @@ class Simulation:
         return self._samples(0, 1 + SCRAMBLES)[1:]
 
     def shifted(self, rng: np.random.Generator) -> np.ndarray:
-        """Shift the Sobol points digitally at random: (m, k)."""
+        """Give the latent sample (m, k) of Sobol points, shifted digitally at random."""
         return latents.shifted(self.law, self.size, self.dim, rng)
 
 

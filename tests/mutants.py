@@ -162,6 +162,23 @@ MUTANTS = tuple(
         ("narrow spreads", "influence/contamination.py", "else 10.0)", "else 5.0)", "tests/influence/test_influence.py -k default_widths"),
         ("covariates are spread, too", "influence/contamination.py", "(np.arange(sample.d) >= sample.covariates)", "np.ones(sample.d)", "tests/influence/test_influence.py -k only_responses"),
         ("components overlap in sixteen times as many points", "solver/equations.py", "self.space.unseen(self.simulation.size, **", "self.space.unseen(16 * self.simulation.size, **", "tests/inference/test_inference.py -k do_not_overlap"),
+        ("a batch's covariances at each other's solutions", "solver/equations.py", "getattr(saddles[k], name) for k in group]", "getattr(saddles[k], name) for k in group[::-1]]", "tests/test_batch.py -k fit_alone"),
+        ("the size of one refit's sample for all", "inference/sandwich.py", "n = np.array([c.n for c in covariances])", "n = np.array([covariances[0].n for c in covariances])", "tests/inference/test_bootstrap.py -k studentised_weighted_mean"),
+        ("a fit after one that failed has another's law", "inference/sandwich.py", "usable, sandwiches([solutions", "range(len(usable)), sandwiches([solutions", "tests/test_batch.py -k leaves_the_others_alone"),
+        ("the natural slopes of the first of a batch for all", "parameters.py", "jax.jacfwd(space.natural_vector)(t)))(thetas)", "jax.jacfwd(space.natural_vector)(thetas[0])))(thetas)", "tests/test_batch.py -k fit_alone"),
+        ("last rows forgotten by programs of blocks", "execution/programs.py", "-(-count // size) * size", "max(count // size, 1) * size", "tests/results/test_third_estimator.py -k bootstrap_refits"),
+        ("simulations of a regression weigh as other observations", "objective/game.py", "repeat(self.x_weights, self.draws_each, axis=-1)", "np.tile(self.x_weights, self.draws_each)", "tests/generators/test_regression.py -k ties_simulations"),
+        ("padding counts as the last observation does", "objective/assembly.py", "np.pad(weights, (0, size - n))", 'np.pad(weights, (0, size - n), mode="edge")', "tests/results/test_results.py -k objective_by_hand"),
+        ("repeated rows of a regression with others' simulations", "solver/resampling.py", "(rows[:, :, None] * each + np.arange(each))", "(0 * rows[:, :, None] + np.arange(len(game.x_weights))[:, None] * each + np.arange(each))", "tests/inference/test_bootstrap.py -k studentised_refits"),
+        ("influence of a regression by a single response", "solver/equations.py", "z=of.draw(self.sample.rows[None], [self.seed])[0])", "z=of.draw(self.sample.rows[None], [self.seed])[0][:1])", "tests/influence/test_influence.py -k regression_influence"),
+        ("the noise of Sobol points over their number", "solver/smooth.py", "simulated = np.cov(means, rowvar=False).reshape(size, size)", "simulated = np.cov(means, rowvar=False).reshape(size, size) / len(means)", "tests/results/test_third_estimator.py -k other_sobol_points"),
+        ("independent draws of any estimator cost its distance nothing", "solver/smooth.py", "return 2 * n * self.simulation.size / (n + self.simulation.size)", "return 2 * n", "tests/results/test_third_estimator.py -k distance_test_by_hand"),
+        ("whole Newton steps, however bad", "solver/roots.py", "trial = u + step * 0.5**halvings", "trial = u + step", "tests/results/test_third_estimator.py -k far_starts"),
+        ("what is no root passes for one", "solver/roots.py", "elif norm > 10 * TOLERANCE:", "elif norm > 1e10 * TOLERANCE:", "tests/results/test_third_estimator.py -k no_root"),
+        ("identified where the largest eigenvalue is not 0", "inference/identification.py", "np.linalg.eigvalsh(scaled)[:, 0]", "np.linalg.eigvalsh(scaled)[:, -1]", "tests/inference/test_inference.py -k unidentified"),
+        ("huge weights overflow", "samples/sample.py", "relative = self.given_weights / self.given_weights.max()", "relative = self.given_weights", "tests/test_gan.py -k only_ratios"),
+        ("the joint law's cross part on the unconstrained scale", "results/joint.py", "np.block([[self.law.natural_slope, ", "np.block([[np.eye(r, p), ", "tests/results/test_results.py -k joint_covariance_by_hand"),
+        ("arrays of format 2 keep their names", "results/storage.py", 'name.replace("saddle.", "solution.")', "name", "tests/results/test_results.py -k first_version"),
     )
 )  # fmt: skip
 

@@ -23,7 +23,7 @@ class Basis(eqx.Module):
         """Evaluate the (q + 1,) features of one observation (d,); the first is 1."""
 
     def log_ratio(self, alpha: jax.Array, x: jax.Array) -> jax.Array:
-        """v_alpha(x) of one observation."""
+        """v_alpha(x) at one observation (d,), a number."""
         return self.features(x) @ alpha
 
     @property

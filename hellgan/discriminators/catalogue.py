@@ -19,9 +19,10 @@ from hellgan.generators.family import Generator
 
 
 def default(generator: Generator) -> Discriminator:
-    """Choose the default for a generator: sigmoids of residuals for a regression.
+    """Choose the default discriminator of a generator.
 
-    Else 16 sigmoids in one dimension, and fewer a direction in several.
+    A regression gets sigmoids of residuals; any other generator gets 16 sigmoids in one dimension, and fewer for each
+    direction in several.
     """
     d = generator.dim
     if generator.covariates:
@@ -35,7 +36,7 @@ _CATALOGUE = {
 
 
 def make(name: str, **arguments) -> Discriminator:
-    """Build a discriminator from what ``recipe`` wrote."""
+    """Build a discriminator from the name and the arguments that ``recipe`` gives."""
     if name not in _CATALOGUE:
         raise ValueError(f"discriminator: {name!r} is not known; give one of {', '.join(_CATALOGUE)}.")
     if isinstance(arguments.get("generator"), dict):

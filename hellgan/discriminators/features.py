@@ -41,7 +41,7 @@ class ProjectedSigmoids(Basis):
 
     def features(self, x):
         t = (x - self.center) / self.scale
-        # One expression for all features, the constant among them, and no division an observation: a third faster.
+        # One expression for all features, the constant among them, and no division per observation: a third faster.
         slopes = jnp.pad(0.5 * self.directions / self.widths[:, None], ((1, 0), (0, 0)))
         shifts = jnp.pad(0.5 * self.knots / self.widths, (1, 0))
         return jnp.where(np.arange(shifts.shape[0]) == 0, 1.0, 0.5 * jnp.tanh(t @ slopes.T - shifts))
@@ -91,7 +91,7 @@ class PiecewisePolynomials(Basis):
 
 
 class ModelScores(Basis):
-    """Scores of a family at fixed parameters, standardised and, where ``radius`` is one, shrunk into a ball."""
+    """Scores of a family at fixed parameters, standardised and, unless ``radius`` is None, shrunk into a ball."""
 
     generator: Generator
     theta: np.ndarray
@@ -117,7 +117,7 @@ def score(generator: Generator, theta: jax.Array, x: jax.Array) -> jax.Array:
 
 def shrink(vector: jax.Array, radius) -> jax.Array:
     """Map a vector s smoothly into the ball of a radius c: s / sqrt(1 + |s|^2 / c^2)."""
-    # Independent of the unit that it is computed in, so that squares need not overflow.
+    # The result does not depend on this unit, in which squares do not overflow.
     unit = jax.lax.stop_gradient(jnp.maximum(1.0, jnp.max(jnp.abs(vector))))
     vector = vector / unit
     return vector / jnp.sqrt(unit**-2 + vector @ vector / radius**2)
@@ -128,7 +128,7 @@ class Listed(Basis):
 
     ridge: np.ndarray
     function: Callable = eqx.field(static=True)
-    takes_number: bool = eqx.field(static=True)  # of one coordinate the function gets a number
+    takes_number: bool = eqx.field(static=True)  # whether the function gets a number, the only coordinate
 
     @property
     def varies(self):

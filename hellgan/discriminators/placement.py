@@ -22,7 +22,7 @@ def checked_penalty(value, optional=False):
 
 
 def ridge_vector(penalty, q, weights, least=0.0) -> np.ndarray:
-    """Penalties of q + 1 coefficients; None stands for 1/(2 n^2), at least ``least``.
+    """Penalties (q + 1,), 0 for the intercept; a ``penalty`` of None stands for 1/(2 n^2), at least ``least``.
 
     So small a ridge is o(1/n), nothing beside the statistical error; but in a small sample it keeps the maximum in
     alpha of a loss that is not concave from running off to where data and simulations are separated.
@@ -52,6 +52,6 @@ def arcsine_levels(k) -> np.ndarray:
 
 
 def knots_and_widths(t, k, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Knots (..., k) at the quantiles of arcsine levels of t (..., n); their spacing, at least .1 robust scales."""
+    """Knots (..., k) at quantiles of arcsine levels of t (..., n), and widths: their spacing, at least .1 scales."""
     knots = quantile(t, arcsine_levels(k), weights)
     return knots, np.maximum(np.gradient(knots, axis=-1), 0.1 * np.asarray(robust_scale(t, weights))[..., None])

@@ -12,7 +12,7 @@ from hellgan.discriminators.specification import Discriminator
 from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 from hellgan.samples.robust import quantile
 
-_BEND = 3.0  # standardised covariates are bounded by it
+_BEND = 3.0  # bound of a standardised covariate
 
 
 class Residuals(Basis):
@@ -113,7 +113,7 @@ class ResidualSigmoids(Discriminator):
         )
 
     def _sizes(self, covariates, n) -> tuple[int, int]:
-        """How many sigmoids alone, and how many times each covariate."""
+        """How many sigmoids of the residual alone, and how many that multiply each covariate."""
         budget = int(n / 3 + 1e-9)
         products = int(np.clip((budget - 6) // covariates, 1, 4)) if self.products is None else self.products
         k = int(np.clip(budget - products * covariates, 4, 12)) if self.k is None else self.k
@@ -133,7 +133,7 @@ def _numpy_sigmoids(r, knots, widths):
 
 
 def _center_and_spread(column, weights):
-    """Median and MAD (not made consistent) of a covariate; where that is 0, as for dummies, of those that deviate."""
+    """Median and MAD (not made consistent) of a covariate; a MAD of 0, as dummies have, is taken of what deviates."""
     center = quantile(column, 0.5, weights)
     deviations = np.abs(column - center)
     spread = quantile(deviations, 0.5, weights)

@@ -14,7 +14,7 @@ from hellgan.discriminators.specification import Discriminator
 from hellgan.execution import programs
 from hellgan.generators.family import Generator
 
-# Latent draws that the information matrix and the radius are computed from; a check of it is content with fewer.
+# Latent draws from which the information matrix and the radius are computed, and fewer that check the matrix.
 _POINTS, _FEWER = 16384, 1024
 _EFFICIENCY = 0.95
 
@@ -43,8 +43,14 @@ class Scores(Discriminator):
         on average over the (standardised) parameters, if the family is the truth: 3.25 for the normal law's two
         parameters, 1.29 for its mean alone.
     ridge : float, optional
-        Quadratic penalty on all coefficients but the intercept; 1/(2 n^2) unless given. It does not move an estimate
-        that has as many parameters as there are features.
+        Quadratic penalty on all coefficients but the intercept; 1/(2 n^2) unless given. A ridge does not move an
+        estimate that has as many parameters as there are features.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what is no family with a density, or a ``c`` that is no radius; and, once there are data, for data of other
+        dimension or outside the family's support.
 
     Examples
     --------
@@ -134,7 +140,7 @@ def _simulated(family: Generator, theta, z):
 
 
 def _whitening(family, scores, moved):
-    """Invert the Cholesky factor of the information matrix, after comparing its two forms."""
+    """Invert the Cholesky factor of the information matrix (p, p), after comparing that matrix's two forms."""
     information = scores.T @ scores / len(scores)
     sizes = np.sqrt(np.diag(information))
     with np.errstate(divide="ignore", invalid="ignore"):

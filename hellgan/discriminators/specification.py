@@ -16,8 +16,8 @@ class Discriminator(eqx.Module):
 
     @abc.abstractmethod
     def place(self, x: np.ndarray, weights: np.ndarray, seed: int) -> Basis | Network:
-        """Place it on a sample (n, d) with weights (n,) that sum to 1."""
+        """Place the discriminator on a sample (n, d) with weights (n,) that sum to 1; ``seed`` is the model's."""
 
     def place_each(self, samples: np.ndarray, weights: np.ndarray, seeds: Sequence[int]) -> Basis | Network:
-        """Place it on each of R samples, (R, n, d); arrays of the result have a leading axis R."""
+        """Place the discriminator on each of R samples, (R, n, d); arrays of the result have a leading axis R."""
         return programs.stack([self.place(x, weights, seed) for x, seed in zip(samples, seeds, strict=True)])

@@ -24,7 +24,17 @@ from hellgan.samples.robust import quantile, robust_scale
 
 
 class Polynomial(Discriminator):
-    """All monomials up to a total degree. Unbounded: degree 2 is maximum likelihood's own view of a normal."""
+    """All monomials of the standardised coordinates up to a total degree: unbounded.
+
+    The monomials of degree 1 and 2 are sufficient statistics of a normal law.
+
+    Parameters
+    ----------
+    degree : int
+        Total degree, at least 1.
+    ridge : float
+        Quadratic penalty on all coefficients but the intercept.
+    """
 
     degree: int = eqx.field(static=True)
     ridge: float = eqx.field(static=True)
@@ -70,7 +80,7 @@ class Sigmoids(Discriminator):
         return self._placed(samples, weights)
 
     def _placed(self, rows, weights):
-        """Place it on each sample of a stack (..., n, d)."""
+        """Place the sigmoids on each sample of a stack (..., n, d)."""
         center, scale = center_and_scale(rows, weights)
         t = (rows - center[..., None, :]) / scale[..., None, :]
         directions = axes_and_diagonals(t.shape[-1])
@@ -105,7 +115,7 @@ class Splines(Discriminator):
     degree : int
         At least 3, since the generator learns through two derivatives of v in x.
     ridge : float, optional
-        As for ``Sigmoids``. It penalises the differences of the coefficients of B-splines, that is, how v varies.
+        As for ``Sigmoids``; here a penalty on the differences of the coefficients of B-splines: on how v varies.
 
     Notes
     -----
@@ -144,7 +154,7 @@ class Splines(Discriminator):
 
 
 def _apart(knots, gap):
-    """Move knots apart until no gap is smaller; treats both sides alike, and leaves wide enough ones alone."""
+    """Move knots apart until no gap is smaller than ``gap``, to both sides alike; knots far enough apart stay."""
     steps = gap * np.arange(knots.size)
     slack = knots - steps
     upwards, downwards = np.maximum.accumulate(slack), np.minimum.accumulate(slack[::-1])[::-1]
@@ -155,7 +165,7 @@ def _apart(knots, gap):
 def _rising_splines(knots, degree):
     """Integrate the normalised B-splines of degree - 1: (K - 1, degree + 1, K - degree), less 1/2.
 
-    They are polynomials of the local coordinate of each of the K - 1 intervals, by rising powers.
+    The integrals are polynomials of the local coordinate of each of the K - 1 intervals, by rising powers.
     """
     left, width = knots[:-1], np.diff(knots)
     bumps = np.eye(left.size)[:, :, None]  # B-spline, interval, power
@@ -181,7 +191,15 @@ def _times(polynomials, constant, linear):
 
 
 class GaussianBumps(Discriminator):
-    """Gaussian bumps centred at quantiles of the data (one dimension) or at spread observations (several)."""
+    """Gaussian bumps centred at quantiles of the data (one dimension) or at spread observations (several).
+
+    Parameters
+    ----------
+    k : int
+        Number of bumps, at least 2.
+    ridge : float, optional
+        Quadratic penalty on all coefficients but the intercept; 1/(2 n^2) unless given, but at least 1e-4.
+    """
 
     k: int = eqx.field(static=True)
     ridge: float | None = eqx.field(static=True)
@@ -217,9 +235,18 @@ def _spread(t, weights, k):
 
 
 class RandomFeatures(Discriminator):
-    """Sigmoids of random projections with random knots, drawn from ``seed``.
+    """Sigmoids of random projections of the standardised data, with random knots.
 
-    Few of them depend on their seed: fit with several, or take ``Sigmoids``.
+    With few of them the fit depends on the seed: try several seeds, or take ``Sigmoids``.
+
+    Parameters
+    ----------
+    k : int
+        Number of sigmoids.
+    ridge : float
+        Quadratic penalty on all coefficients but the intercept.
+    seed : int, optional
+        Seed of the directions and knots; the model's unless given.
     """
 
     k: int = eqx.field(static=True)
@@ -250,6 +277,7 @@ class Features(Discriminator):
         Of one observation, () or (d,), written with ``jax.numpy``; returns a number or a vector of length q,
         without the constant, which is added. Features are used as they are: nothing is standardised.
     ridge : float
+        Quadratic penalty on all coefficients but the intercept.
     """
 
     function: Callable = eqx.field(static=True)
@@ -283,7 +311,7 @@ class MLP(Discriminator):
     widths : tuple of int
         Hidden units, layer by layer.
     ridge : float
-        Quadratic penalty on all weights; keep it positive.
+        Quadratic penalty on all weights of the network; keep it positive.
     """
 
     widths: tuple[int, ...] = eqx.field(static=True)

@@ -56,7 +56,7 @@ def divergence(loss: str | Loss, p, q) -> float:
 
 
 def distance(loss: Loss, p: Density, q: Density) -> float:
-    """Integrate (D) between two laws, a calibrated loss given."""
+    """Integrate (D) of ``docs/theory.md`` between two laws; the loss must be calibrated."""
 
     def integrand(x):
         log_p, log_q = p.log_density(x), q.log_density(x)

@@ -1,4 +1,4 @@
-"""The integrand (D) of a divergence as a function of the log ratio, for every loss."""
+"""The integrand of a divergence, (D) of ``docs/theory.md``, as a function of the log ratio, for every loss."""
 
 import functools
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from hellgan.losses import Loss
 def divergence_function(loss: str | Loss) -> Callable[[np.ndarray], np.ndarray]:
     """Give the function f of the induced f-divergence ``D(P, P_theta) = integral of p_theta f(p/p_theta)``.
 
-    Of all functions that differ by a multiple of r - 1, which induce the same divergence, it is the one with
-    f(1) = f'(1) = 0, that is ``f(r) = F(r, 1)`` in (D).
+    Functions that differ by a multiple of r - 1 induce the same divergence; this one has f(1) = f'(1) = 0, that is
+    ``f(r) = F(r, 1)`` in (D).
 
     Parameters
     ----------
@@ -30,6 +30,11 @@ def divergence_function(loss: str | Loss) -> Callable[[np.ndarray], np.ndarray]:
     -------
     callable
         Elementwise in NumPy, of r = p/p_theta >= 0.
+
+    Raises
+    ------
+    ValueError
+        For a loss that is not calibrated.
 
     Examples
     --------
@@ -74,7 +79,7 @@ _FAR = 700.0
 
 
 def _rise(function, v):
-    """function(v) - function(0), where it is NaN at a far v by its value nearer by."""
+    """function(v) - function(0); where the function is NaN at a far v, the value at a nearer v stands in."""
     values = function(v)
     values = jnp.where(jnp.isnan(values), function(jnp.clip(v, -_FAR, _FAR)), values)
     return values - function(jnp.zeros_like(v))
@@ -92,7 +97,7 @@ _FROM_ONE, _RULE = _tanh_sinh(0.0625, 64)
 
 
 def _effective_kernel(g, v, p, q):
-    """(D) for any g: t goes linearly from the larger density to the smaller one."""
+    """The integrand (D) for any g: t goes linearly from the larger density to the smaller one."""
     smaller = jnp.minimum(p, q)[:, None]
     t = smaller + -jnp.expm1(-jnp.abs(v))[:, None] * _FROM_ONE[None, :]
     u = jnp.where(v < 0, v, 0.0)[:, None] - jnp.log(t)

@@ -60,6 +60,13 @@ def mixture(weights, parts) -> Density:
     Returns
     -------
     Density
+
+    Raises
+    ------
+    ValueError
+        For weights that are not positive, do not sum to 1, or are not as many as the parts.
+    TypeError
+        For a part that is no law.
     """
     laws = [law_of(part, f"parts[{j}]") for j, part in enumerate(parts)]
     weights = np.asarray(weights, np.float64)
@@ -76,7 +83,7 @@ def mixture(weights, parts) -> Density:
 
 
 def law_of(law, name, support=None, points=None) -> Density:
-    """Make a law of what may stand for one; ``name`` is the argument that messages blame."""
+    """Make a ``Density`` of what may stand for a law; ``name`` is the argument that error messages name."""
     is_function = callable(law) and not _is_distribution(law) and not isinstance(law, Generator)
     if not is_function and (support is not None or points is not None):
         raise TypeError(f"{name}: support and points describe a log-density function; a {_kind(law)} has its own.")
@@ -118,7 +125,7 @@ def _of_distribution(law) -> Density:
 
 
 def family_law(generator: Generator, theta: np.ndarray) -> Density:
-    """Lay out the law of ``generator.draw``, which is monotone in its one latent number."""
+    """Make a ``Density`` of a family's law at theta (p,); the draw must be monotone in its one latent number."""
 
     def log_density(x):
         return in_buckets(functools.partial(_generator_log_density, generator, theta), x)

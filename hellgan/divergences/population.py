@@ -24,9 +24,9 @@ class PopulationFit:
     Attributes
     ----------
     params : dict
-        Natural scale; ``(family, params)`` is a law that ``density`` takes.
+        Parameters, natural scale; ``(family, params)`` is a law that ``density`` takes.
     value : float
-        The divergence there.
+        The divergence at ``params``.
     loss : Loss
     family : Generator
     converged : bool
@@ -43,21 +43,21 @@ class PopulationFit:
 def population_fit(loss: str | Loss, law, family: Generator, start: dict | None = None) -> PopulationFit:
     """Minimise the divergence that a loss induces between a law and a family: the limit of a GAN's fit.
 
-    This is what the estimator tends to when the discriminator is ideal, v = log p/p_theta
-    (``docs/theory.md``, sections 3 and 6). For a loss that is not zero-sum it minimises the effective
-    divergence.
+    The minimiser is what the estimator tends to when the discriminator is ideal, v = log p/p_theta
+    (``docs/theory.md``, sections 3 and 6). For a loss that is not zero-sum the effective divergence is
+    minimised.
 
     Parameters
     ----------
     loss : str or Loss
         A calibrated loss.
     law : law
-        Of the data; anything that ``density`` takes.
+        Law of the data; anything that ``density`` takes.
     family : Generator
         A generator of one dimension that has a density; ``family.fix(...)`` has fewer parameters.
     start : dict, optional
-        Natural scale: search for a local minimum from there. By default four good points, apart from each
-        other, of a box around the family's own robust start are tried, since a divergence may have several
+        Parameters, natural scale, from which a local minimum is sought. By default four good points, apart from
+        each other, of a box around the family's own robust start are tried, since a divergence may have several
         minima, and the lowest minimum is kept; that it is the lowest of all is not certain.
 
     Returns
@@ -117,7 +117,7 @@ def population_fit(loss: str | Loss, law, family: Generator, start: dict | None 
 
 
 def _apart(ranked: list[np.ndarray], count: int = 4, least: float = 1.0) -> list[np.ndarray]:
-    """Choose the best points of a box of side 4 that are not next to each other: they may lead to different minima."""
+    """Choose the best of ranked points that are not next to each other, since these may lead to different minima."""
     chosen = ranked[:1]
     for point in ranked[1:]:
         if len(chosen) < count and min(np.linalg.norm(point - other) for other in chosen) > least:
@@ -126,7 +126,7 @@ def _apart(ranked: list[np.ndarray], count: int = 4, least: float = 1.0) -> list
 
 
 def population_bias(loss: str | Loss, family: Generator, params: dict, contaminations, eps) -> np.ndarray:
-    """Give the bias that contamination has on the population's fit: ``bias_curve`` of an ideal discriminator.
+    """Compute the bias of ``population_fit`` under contamination: the bias curve of an ideal discriminator.
 
     Parameters
     ----------
@@ -135,15 +135,20 @@ def population_bias(loss: str | Loss, family: Generator, params: dict, contamina
     params : dict
         The truth within the family, natural scale.
     contaminations : sequence of Y laws
-        Such as ``scipy.stats.norm(c, 1)`` for several c; laws with a density, since a point mass is at the same
-        distance from every member of the family.
+        The laws Q of foreign observations, such as ``scipy.stats.norm(c, 1)`` for several c. Each has a density, since
+        a point mass is at the same distance from every member of the family.
     eps : float or sequence of E floats
         Shares of contamination.
 
     Returns
     -------
     (E, Y, r) array
-        Minimiser of the divergence from (1 - eps) P + eps Q, less the truth, natural scale.
+        Minimiser of the divergence from (1 - eps) P + eps Q, less the truth, natural scale, of r natural elements.
+
+    Raises
+    ------
+    ValueError
+        As ``population_fit``.
 
     Examples
     --------

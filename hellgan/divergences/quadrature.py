@@ -35,14 +35,14 @@ LEVELS = np.concatenate([_TAILS, [0.25, 0.5, 0.75], 1 - _TAILS[::-1]])
 
 
 def tidy(*points) -> np.ndarray:
-    """Sort, keep what is finite, and drop points that double precision hardly tells apart."""
+    """Sort points, without those that are not finite or that double precision hardly tells apart."""
     points = np.concatenate([np.ravel(p) for p in points]).astype(np.float64)
     points = np.sort(points[np.isfinite(points)])
     return points[np.diff(points, prepend=-np.inf) > 16 * np.finfo(float).eps * np.abs(points)]
 
 
 def in_buckets(function, x: np.ndarray) -> np.ndarray:
-    """Evaluate elementwise on few different sizes, so that JAX compiles few programs."""
+    """Evaluate an elementwise function on arrays of few different sizes, so that JAX compiles few programs."""
     size = max(2048, 1 << (x.size - 1).bit_length())
     padded = np.full(size, x.flat[-1])
     padded[: x.size] = x.ravel()
@@ -64,7 +64,7 @@ _ROUNDS = 120  # a pole x^(-1/2) needs 90
 
 
 def integrate(integrand, *laws: Density) -> tuple[np.ndarray, np.ndarray]:
-    """Integrate over the supports of some laws by bisection of all panels that need it at once.
+    """Integrate a function over the supports of some laws by bisection of all panels that need it at once.
 
     Returns
     -------

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Version 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions
-# know no such option. It is an option of each program: no global setting is touched.
+# JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
+# no such option. The option is each program's: no global setting is touched.
 _OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
 
 
@@ -31,7 +31,7 @@ class Program:
 
 
 def program(function: Callable | None = None, **options):
-    """Compile a function of pytrees, under ``jax.jit`` with its options; also as a decorator with options."""
+    """Compile a function of pytrees to a ``Program``; options are those of ``jax.jit``. Also a decorator."""
     if function is None:
         return functools.partial(program, **options)
     return Program(function, **options)
@@ -52,7 +52,7 @@ def on_cpu() -> bool:
 
 
 def group_size(fits: int) -> int:
-    """How many fits go into one compiled call; few sizes, since each is compiled."""
+    """How many fits go into one compiled call: one of few sizes, since each size is compiled."""
     group = _GROUP_ON_CPU if on_cpu() else _GROUP_ON_ACCELERATOR
     return group if fits >= group else 1
 
@@ -97,7 +97,7 @@ def stack(items: Sequence):
 
 
 def take(stacked, rows):
-    """Give one item of a stack of pytrees, or a stack of some."""
+    """Take the item at an index ``rows`` from a stack of pytrees, or the stack of the items at several."""
     return jax.tree.map(lambda leaf: leaf[rows], stacked)
 
 

@@ -15,7 +15,7 @@ _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show 
 def over_chunks(
     task: Callable[[slice], list], count: int, threads: int | None, progress: bool = False, unit: str = "fit"
 ) -> list:
-    """Do a task for every chunk of ``count`` fits, in threads; returns the joined lists.
+    """Do a task for every chunk of ``count`` fits, in threads; returns the lists that tasks return, joined in order.
 
     Each task runs in double precision. ``threads`` is twice the number of processors unless given, since one can
     compute while another waits for the interpreter; one on an accelerator, where fits run side by side.
@@ -41,7 +41,7 @@ def over_chunks(
 
 
 def checked_threads(threads: int | None) -> int:
-    """Give the number of threads that is asked for, or the default."""
+    """Return the number of threads that is asked for, or the default; raises ``ValueError`` for what is no number."""
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return 2 * cores if programs.on_cpu() else 1
@@ -51,7 +51,7 @@ def checked_threads(threads: int | None) -> int:
 
 
 def _chunk(fits, threads):
-    """Give the fits of a task: full groups, and of many fits such that all threads have equally many tasks."""
+    """How many fits make a task: full groups and, of many fits, so many that all threads have equally many tasks."""
     if not programs.on_cpu():
         return fits
     rounds = -(-fits // (threads * _CHUNK))
@@ -59,7 +59,7 @@ def _chunk(fits, threads):
 
 
 def progress_bar(total: int, shown: bool, unit: str):
-    """Open a progress bar."""
+    """Open a progress bar of ``total`` units, hidden unless ``shown``."""
     from tqdm import tqdm
 
     return tqdm(total=total, disable=not shown, unit=unit)

@@ -1,7 +1,7 @@
 """Generators G_theta: simulators with named parameters.
 
-A generator is written for one latent draw and one observation. It has no parameters of its own: the flat vector
-``theta`` holds them on the unconstrained scale, ``natural(theta)`` by name on the natural one.
+A generator is written for one latent draw and one observation, and has no parameters of its own: the flat vector
+``theta`` holds them on the unconstrained scale, ``natural(theta)`` by name on the natural scale.
 """
 
 from hellgan.generators.catalogue import make, names, rebuild, recipe

@@ -40,7 +40,7 @@ _FAMILIES = {
 
 
 def make(family: str, **arguments) -> Generator:
-    """Build a family from its name, capitals or not."""
+    """Build a family from its name, capitals or not; raises ``ValueError`` for a name that is not known."""
     by_lower = {name.lower(): make for name, make in _FAMILIES.items()}
     if family.lower().replace("_", "") not in by_lower:
         raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")

@@ -25,9 +25,9 @@ class Generator(ParameterSpace):
     dim : int
         Coordinates of one observation; 1 means that ``draw`` returns a number.
     covariates : int
-        How many of them, the first, are given rather than simulated. Where there are any, ``draw`` gets a vector,
-        the covariates of one observation and then the latent coordinates, and returns the covariates unchanged
-        and then the response.
+        How many coordinates of an observation, the first, are given rather than simulated. Where there are any,
+        ``draw`` gets a vector, the covariates of one observation and then the latent coordinates, and returns the
+        covariates unchanged and then the response.
     """
 
     @property
@@ -53,7 +53,7 @@ class Generator(ParameterSpace):
 
     @property
     def linear(self) -> Any:
-        """The linear model of a response that it is, a ``LinearRegression``; None for any other law."""
+        """The linear model of a response, a ``LinearRegression``, where the generator is one; else None."""
         return None
 
     @property
@@ -91,19 +91,25 @@ class Generator(ParameterSpace):
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
 
-    def bound_to(self, columns: list[str] | None, d: int) -> "Generator":
-        """Give the family for a sample of ``d`` coordinates with these names; itself unless it depends on them."""
+    def bound_to(self, columns: list[str] | None, shape: tuple[int, ...]) -> "Generator":
+        """Give the family for data of this shape, their columns so named; the same unless it depends on them."""
         return self
 
     def check_rows(self, rows: np.ndarray) -> None:
         """Refuse observations (n, dim) that cannot tell the parameters apart, in one sentence."""
 
     def fix(self, **values) -> "Fixed":
-        """Hold some parameters at given natural values; the same family with fewer parameters."""
+        """Hold some parameters at given natural values; returns the family with the others.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter, a value outside its space, or where no parameter is left.
+        """
         return Fixed.of(self, values)
 
-    # What follows is shared by all and overridden by none. Authors of families write for numbers where an observation,
-    # or a latent draw, has one coordinate; the core knows rows only.
+    # The methods below are for all families alike. Authors of families write for numbers where an observation, or a
+    # latent draw, has one coordinate; the core knows rows only.
 
     @property
     def has_density(self) -> bool:
@@ -215,8 +221,8 @@ class Fixed(Generator):
     def draw(self, z, /, **natural):
         return self.generator.draw(z, **natural, **self.values)
 
-    def bound_to(self, columns, d):
-        self.generator.bound_to(columns, d)  # refuses columns in another order
+    def bound_to(self, columns, shape):
+        self.generator.bound_to(columns, shape)  # refuses columns in another order
         return self
 
     def check_rows(self, rows):

@@ -97,7 +97,7 @@ class GAndK(Generator):
         spread = upper - lower if upper > lower else 2 * _QUARTILE * robust_scale(x, weights)
         skewness = np.clip((upper + lower - 2 * median) / (self.C * spread), -0.8, 0.8)
         g = 2 * np.arctanh(skewness) / _QUARTILE
-        # By the g found, each half's octile over its quartile tells k; gross errors on one side spare the other.
+        # Given g, the octile over the quartile of either half tells k; gross errors on one side spare the other half.
         bends = [1 + side * self.C * np.tanh(g * np.array([_OCTILE, _QUARTILE]) / 2) for side in (-1, 1)]
         normal = [_OCTILE / _QUARTILE * bend[0] / bend[1] for bend in bends]
         ratio = min(found / known for found, known in zip(_tail_ratios(x, weights), normal, strict=True))
@@ -168,7 +168,7 @@ class AlphaStable(Generator):
         scales = width / np.subtract(table[:, _UPPER], table[:, _LOWER])
         locs = sample[_MIDDLE] - scales * table[:, _MIDDLE]
         gaps = (sample - locs[:, None]) / scales[:, None] - table
-        # Near alpha = 2 the quantiles hardly depend on beta: a start far from 0 must earn it.
+        # Near alpha = 2 the quantiles hardly depend on beta: a start with beta far from 0 is penalised.
         best = int(np.argmin(np.sum(gaps**2 / (1 + gaps**2), axis=1) + 0.05 * _SHAPES[:, 1] ** 2))
         (alpha, beta), scale, loc = _SHAPES[best], spread * scales[best], spread * locs[best]
         if self.parameterization == "S1":
@@ -190,7 +190,7 @@ def _stable_table() -> np.ndarray:
 
 @jax.jit
 def _stable_quantiles(u):
-    """Quantiles at the levels of each law of the grid, (shapes, levels), simulated."""
+    """Quantiles of each stable law of the grid at the levels, (shapes, levels), by simulation."""
     draws = jax.vmap(lambda shape: jax.vmap(lambda row: _stable(shape[0], shape[1], row))(u))(jnp.asarray(_SHAPES))
     return jnp.quantile(draws, jnp.asarray(_LEVELS), axis=1).T
 

@@ -1,7 +1,7 @@
 """Quantile functions without a closed form: solve F(y; parameters) = Phi(z) for y, with implicit derivatives.
 
-Latent draws are normal, so that both tails of z keep their accuracy. What an equation needs is the tail of a law on
-the side where it is small; where that is no closed form either, it is the density times the integral
+Latent draws are normal, so that both tails of z keep their accuracy. An equation needs the tail probability of a law on
+the side where it is small; where that has no closed form either, it is the density times the integral
 
     R(y) = int_0^inf f(y + r) / f(y) dr
 
@@ -34,7 +34,7 @@ Guess = Callable[[Any, Any], tuple[jax.Array, jax.Array, jax.Array, jax.Array]]
 def inverse(equation: Equation, guess: Guess) -> Callable[[Any, Any], jax.Array]:
     """Make y(parameters, target), the root of an equation increasing in y, differentiable to every order.
 
-    The root is found by Newton's method, kept within a bracket by bisection. Its derivative is the implicit one,
+    The root is found by Newton's method, kept within a bracket by bisection. The derivative is the implicit one,
     -(residual's derivative at fixed y) / slope, itself a function of the root that is differentiated in turn.
 
     Parameters
@@ -168,7 +168,7 @@ _t_arcsinh_quantile = inverse(_t_equation, _t_guess)
 
 
 def t_quantile(df: jax.Array, z: jax.Array) -> jax.Array:
-    """Quantile of Student's t law at probability Phi(z), for ``df`` from 0.06 up; below it overflows in far tails."""
+    """Quantile of Student's t law at probability Phi(z), for ``df`` from 0.06 up; below, far tails overflow."""
     df, z = _same_type(df, z)
     sign, z = jnp.where(z < 0, -1.0, 1.0), jnp.abs(z)
     return sign * jnp.sqrt(df) * jnp.sinh(_t_arcsinh_quantile(df, (z, log_ndtr(-z))))

@@ -54,17 +54,17 @@ def Normal() -> LocationScale:
 
 
 def Laplace() -> LocationScale:
-    """Laplace (double exponential) law."""
+    """Laplace (double exponential) law of mean ``loc`` and mean absolute deviation ``scale``."""
     return LocationScale("Laplace", latents.laplace)
 
 
 def Logistic() -> LocationScale:
-    """Logistic law."""
+    """Logistic law of mean ``loc`` and standard deviation pi / sqrt(3) times ``scale``."""
     return LocationScale("Logistic", latents.logistic)
 
 
 def Cauchy() -> LocationScale:
-    """Cauchy law."""
+    """Cauchy law of median ``loc`` and quartiles ``loc`` -+ ``scale``."""
     return LocationScale("Cauchy", latents.cauchy)
 
 
@@ -74,7 +74,7 @@ def Uniform() -> LocationScale:
 
 
 def StudentT(df: float | None = None) -> LocationScale | StudentTWithDf:
-    """Student's t law of given degrees of freedom; unless given, they are estimated: ``df``, ``loc``, ``scale``."""
+    """Student's t law, ``loc`` + ``scale`` t, of given degrees of freedom ``df``; estimated, too, unless given."""
     if df is None:
         return StudentTWithDf()
     df = checked_df(df)
@@ -82,7 +82,7 @@ def StudentT(df: float | None = None) -> LocationScale | StudentTWithDf:
 
 
 def checked_df(df: float) -> float:
-    """Check degrees of freedom that a caller gives."""
+    """Return degrees of freedom as a float, or refuse them."""
     if isinstance(df, bool) or not isinstance(df, (int, float, np.number)):
         raise TypeError(f"df: got {df!r}; give a positive number of degrees of freedom.")
     if not 0 < df < np.inf:

@@ -1,4 +1,4 @@
-"""Mixtures."""
+"""Mixtures of normal laws on the line."""
 
 import equinox as eqx
 import jax
@@ -25,9 +25,9 @@ class NormalMixture(Generator):
     -----
     Where two components hardly overlap, next to no simulated point lies between them, and the draws tell nothing of
     how mass would pass from one to the other: their weights are then those of the start, to within a few times 1/m,
-    and are reported without standard errors (``unseen``). Take them from the counts instead.
+    and are reported without standard errors (``unseen``). Take such weights from the counts instead.
 
-    The start ignores points more than ten robust scales from the median; give ``fit`` one of your own where a
+    The start ignores points more than ten robust scales from the median; give ``fit`` a start of your own where a
     component lies there.
     """
 
@@ -50,7 +50,7 @@ class NormalMixture(Generator):
         return mixture_quantile(weight, loc, scale, z)
 
     def start(self, x, weights):
-        """Fit by a penalised EM algorithm from several partitions of the sample; the most likely is taken."""
+        """Fit by a penalised EM algorithm from several partitions of the sample; the most likely fit is the start."""
         spread = robust_scale(x, weights)
         t = (x - quantile(x, 0.5, weights)) / spread
         near = (weights > 0) & (np.abs(t) <= _FAR)
@@ -70,7 +70,7 @@ class NormalMixture(Generator):
         }
 
     def unseen(self, m, weight, loc, scale):
-        """Weights of neighbours that share less than five of m points: between them no mass is seen to pass."""
+        """Names of weights of neighbouring components whose overlap holds fewer than five of m points."""
         x = np.concatenate([mean + sd * np.linspace(-8, 8, 801) for mean, sd in zip(loc, scale, strict=True)])
         x = np.sort(x)[:, None]
         parts = weight / scale * np.exp(-0.5 * ((x - loc) / scale) ** 2) / np.sqrt(2 * np.pi)
@@ -84,7 +84,7 @@ class NormalMixture(Generator):
 
 
 def _centers(t, w, k):
-    """Partitions of equal probability, of equal width, and at the widest gaps: their centers, k each."""
+    """Centers (k,) of three partitions: of equal probability, of equal width, and at the widest gaps."""
     low, high = quantile(t, [0.02, 0.98], w)
     x = np.sort(t)
     cuts = np.sort(x[np.sort(np.argsort(-np.diff(x), kind="stable")[: k - 1])])
@@ -109,9 +109,9 @@ def _em(t, w, pseudo, centers):
         total = parts.sum(axis=1, keepdims=True)
         penalty = pseudo * np.sum(variance / scale**2 + 2 * np.log(scale))
         value = w @ (top + np.log(total))[:, 0] - penalty
-        shares = w[:, None] * parts / total
-        mass = np.maximum(shares.sum(axis=0), 1e-12)
-        weight, loc = mass / mass.sum(), shares.T @ t / mass
-        squares = np.sum(shares * (t[:, None] - loc) ** 2, axis=0)
+        masses = w[:, None] * parts / total
+        mass = np.maximum(masses.sum(axis=0), 1e-12)
+        weight, loc = mass / mass.sum(), masses.T @ t / mass
+        squares = np.sum(masses * (t[:, None] - loc) ** 2, axis=0)
         scale = np.sqrt((squares + 2 * pseudo * variance) / (mass + 2 * pseudo))
     return value, (weight, loc, scale)

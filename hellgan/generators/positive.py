@@ -131,13 +131,13 @@ class Weibull(Generator):
 
 
 def _logs(generator, x):
-    """Logs of a sample; of zeros, that of half the smallest positive value."""
+    """Logs of a sample; a zero counts as half the smallest positive value."""
     _need_nonnegative(generator, x)
     return np.log(np.maximum(x, np.min(x[x > 0], initial=np.inf) / 2)) if np.any(x > 0) else x
 
 
 def _center_and_spread(logs, weights):
-    """Median and interquartile range; where that is 0, what the spread would be of a normal law."""
+    """Median and interquartile range; where that is 0, the range of a normal law of the robust scale."""
     lower, middle, upper = quantile(logs, [0.25, 0.5, 0.75], weights)
     return middle, upper - lower if upper > lower else 1.349 * robust_scale(logs, weights)
 

@@ -33,9 +33,9 @@ class LinearRegression(Generator):
         The covariates' names, which name their coefficients; a number k stands for x1, ..., xk. Unless given, they
         are taken from the formula of ``GAN.from_formula`` or from the data: all columns but the last.
     intercept : bool
-        Whether there is one; it is no column of the data.
+        Whether the model has an intercept, which is no column of the data.
     df : float
-        Degrees of freedom where the noise is ``"t"``; held fixed.
+        Degrees of freedom where the noise is ``"t"``, not estimated.
     """
 
     noise: str = eqx.field(static=True)
@@ -59,13 +59,13 @@ class LinearRegression(Generator):
         self.noise, self.intercept, self.df = noise, bool(intercept), float(df)
         self.columns = None if columns is None else _checked_columns(columns)
 
-    def bound_to(self, columns, d):
+    def bound_to(self, columns, shape):
         if self.columns is None:
-            if d < 2:
+            if len(shape) != 2 or shape[1] < 2:
                 raise ValueError(
-                    "data: one column; LinearRegression needs its covariates and, last, the response in columns."
+                    f"data: shape {shape}; LinearRegression needs its covariates and, last, the response in columns."
                 )
-            return LinearRegression(self.noise, columns[:-1] if columns else d - 1, self.intercept, self.df)
+            return LinearRegression(self.noise, columns[:-1] if columns else shape[1] - 1, self.intercept, self.df)
         if columns is not None and set(columns) & set(self.columns) and tuple(columns[:-1]) != self.columns:
             raise ValueError(
                 f"data: the columns are {', '.join(columns)}; give {', '.join(self.columns)} and, last, the response."

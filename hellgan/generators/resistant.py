@@ -44,18 +44,18 @@ def resistant_fit(design: np.ndarray, response: np.ndarray, weights: np.ndarray)
     # An orthonormal design, of any scale and correlation of the columns.
     q, r = np.linalg.qr(design[counted])
     n, p = q.shape
-    share = 0.5 * max(1 - p * np.sum(w**2), 1 / n)  # of the bisquare's maximum; allows for the p estimated parameters
+    level = 0.5 * max(1 - p * np.sum(w**2), 1 / n)  # of the bisquare's maximum; allows for the p estimated parameters
     rng = np.random.default_rng(0)
     subsets = _elemental(q, rng)
     fits = np.linalg.solve(q[subsets], y[subsets][..., None])[..., 0]
     fits = np.concatenate([fits, _least_squares(q, y, w)[None]])
     part = slice(None) if n <= _PART else rng.choice(n, _PART, replace=False)
     few = q[part], y[part], w[part] / w[part].sum()
-    scales = _m_scale(few[1] - fits @ few[0].T, few[2], share, 10)
-    refined = [_s_steps(*few, fit, share, 5) for fit in fits[np.argsort(scales, kind="stable")[:_REFINED]]]
+    scales = _m_scale(few[1] - fits @ few[0].T, few[2], level, 10)
+    refined = [_s_steps(*few, fit, level, 5) for fit in fits[np.argsort(scales, kind="stable")[:_REFINED]]]
     refined.sort(key=lambda pair: pair[1])
-    best, _ = min((_s_steps(*few, fit, share, 200) for fit, _ in refined[:2]), key=lambda pair: pair[1])
-    best, least = _s_steps(q, y, w, best, share, 200)
+    best, _ = min((_s_steps(*few, fit, level, 200) for fit, _ in refined[:2]), key=lambda pair: pair[1])
+    best, least = _s_steps(q, y, w, best, level, 200)
     if not least > max(rounding, 10 * _FLOOR):
         raise ValueError(
             "data: the covariates determine half of the responses exactly; the model needs responses that scatter."
@@ -64,7 +64,7 @@ def resistant_fit(design: np.ndarray, response: np.ndarray, weights: np.ndarray)
 
 
 def residual_scale(residuals: np.ndarray, p: int, weights: np.ndarray) -> float:
-    """Median absolute residual, consistent at the normal law, with allowance for p estimated coefficients."""
+    """Median absolute deviation of residuals, consistent at the normal law, corrected for p coefficients."""
     effective = 1 / np.sum(np.square(weights / weights.sum()))
     return robust_scale(residuals, weights) * np.sqrt(effective / max(effective - p, 1.0))
 
@@ -92,29 +92,29 @@ def _least_squares(q, y, w):
     return np.linalg.lstsq(root[:, None] * q, root * y, rcond=None)[0]
 
 
-def _m_scale(residuals, w, share: float, steps: int, scale=None) -> np.ndarray:
-    """M-scales of residuals (..., n): the bisquare's mean, with its maximum put to 1, is ``share``."""
+def _m_scale(residuals, w, level: float, steps: int, scale=None) -> np.ndarray:
+    """M-scales of residuals (..., n): the bisquare's mean, with its maximum put to 1, is ``level``."""
     if scale is None:
-        # The second is the least that it can be; the first is 0 where many residuals are.
+        # The second is a lower bound of the scale; the first is 0 where more than half of the residuals are.
         n = residuals.shape[-1]
-        orders = [n // 2, math.ceil((1 - share) * n) - 1]
+        orders = [n // 2, math.ceil((1 - level) * n) - 1]
         parted = np.partition(np.abs(residuals), orders, axis=-1)
         scale = np.maximum(parted[..., orders[0]] / 0.6745, parted[..., orders[1]] / _S)
     for _ in range(steps):
         t = np.minimum((residuals / np.maximum(scale, _FLOOR)[..., None] / _S) ** 2, 1.0)
-        scale = scale * np.sqrt((1 - (1 - t) ** 3) @ w / share)
+        scale = scale * np.sqrt((1 - (1 - t) ** 3) @ w / level)
     return np.asarray(scale)
 
 
-def _s_steps(q, y, w, fit, share: float, steps: int) -> tuple[np.ndarray, float]:
-    """Improve a fit's M-scale by weighted least squares; the fit and its scale."""
-    scale = _m_scale(y - q @ fit, w, share, 20)
+def _s_steps(q, y, w, fit, level: float, steps: int) -> tuple[np.ndarray, float]:
+    """Lessen a fit's M-scale by weighted least squares; returns the fit (p,) and its scale."""
+    scale = _m_scale(y - q @ fit, w, level, 20)
     for _ in range(steps):
-        scale = _m_scale(y - q @ fit, w, share, 1, scale)
+        scale = _m_scale(y - q @ fit, w, level, 1, scale)
         fit, moved = _bisquare_step(q, y, w, fit, scale, _S)
         if moved <= 1e-10 * scale:
             break
-    return fit, float(_m_scale(y - q @ fit, w, share, 50, scale))
+    return fit, float(_m_scale(y - q @ fit, w, level, 50, scale))
 
 
 def _m_steps(q, y, w, fit, scale: float) -> np.ndarray:

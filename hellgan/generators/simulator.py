@@ -74,8 +74,13 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: in
     Returns
     -------
     decorator
-        Of a function ``f(z, **parameters)``, written with ``jax.numpy`` for one draw, that returns a number or a
-        vector of length d.
+        Of a function ``f(z, **parameters)``, written with ``jax.numpy`` for one draw, natural scale, that returns a
+        number or a vector of length d.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a function that does not take the named parameters, or fails on one draw.
 
     Examples
     --------

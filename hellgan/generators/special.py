@@ -8,7 +8,7 @@ import numpy as np
 
 # Coefficients of 1/x, 1/x^3, ... in Stirling's series for log Gamma(x): B_2k / (2k (2k - 1)).
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-# The like for log Gamma(q + 3/4) - log Gamma(q + 1/4) - log(q) / 2, in 1/q^2, 1/q^4, ...; Bernoulli polynomials at 1/4.
+# Coefficients of 1/q^2, 1/q^4, ... in log Gamma(q + 3/4) - log Gamma(q + 1/4) - log(q) / 2: Bernoulli polynomials.
 _HALF_STEP = (1 / 64, -5 / 2048, 61 / 49152, -1385 / 1048576, 50521 / 20971520, -2702765 / 402653184)
 _SHIFT = 10
 _STEPS = np.arange(_SHIFT, dtype=np.float64)

@@ -37,10 +37,10 @@ class Bootstrap:
     theta : (R, p) array
         Unconstrained scale.
     std_errors : DataFrame (R, parameters) or None
-        Of each refit, where it was ``studentised``.
+        Standard errors of each refit, natural scale, where the bootstrap was ``studentised``.
     n_failed : int
     trouble : list of str
-        Why a refit failed; empty where it did not.
+        Why each refit failed; empty where it did not.
     kind : str
     seed : int
     """
@@ -64,7 +64,7 @@ class Bootstrap:
         return f"<Bootstrap of {self._fit!r}: {len(self)} refits, {self.kind}, {self.n_failed} failed>"
 
     def is_of(self, fit: Fit) -> bool:
-        """Whether its refits are those of a fit's model and solution."""
+        """Whether the refits are those of a fit's model and solution."""
         own = self._fit
         return own is fit or (own.model is fit.model and own.solution is fit.solution)
 
@@ -74,12 +74,12 @@ class Bootstrap:
 
     @property
     def bias(self) -> pd.Series:
-        """Mean of the refits less the estimate."""
+        """Mean of the refits less the estimate, natural scale."""
         return (self._good.mean() - self._fit.params).rename("bias")
 
     @property
     def bse(self) -> pd.Series:
-        """Standard deviations of the refits."""
+        """Standard deviations of the refits, natural scale."""
         return self._good.std(ddof=1).rename("std err")
 
     def cov_params(self) -> pd.DataFrame:
@@ -114,6 +114,12 @@ class Bootstrap:
         -------
         DataFrame
             Columns ``lower`` and ``upper``.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, ``"studentised"`` without standard errors of the refits, and fewer than two refits
+            that did not fail.
         """
         normal_quantile(alpha)  # refuses a bad level
         if not isinstance(method, str) or method not in METHODS:
@@ -195,7 +201,7 @@ def bootstrap(
     threads: int | None,
     progress: bool,
 ) -> Bootstrap:
-    """Refit on bootstrap samples; the arguments are those of the method of a fit."""
+    """Refit on bootstrap samples; the arguments are those of ``EstimatedResults.bootstrap``."""
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"kind: {shown(kind)} is not known; give one of {', '.join(KINDS)}.")
     if isinstance(replications, bool) or not isinstance(replications, (int, np.integer)) or replications < 2:
@@ -224,8 +230,8 @@ def bootstrap(
 class _Resampled:
     """Bootstrap samples by resampling, each with a start a Newton step away from the fit.
 
-    Observations are counted in their weights; where the sandwich of a refit is wanted, which takes a weight for no
-    count, they are repeated as rows.
+    How often an observation is drawn is counted in its weight; where the sandwich of a refit is wanted, which takes no
+    weight for a count, the observation is repeated as rows.
     """
 
     def __init__(self, fit: Fit, seed: int, as_rows: bool):
@@ -247,7 +253,7 @@ class _Resampled:
         return Resamples(weights, positions, rngs=rngs, step=step)
 
     def _step(self, weights) -> np.ndarray | None:
-        """Where one Newton step of the fit's own equations leads from it: (R, k)."""
+        """One Newton step (R, k) of the fit's own equations towards each sample, unconstrained scale."""
         if self.scores is None:
             return None
         moved = (weights - self.fit.equations.sample.weights) @ self.scores

@@ -1,4 +1,7 @@
-"""The contamination test: whether a share of the data lies where the generator puts less, and where."""
+"""The contamination test: whether a share of the data lies where the generator puts less, and where.
+
+Equations (18) to (20) of ``docs/theory.md``.
+"""
 
 import dataclasses
 
@@ -21,13 +24,13 @@ class ContaminationTest:
     statistic : float
         Largest standardised share over the points looked at.
     pvalue : float
-        By the law of that maximum where the generator fits.
+        By the law of that largest statistic where the generator fits.
     point : array (d,)
-        Where it is reached.
+        Where the largest statistic is reached.
     share : float
         Estimated share of contamination at that point, were all of it there.
     share_error : float
-        Its standard error where there is none.
+        Standard error of ``share`` where there is no contamination.
     """
 
     statistic: float
@@ -47,19 +50,22 @@ def contamination(
 ) -> ContaminationTest:
     """Test for contamination at points (k, d) of features (k, q).
 
-    A share eps at y moves the difference of mean features by eps (phi(y) - E phi). With theta estimated what is left
-    of it is weighed by F = P' K P, and at each point the share's estimate d' F delta / d' F d is standardised.
+    A share eps at y moves the difference of mean features by eps d, d = phi(y) - E phi. With theta estimated what is
+    left of it is weighed by F = P' K P, (18), and at each point the share's estimate d' F delta / d' F d is
+    standardised, (19). The p-value is (20).
 
     Parameters
     ----------
     of : Balance
+        The quadratic game at the fit.
     c : float
         real'(0) of the loss.
     delta : (q,) array
         Difference of the samples' mean features at the fit.
     features, mean : (k, q) and (q,) arrays
-        phi(y), and the simulated sample's mean.
+        phi(y) at the points, and the simulated sample's mean, without the constant.
     points : (k, d) array
+        Where contamination may lie.
     """
     of_theta, of_alpha = of.solution(c)
     form = (np.eye(len(mean)) - of.slope @ of_theta).T @ of_alpha  # c F

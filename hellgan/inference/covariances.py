@@ -25,20 +25,20 @@ _OPTIONS = {
 
 
 def of_law(equations: Equations, law: JointLaw, kind: str = "sandwich", note: str = "") -> Covariance:
-    """Take the covariance from a law's sandwich; NaN where it has none."""
+    """Take the covariance from a law's sandwich; NaN where the law has none."""
     p = equations.p
     theta = np.full((p, p), np.nan) if law.sandwich is None else law.sandwich.cov[:p, :p]
     return Covariance(kind, note, natural_covs(equations.space, [law], equations.unseen)[0], theta, law.sandwich)
 
 
 def with_joint(law: JointLaw, joint: np.ndarray) -> JointLaw:
-    """Give the law with another covariance of u."""
+    """Give the law with another covariance (k, k) of u, already divided by n."""
     assert law.sandwich is not None
     return law._replace(sandwich=dataclasses.replace(law.sandwich, cov=joint))
 
 
 def with_meat(law: JointLaw, meat_real: np.ndarray) -> JointLaw:
-    """Give the law with another covariance of root n times the real sample's mean score, (2)."""
+    """Give the law with another covariance (k, k) of root n times the real sample's mean score, (2)."""
     s = law.sandwich
     assert s is not None
     half = np.linalg.solve(s.bread, meat_real + s.meat_simulated)
@@ -57,8 +57,9 @@ def hac_meat(rows: np.ndarray, n: float, maxlags: int, kernel: str) -> np.ndarra
 def cluster_meat(rows: np.ndarray, n: float, groups: Sequence[np.ndarray], corrected: bool) -> np.ndarray:
     """Estimate the covariance of root n times a sum of rows (n, k) that depend within groups (one or two ways).
 
-    ``groups`` holds codes 0, 1, ... of each way. Two ways are Cameron, Gelbach and Miller's: the two less that of
-    their intersection. The correction is G/(G - 1) (n - 1)/(n - k) for each, as in statsmodels.
+    ``groups`` holds codes 0, 1, ... (n,) of each way. For two ways it is Cameron, Gelbach and Miller's: the sum of the
+    two one-way covariances less that of the intersection. The correction is G/(G - 1) (n - 1)/(n - k) for each of them,
+    as in statsmodels.
     """
     from statsmodels.stats.sandwich_covariance import S_crosssection
 
@@ -114,7 +115,7 @@ def _model(fit: Fit):
 
 
 def _rows(fit: Fit) -> np.ndarray:
-    """Summands of the real sample's mean score, centred: (n, k), of weight included."""
+    """Summands (n, k) of the real sample's mean score: weights times centred scores."""
     scores, weights = fit.equations.scores(fit.solution.u), fit.equations.sample.weights
     return weights[:, None] * (scores - weights @ scores)
 

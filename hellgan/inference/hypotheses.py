@@ -32,8 +32,9 @@ class HypothesisTest:
     Attributes
     ----------
     statistic : float
+        (7), (8) or (9).
     df : int
-        r.
+        The number r of equations.
     pvalue : float
     weights : (r,) array
         The limit law is that of the sum of ``weights`` times independent chi-square variables of one degree of
@@ -41,7 +42,8 @@ class HypothesisTest:
     kind : str
         ``wald``, ``score`` or ``distance``.
     params : Series or None
-        Natural estimates under the restriction; None for a Wald test, which needs none, and where none are found.
+        Estimates under the restriction, natural scale; None for a Wald test, which needs none, and where none are
+        found.
     """
 
     statistic: float
@@ -57,7 +59,7 @@ class HypothesisTest:
 
 
 def wald(fit: Fit, function: Callable) -> HypothesisTest:
-    """Test a function of the named natural parameters by the delta method, (7)."""
+    """Test whether a function of the named natural parameters is zero, by the delta method, (7)."""
     require(fit, "wald test", fit.covariance.natural)
     _read(function, fit)
     h, slope = _of_natural(function, fit.equations.space, fit.params.to_numpy())
@@ -79,8 +81,8 @@ def _read(restriction, fit: Fit) -> Restriction:
 def score(fit: Fit, restriction) -> HypothesisTest:
     """Test a restriction by the score of theta where it holds, (8).
 
-    The covariance is the sandwich at the restricted estimate. Where the fit's is of another kind it is that, and the
-    profile's curvature that of the fit, too: the two must be of one point.
+    The covariance is the sandwich at the restricted estimate. Where the fit has a covariance of another kind, that one
+    is taken, and with it the profile's curvature at the fit, since the two must be of one point.
     """
     require(fit, "score test", fit.covariance.natural)
     equations = fit.equations
@@ -99,7 +101,7 @@ def score(fit: Fit, restriction) -> HypothesisTest:
 
 
 def distance(fit: Fit, restriction, robust: bool) -> HypothesisTest:
-    """Test a restriction by how much what theta minimises rises where it holds, (9)."""
+    """Test a restriction by how much the criterion that theta minimises rises where the restriction holds, (9)."""
     require(fit, "distance test", fit.covariance.natural)
     require_criterion(fit, robust)
     found = _read(restriction, fit)
@@ -136,7 +138,11 @@ def _distance(fit: Fit, slope, restricted: float, robust: bool, params) -> Hypot
 
 
 def limit_weights(fit: Fit, slope, factor: float) -> np.ndarray:
-    """Weights of the chi-square variables in the limit law of (9): (10)."""
+    """Weights (r,) of the chi-square variables in the limit law of (9), by (10).
+
+    ``slope`` (r, p) is the derivative of the restrictions in theta, ``factor`` what the criterion's rise is
+    multiplied with.
+    """
     schur = schur_complement(fit.solution.jacobian, fit.equations.p)
     form = slope @ np.linalg.solve((schur + schur.T) / 2, slope.T)
     cov = slope @ fit.covariance.theta @ slope.T

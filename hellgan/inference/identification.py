@@ -30,7 +30,7 @@ def problems(space: ParameterSpace, jacobians: Sequence[np.ndarray]) -> list[str
 
 
 def _is_inert(size):
-    """Whether nothing reacts to one of the parameters, of information size**2 (..., p)."""
+    """Whether nothing reacts to one of the parameters; ``size`` (..., p) is the square root of their information."""
     least = np.min(size, axis=-1)
     return (least == 0) | ((least <= 1e-8 * np.max(size, axis=-1)) & (least < 1e-12))
 
@@ -52,11 +52,11 @@ class Combination(NamedTuple):
     """The combination of unconstrained parameters of which the equations say least."""
 
     text: str
-    condition: float  # number, of the information matrix with 1 on its diagonal
+    condition: float  # condition number of the information matrix with 1 on its diagonal
 
 
 def weakest_combination(space: ParameterSpace, information: np.ndarray) -> Combination:
-    """Name it, from the information about theta (p, p)."""
+    """Name the combination of unconstrained parameters of which the information about theta (p, p) is least."""
     names = _element_names(space)
     size = np.sqrt(np.abs(np.diag(information)))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))

@@ -40,7 +40,7 @@ class OveridentificationTest:
 
 
 def require_test(loss: Loss, p: int, q: int) -> None:
-    """Refuse a loss whose optimum is not the log ratio, or as many parameters p as features q."""
+    """Refuse a loss whose optimum is not the log density ratio, and features q that do not outnumber parameters p."""
     if not loss.is_calibrated:
         raise ValueError(f"overidentification test: the optimum of the loss {loss.name} is not the log density ratio.")
     if q <= p:
@@ -58,14 +58,15 @@ def overidentification(value: float, loss: Loss, of: Balance, robust: bool) -> O
         V_n at the root, without the ridge.
     loss : Loss
     of : Balance
-        There: by the ``"real"`` sample's covariance or, of the robust form, the ``"pooled"`` one.
+        The quadratic game at the root: with the ``"real"`` sample's covariance or, for the robust form, the
+        ``"pooled"`` one.
     robust : bool
         Allow misspecification: the null is then that the generator matches the features' means, not that it is right.
 
     Raises
     ------
     ValueError
-        As ``require_test``.
+        For a loss that is not calibrated, and for q <= p.
     """
     q, p = of.slope.shape
     require_test(loss, p, q)
@@ -75,11 +76,12 @@ def overidentification(value: float, loss: Loss, of: Balance, robust: bool) -> O
 
 
 def limit_weights(c: float, factor: float, of: Balance) -> np.ndarray:
-    """Weights of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
+    """Weights (q,) of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
 
     With delta the difference of the samples' mean features, alpha = c K delta for K = (c C + 2 Lambda)^-1, theta
     projects delta by P = I - J (J' K J)^-1 J' K, and V - V_0 = c alpha' delta - (c/2) alpha' C alpha. Without a
-    ridge the form is P' C^-1 P and all weights are 1.
+    ridge the form is P' C^-1 P; where, besides, C is the noise's covariance, q - p of the weights, which come largest
+    first, are 1 and the rest 0. ``c`` is real'(0) of the loss and ``factor`` its 4A/c^2.
     """
     of_theta, of_alpha = of.solution(c)
     left = np.eye(len(of_alpha)) - of.slope @ of_theta  # P

@@ -1,4 +1,7 @@
-"""Profile intervals: the distance test of one natural element, inverted."""
+"""Profile intervals: the distance test of one element of the natural parameters, inverted.
+
+The statistic is (9), its weight (10) of ``docs/theory.md``, section 2.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ class _Lost(Exception):
 
 
 class _Profile:
-    """The signed root of the distance test of one natural element, over its link scale."""
+    """The signed root of the distance statistic of one natural element, as a function of its value, link scale."""
 
     def __init__(self, fit: Fit, name: str, robust: bool):
         require(fit, "profile", fit.covariance.theta)
@@ -37,7 +40,7 @@ class _Profile:
         self.known = {self.at: fit.solution.u}
 
     def root(self, u: float) -> float:
-        """Evaluate it at a point of the link scale; raises ``_Lost`` with the reason where it is not found."""
+        """Evaluate the signed root at a point of the link scale; raises ``_Lost`` with the reason where that fails."""
         if u == self.at:
             return 0.0
         nearest = min(self.known, key=lambda point: abs(point - u))
@@ -52,7 +55,7 @@ class _Profile:
         return float(np.sign(u - self.at) * np.sqrt(self.factor * max(rise, 0.0) / self.weight))
 
     def end(self, quantile: float, side: int) -> float:
-        """Find where the root is ``side`` times ``quantile``; the space's end where it never is."""
+        """Find the natural value where the signed root is ``side`` times ``quantile``; the space's end if nowhere."""
         near, far = 0.0, quantile * self.error
         below, above = -quantile, side * self.root(self.at + side * far) - quantile
         while above < 0:
@@ -74,12 +77,12 @@ class _Profile:
 
 
 def profile_intervals(fit: Fit, names: Sequence[str], alpha: float, robust: bool = True) -> np.ndarray:
-    """Compute profile intervals of level 1 - alpha of some natural elements: (k, 2); see ``profile_interval``."""
+    """Compute profile intervals (k, 2) of level 1 - alpha of named natural elements; see ``profile_interval``."""
     return np.array([profile_interval(fit, name, alpha, robust) for name in names], np.float64).reshape(-1, 2)
 
 
 def profile_interval(fit: Fit, name: str, alpha: float, robust: bool = True) -> tuple[float, float]:
-    """Invert the distance test of one natural element.
+    """Find the values of one natural element that the distance test of level ``alpha`` does not reject.
 
     Parameters
     ----------
@@ -95,9 +98,14 @@ def profile_interval(fit: Fit, name: str, alpha: float, robust: bool = True) -> 
     Returns
     -------
     tuple of float
-        An end is that of the parameter's space where the statistic does not reach its quantile within fifteen times
-        the distance from the estimate to the Wald interval's end; NaN, with a warning, where the profile cannot be
-        followed so far.
+        Lower and upper end, natural scale. An end is that of the parameter's space where the statistic does not reach
+        its quantile within fifteen times the distance from the estimate to the Wald interval's end; NaN, with a
+        warning, where the profile cannot be followed so far.
+
+    Raises
+    ------
+    ValueError
+        For a fit without a covariance, and for an estimate that minimises no criterion.
 
     Warns
     -----

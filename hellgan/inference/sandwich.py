@@ -39,7 +39,7 @@ def sandwiches(jacobians: Sequence[np.ndarray], covariances: Sequence[ScoreCovar
 
 
 def sandwich_at(equations: Equations, u: np.ndarray, jacobian: np.ndarray | None = None) -> Sandwich:
-    """Compute it at any u, with the Jacobian there unless it is given."""
+    """Compute the sandwich covariance (2) at any u (k,), with the Jacobian (k, k) there unless it is given."""
     jacobian = equations.jacobian(u) if jacobian is None else jacobian
     return sandwiches([jacobian], [equations.score_covariance(u)])[0]
 
@@ -58,7 +58,7 @@ def laws(
     covariances : callable or None
         Gives the score covariances of the solutions whose positions it gets; None for equations without a joint law.
     """
-    # Whether it is identified is asked also where a root is not certified: that may well be why.
+    # Whether theta is identified is asked also where a root is not certified: if it is not, that may well be why.
     asked = [k for k, s in enumerate(solutions) if s.is_root and covariances is not None]
     found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked]), strict=True))
     troubles = [f"{problem}{_ADVICE}" if (problem := found.get(k)) else s.reason for k, s in enumerate(solutions)]
@@ -85,7 +85,7 @@ def law(equations: Equations, solution: Solution) -> JointLaw:
 def natural_covs(
     space: ParameterSpace, found: Sequence[JointLaw], unseen: Callable[[np.ndarray], list[str]]
 ) -> np.ndarray:
-    """Covariances of the natural elements (k, r, r), by the delta method.
+    """Covariances (k, r, r) of the estimates on their natural scale, by the delta method, already divided by n.
 
     NaN where there is no sandwich, and for the elements that ``unseen`` names, of which the simulated sample says
     nothing.
@@ -106,7 +106,8 @@ def natural_covs(
 def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:
     """Wald intervals (k, 2) of natural elements in ``spaces``, each on the real line of its own link and mapped back.
 
-    ``quantile`` is half their width in standard errors.
+    ``natural`` and ``std_errors`` are (k,), on the natural scale. On the link scale ``quantile`` is half the width of
+    an interval in standard errors. NaN where there is no standard error.
     """
     rows = []
     for space, value, error in zip(spaces, natural, std_errors, strict=True):

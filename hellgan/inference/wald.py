@@ -35,7 +35,7 @@ class WaldResults(LikelihoodModelResults):
 
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:
-        """The same numbers without labels: what statsmodels' own tests compute with."""
+        """Estimates and covariance without labels: what statsmodels' own tests compute with."""
         names = list(self.params.index)
         labels = SimpleNamespace(data=SimpleNamespace(cov_names=names, xnames=names))
         plain = LikelihoodModelResults(labels, self.params.to_numpy(), self._cov)
@@ -87,8 +87,8 @@ class WaldResults(LikelihoodModelResults):
             Which parameters, by name or position; all unless given.
         method : str
             ``"wald"``: each holds its parameter with probability 1 - alpha; ``"sup-t"``: all of them hold theirs at
-            once, by the law of the largest of the correlated statistics. Fits know ``"profile"`` besides: where the
-            distance test does not reject; for a bootstrap's see ``bootstrap().conf_int``.
+            once, by the law of the largest of the correlated statistics. Fits know ``"profile"`` besides: the values
+            that the distance test does not reject; for a bootstrap's intervals see ``bootstrap().conf_int``.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class WaldResults(LikelihoodModelResults):
         raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
 
     def t_test(self, r_matrix, cov_p=None, use_t=None):
-        """Test linear hypotheses, one at a time: ``"loc = 27"``, an array, or several; see statsmodels."""
+        """Test linear hypotheses one at a time, given as ``"loc = 27"``, as an array, or several; see statsmodels."""
         with self._hypotheses():
             return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
 
@@ -147,7 +147,7 @@ class WaldResults(LikelihoodModelResults):
             ) from error
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Put the estimates in a frame with one row a parameter."""
+        """Put estimates, errors, tests and intervals of level 1 - alpha in a frame with one row a parameter."""
         interval = self.conf_int(alpha)
         return pd.DataFrame(
             {
@@ -169,7 +169,7 @@ class WaldResults(LikelihoodModelResults):
 
     def initialize(self, model, params, **kwargs):
         """Refuse: a result is made by a fit and does not change."""
-        raise ValueError("initialize: a result is made by GAN.fit and does not change; fit again.")
+        raise ValueError("initialize: a result is made by a fit and does not change; fit again.")
 
     def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
         """Refuse: the parameters are no levels of a factor."""

@@ -35,7 +35,12 @@ class Influence(InfluenceFunctions):
             One Newton step from the fit, with the Jacobian of the equations without the observation; the influence
             function's answer; or a refit each.
         threads, progress
-            Of the refits.
+            As for ``bootstrap``, of the refits.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method.
         """
         p, weights = self._of.p, self._of.sample.weights
         if method == "newton":
@@ -57,17 +62,20 @@ class Influence(InfluenceFunctions):
 
     @functools.cached_property
     def d_params(self) -> pd.DataFrame:
-        """Estimates less those without each observation, by one Newton step: (n, r)."""
+        """Estimates less those without each observation, by one Newton step: (n, r), natural scale."""
         return self.leave_one_out().rsub(self.fit.params, axis=1)
 
     @functools.cached_property
     def dfbetas(self) -> pd.DataFrame:
-        """``d_params`` in standard errors."""
+        """``d_params`` in standard errors of the fit: (n, r)."""
         return self.d_params / self.fit.bse
 
     @functools.cached_property
     def cooks_distance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cook-type distances d' Cov^-1 d / p of ``d_params``, unconstrained scale; and their chi-square p-values."""
+        """Cook-type distances d' Cov^-1 d / p, d the change of theta in ``d_params``; their chi-square p-values.
+
+        Both are (n,).
+        """
         p = self._of.p
         d = self.fit.solution.theta - self._one_step[:, :p]
         distances = np.einsum("ni,ij,nj->n", d, np.linalg.inv(self.fit.covariance.theta), d)
@@ -88,15 +96,15 @@ class Influence(InfluenceFunctions):
         return deletion.jackknife(self.fit, self.leave_one_out(method))
 
     def summary_frame(self) -> pd.DataFrame:
-        """Put what is known of each observation in a frame, those first that the fit accounts for least.
+        """Put what is known of each observation in a frame, first the observations that the fit accounts for least.
 
         Returns
         -------
         DataFrame (n, ...)
             Index: positions among the data. Columns: ``dfb_<parameter>`` (``dfbetas``), ``cooks_d``, ``influence``
             (self-standardised), and what the fit itself says of observations (``case_columns``): of a GAN
-            ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, the loss's slope real'(v) there over
-            that at v = 0, what the observation counts in the discriminator's score.
+            ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, what the observation counts in the
+            discriminator's score: the loss's slope real'(v) at its log ratio over the slope at 0.
         """
         fit = self.fit
         frame = self.dfbetas.add_prefix("dfb_")
@@ -120,15 +128,21 @@ class Influence(InfluenceFunctions):
         name : str
             Of the parameter.
         change : {"sign", "significance", "both"}
-            That estimate less ``null`` changes its sign; that the Wald interval comes to hold ``null``, or no longer
-            does, on the estimate's own side; that the interval comes to lie on the other side.
+            That the estimate less ``null`` changes its sign; that the Wald interval comes to hold ``null``, or no
+            longer does, on the estimate's own side; that the interval comes to lie on the other side.
         null : float
+            A value of the parameter, natural scale.
         alpha : float
             One minus the interval's level.
 
         Returns
         -------
         Decisive
+
+        Raises
+        ------
+        ValueError
+            For an unknown parameter or change, and for a fit whose kind of covariance a refit cannot have.
         """
         names = list(self.fit.params.index)
         if name not in names:
@@ -156,7 +170,7 @@ class Influence(InfluenceFunctions):
         points : (Y,) or (Y, d) array_like
             Where Q lies.
         eps : float or sequence of them
-            Its shares; each place is followed from the fit through them in increasing order.
+            Shares of the contamination; each place is followed from the fit through them in increasing order.
         kind : {"point", "cluster", "spread"}
             Q is a point mass; nine points as of a normal law about the place; 33 points evenly about it.
         spread : float, optional
@@ -178,7 +192,10 @@ class Influence(InfluenceFunctions):
         return contamination.bias_curve(self.fit, points, eps, kind, spread, threads, progress)
 
     def sensitivity_curve(self, points, threads: int | None = None) -> pd.DataFrame:
-        """Give n + 1 times the change that one more observation at each point makes: (Y, parameters)."""
+        """Give n + 1 times the change of the estimates, natural scale, by one more observation at each point.
+
+        Points are (Y,) or (Y, d), the frame (Y, parameters); refits that are not certified are NaN.
+        """
         return contamination.sensitivity_curve(self.fit, points, threads)
 
     def max_bias(
@@ -189,7 +206,8 @@ class Influence(InfluenceFunctions):
         Parameters
         ----------
         eps, kind, points, spread, threads
-            As for ``bias_curve``; ``places()``, 36 a direction out to 20 scales from the median, unless given.
+            As for ``bias_curve``; the points are ``places()``, 36 a direction out to 20 scales from the median, unless
+            given.
 
         Returns
         -------
@@ -234,12 +252,12 @@ class Influence(InfluenceFunctions):
     # Figures.
 
     def plot(self, name: str | None = None, ax=None):
-        """Draw one parameter's influence function over the data's rug; one-dimensional data only.
+        """Draw influence functions over the data's rug; one-dimensional data only.
 
         Parameters
         ----------
         name : str, optional
-            Of ``joint_params``; all of the generator's unless given.
+            One of ``joint_params``; all of ``params`` unless given.
         ax : Axes, optional
         """
         fit, sample = self.fit, self._of.sample

@@ -34,7 +34,7 @@ class BiasCurve:
     points : (Y, d) array
         Where the contamination lies.
     eps : (E,) array
-        Its shares.
+        Shares of the contamination.
     params : (E, Y, parameters) array
         Estimates, natural scale; NaN where the refit is not certified.
     names : list of str
@@ -56,7 +56,7 @@ class BiasCurve:
 
     @property
     def bias(self) -> np.ndarray:
-        """``params`` less the estimates without contamination: (E, Y, parameters)."""
+        """``params`` less the estimates without contamination: (E, Y, parameters), natural scale."""
         return self.params - self._reference
 
     def to_frame(self) -> pd.DataFrame:
@@ -69,7 +69,7 @@ class BiasCurve:
         return pd.concat([frame[["eps"]], where, frame[self.names]], axis=1)
 
     def maximum(self) -> pd.DataFrame:
-        """Give the largest absolute bias of each parameter over the points, for each share.
+        """Give the largest absolute bias of each parameter, natural scale, over the points, for each share.
 
         Refits that failed are counted in ``n_failed`` and left out.
         """
@@ -151,7 +151,7 @@ def bias_curve(
 
 
 def sensitivity_curve(fit: CaseFit, points, threads: int | None = None) -> pd.DataFrame:
-    """Give n + 1 times the change that one more observation at each point makes: (Y, parameters)."""
+    """Give n + 1 times the change by one more observation at each point; see ``Influence.sensitivity_curve``."""
     curve = bias_curve(fit, points, [1 / (fit.nobs + 1)], threads=threads)
     return pd.DataFrame((fit.nobs + 1) * curve.bias[0], columns=curve.names)
 
@@ -170,7 +170,7 @@ class _Path:
         return Resamples(np.broadcast_to(weights, (len(rows), len(weights))), foreign=rows)
 
     def follow(self, share: float, threads: int | None, more: int | None = None) -> None:
-        """Solve at a larger share."""
+        """Solve at all places for a larger share of contamination."""
         start = self.solutions[-1]
         if len(self.solutions) > 1:
             # Straight on, in the share: contamination moves a solution nearly in proportion at first.
@@ -186,7 +186,7 @@ class _Path:
 
 
 def likelihood_bias_curve(fit: CaseFit, points, eps, kind: str = "point", spread: float | None = None) -> BiasCurve:
-    """What contamination does to the maximum-likelihood estimate of the same family, for comparison."""
+    """Follow the maximum-likelihood estimate of the fit's family under contamination; arguments as ``bias_curve``."""
     space, sample = fit.equations.space, fit.equations.sample
     if not space.has_density:
         raise ValueError(f"bias_curve: {space.name} has no density in closed form, so no maximum likelihood.")
@@ -212,7 +212,7 @@ class Breakdown:
     Attributes
     ----------
     eps : float
-        It, within ``resolution``; infinite where no share up to the largest tried does.
+        The smallest such share, within ``resolution``; infinite where none up to the largest tried is one.
     point : array (d,) or None
         Where that contamination lies.
     bound : float

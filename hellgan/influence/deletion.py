@@ -1,4 +1,7 @@
-"""Fits without some of their observations: a Newton step for each, refits, the jackknife, and the decisive few."""
+"""Fits without some of their observations: a Newton step for each, refits, the jackknife, and the decisive few.
+
+Equation numbers are those of ``docs/theory.md``, section 3.
+"""
 
 import dataclasses
 from typing import NamedTuple
@@ -15,10 +18,11 @@ _REFITTED = ("sandwich", "HC1", "model")  # kinds of covariance that a refit can
 
 
 def one_step(fit: CaseFit) -> np.ndarray:
-    """One Newton step from the fit for each observation left out: (n, k), unconstrained scale.
+    """Solutions without each observation, (13), by one Newton step from the fit: (n, k), unconstrained scale.
 
-    The equations without observation i have at the fit the mean w_i (mean score - psi_i)/(1 - w_i), and the Jacobian
-    H + w_i/(1 - w_i) (mean of the h - h_i), h_i that of psi_i.
+    With psi_i the score of observation i, h_i its derivative in u and w_i its weight, the equations without it have at
+    the fit the mean score w_i (mean of the psi - psi_i)/(1 - w_i) and the Jacobian
+    H + w_i/(1 - w_i) (mean of the h - h_i).
     """
     of, u = fit.equations, fit.solution.u
     weights, scores = of.sample.weights, of.scores(u)
@@ -51,9 +55,10 @@ class Jackknife:
     Attributes
     ----------
     params : DataFrame (n, r)
-    bias : Series
-    cov : DataFrame
-        Of the estimate; its simulation part is the sandwich's, since only observations are left out.
+        Estimates without each observation, natural scale.
+    bias : Series (r,)
+    cov : DataFrame (r, r)
+        Of the estimate, natural scale; the simulation's part is the sandwich's, since only observations are left out.
     """
 
     params: pd.DataFrame
@@ -62,16 +67,16 @@ class Jackknife:
 
     @property
     def bse(self) -> pd.Series:
-        """Standard errors."""
+        """Standard errors of the estimate, natural scale."""
         return pd.Series(np.sqrt(np.diag(self.cov)), self.cov.index, name="std err")
 
     def cov_params(self) -> pd.DataFrame:
-        """Give ``cov``."""
+        """Give the covariance ``cov``, as other results do."""
         return self.cov
 
 
 def jackknife(fit: CaseFit, left: pd.DataFrame) -> Jackknife:
-    """Put estimates without each observation (n, r) together."""
+    """Compute the jackknife of a fit from estimates without each observation, ``left`` (n, r), natural scale."""
     if fit.equations.sample.given_weights is not None:
         raise ValueError("jackknife: the observations have weights; use with_cov('sandwich') or bootstrap.")
     n, law, natural, names = fit.nobs, fit.require_law(), fit.law.natural_slope, fit.params.index
@@ -86,9 +91,10 @@ def jackknife(fit: CaseFit, left: pd.DataFrame) -> Jackknife:
 class Decisive(NamedTuple):
     """Observations whose removal would change a conclusion.
 
-    ``positions`` are those left out, most decisive first; none where no half of the sample should suffice.
+    ``positions`` are those left out, most decisive first; none where half of the sample is not expected to suffice.
     ``predicted`` is the estimate without them to first order, ``refitted`` that of the refit with its interval
-    ``lower`` to ``upper``, NaN where it failed; ``confirmed`` says whether the refit changes the conclusion.
+    ``lower`` to ``upper``, NaN where the refit failed; ``confirmed`` says whether the refit changes the conclusion.
+    Estimates are on the natural scale.
     """
 
     positions: np.ndarray
@@ -100,7 +106,11 @@ class Decisive(NamedTuple):
 
 
 def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: float, alpha: float) -> Decisive:
-    """Find them for parameter k; ``influence`` (n, k) is unconstrained, the rest as for the public method."""
+    """Find the observations that decide a conclusion about parameter number k.
+
+    ``influence`` holds the influence functions of u at the observations, unconstrained scale; the rest is as for
+    ``Influence.decisive``.
+    """
     if fit.cov_type not in _REFITTED:
         raise ValueError(
             f"decisive: the refit's covariance cannot be of the kind {fit.cov_type}; take that of another, as in "
@@ -145,10 +155,11 @@ def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: flo
 
 
 def effects_on_errors(fit: CaseFit, influence: np.ndarray) -> np.ndarray:
-    """First-order change of each standard error when an observation is left out: (n, r).
+    """First-order change of each standard error, natural scale, when an observation is left out: (n, r), by (14).
 
-    Through the weights, and through the solution that they move: the derivative of the sandwich in the solution is a
-    central difference, two evaluations a coordinate. Covariances of other kinds are taken to move in proportion.
+    Standard errors change through the weights, and through the solution that the weights move: the derivative of the
+    sandwich in the solution is a central difference, two evaluations a coordinate. Covariances of other kinds are
+    taken to move in proportion.
     """
     of, u, h, law = fit.equations, fit.solution.u, fit.solution.jacobian, fit.law.sandwich
     assert law is not None

@@ -2,10 +2,11 @@
 
 With u = (theta, nuisance), H the derivative of the mean score and psi the score of one observation,
 
-    IF(x; u) = -H^-1 [psi(x; u) - sum_i w_i psi(x_i; u)],
+    IF(x; u) = -H^-1 [psi(x; u) - sum_i w_i psi(x_i; u)],                                        (11)
 
 centred, because a contamination (1 - eps) P + eps delta_x takes weight from the rest. In a regression psi holds the
-mean of the scores of the observation's simulated responses, too, since they have its covariates.
+mean of the scores of the observation's simulated responses, too, since they have its covariates. Equation numbers are
+those of ``docs/theory.md``, section 3.
 """
 
 import functools
@@ -42,15 +43,20 @@ class InfluenceFunctions:
         points : (k,) or (k, d) array_like
             Of a regression: rows of covariates and response.
         functional : Functionals, optional
-            As ``result.quantile(.9)`` gives it: its influence function in place of the parameters'.
+            Such as ``result.quantile(.9)``: the influence functions are then its own, not the parameters'.
         under : {"fit", "model"}
-            At the fit as it is; or the closed form (J' C^-1 J)^-1 J' C^-1 (phi(x) - E phi) at the model, the same
-            for every loss (but for the ridge), where the data are what the fitted generator makes.
+            At the fit as it is; or the closed form (12), without a ridge (J' C^-1 J)^-1 J' C^-1 (phi(x) - E phi), at
+            the model, where the data are what the fitted generator makes: the same for every loss but for the ridge.
 
         Returns
         -------
         DataFrame (k, ...)
-            Columns: the parameters, then the discriminator's alpha_0 to alpha_q; not divided by n.
+            Columns: the parameters, natural scale, then the nuisance, of a GAN alpha_0 to alpha_q; not divided by n.
+
+        Raises
+        ------
+        ValueError
+            For an unknown ``under``, and for ``"model"`` where the estimator has no closed form.
         """
         x = checked_points(points, self._of.sample.d)
         if under not in ("fit", "model"):
@@ -74,7 +80,7 @@ class InfluenceFunctions:
         return self._of.scores(self.fit.solution.u)
 
     def _free(self, x: np.ndarray) -> np.ndarray:
-        """At points (r, d), unconstrained scale: (r, k)."""
+        """Influence functions of u at points (r, d), unconstrained scale: (r, k)."""
         rows = self._of.scores_at(self.fit.solution.u, x)
         mean = self._of.sample.weights @ self._scores
         return np.linalg.solve(-self.fit.solution.jacobian, (rows - mean).T).T
@@ -92,6 +98,7 @@ class InfluenceFunctions:
         Returns
         -------
         DataFrame (n, ...)
+            Columns as ``at`` gives them.
         """
         slopes = self._of.weight_derivatives(self.fit.solution.u).T
         return self._named(slopes - self._of.sample.weights @ slopes)
@@ -112,17 +119,23 @@ class InfluenceFunctions:
         Parameters
         ----------
         standardised : {None, "self", "information"}
-            None: of each parameter's absolute influence. ``"self"``: of the influence measured by the estimate's own
-            covariance, sqrt(IF' Omega^-1 IF) with Omega n times it. ``"information"``: by the information about
-            theta that the discriminator has, H_at' (-H_aa)^-1 H_at / c, which at the model is Fisher's where the
-            features span the score.
+            None: the absolute influence on each parameter, natural scale. ``"self"``: the influence on theta measured
+            by its own covariance, sqrt(IF' Omega^-1 IF) with Omega n times that covariance. ``"information"``: measured
+            by the information about theta that the discriminator has, H_at' (-H_aa)^-1 H_at / c, which at the model is
+            Fisher's where the features span the score.
         points : (k,) or (k, d) array_like, optional
             ``default_points()`` unless given.
 
         Returns
         -------
         Series or float
-            Infinite where the influence still grows at the farthest of the default points.
+            One for each parameter where ``standardised`` is None. Infinite where the influence still grows at the
+            farthest of the default points.
+
+        Raises
+        ------
+        ValueError
+            For an unknown ``standardised``, and for ``"information"`` where the estimator knows none.
         """
         if standardised not in STANDARDS:
             raise ValueError(f"standardised: {shown(standardised)} is not known; give None, 'self' or 'information'.")
@@ -150,7 +163,8 @@ class InfluenceFunctions:
         Returns
         -------
         Series
-            Of the largest norm of the gradient in the observation.
+            The largest norm of the gradient in the observation, parameters on their natural scale; infinite where it
+            still grows at the farthest of the default points.
         """
         x = self.default_points() if points is None else checked_points(points, self._of.sample.d)
         fit = self.fit

@@ -10,7 +10,7 @@ from hellgan.parameters import ParameterSpace
 
 
 def maximised(family: ParameterSpace, rows: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """Maximise the likelihood of rows (n, d) from starting values theta (p,), by BFGS."""
+    """Maximise the likelihood of rows (n, d) with weights (n,) by BFGS, from theta (p,), unconstrained: (p,)."""
     from scipy import optimize
 
     def objective(theta):

@@ -4,7 +4,7 @@ import numpy as np
 
 from hellgan.samples import Sample
 
-# Distances from the centre in units of the scale; far ones show whether a function grows on.
+# Distances from the centre in units of the scale; far ones show whether a function still grows there.
 _NEAR, _FAR = np.linspace(0.0, 6.0, 61)[1:], np.geomspace(6.0, 1e5, 60)[1:]
 _AWAY = 1e4  # from so many scales on a point is far
 
@@ -39,7 +39,7 @@ def _directions(axes) -> list[np.ndarray]:
 
 
 def largest(sample: Sample, points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Largest sizes (k, r) over default points (k, d): (r,); infinite where they still grow at those farthest away."""
+    """Largest sizes (k, r) over default points (k, d): (r,); infinite where sizes still grow at the farthest points."""
     away = np.max(np.abs(points - sample.center) / sample.scales, axis=1)
     far, found = away > _AWAY, sizes.max(axis=0)
     grows = np.max(sizes[far], axis=0) > 1.01 * np.max(sizes[~far], axis=0)

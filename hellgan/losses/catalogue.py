@@ -1,4 +1,4 @@
-"""``Loss``, what it knows of itself, and the losses by name."""
+"""``Loss`` with its properties, and the losses by name; equation numbers are those of ``docs/theory.md``."""
 
 import dataclasses
 import functools
@@ -40,14 +40,19 @@ class Loss:
         What the discriminator earns on a real observation of log ratio v: elementwise, increasing at 0,
         twice differentiable by JAX.
     fake : callable, optional
-        What it earns on a simulated one; ``real(-v)`` unless given.
+        What the discriminator earns on a simulated observation; ``real(-v)`` unless given.
     generator : callable, optional
         What the generator *minimises* on a simulated observation instead of ``fake``. With it the game is
         not zero-sum and the estimator solves estimating equations instead of a saddle-point problem.
     name : str
-        How reports call it.
+        The loss's name in reports.
     concave : bool, optional
         Whether real and fake are concave, where that is known; looked up on a grid otherwise.
+
+    Raises
+    ------
+    TypeError
+        For a part that is not callable.
 
     Notes
     -----
@@ -90,7 +95,7 @@ class Loss:
 
     @property
     def is_named(self) -> bool:
-        """Whether ``get(name)`` gives it back."""
+        """Whether ``get`` of the loss's name gives this very loss."""
         return _named(self.name) == self
 
     @property
@@ -139,7 +144,7 @@ class Loss:
 
     @property
     def is_redescending(self) -> bool:
-        """Whether all weights vanish as v goes to either infinity."""
+        """Whether real', fake' and the generator's slope vanish as v goes to either infinity."""
         slopes = np.abs(tabulate(self._parts, _WIDE)[:, 1])
         ends, middle = np.maximum(slopes[:, 0], slopes[:, -1]), slopes[:, _WIDE.size // 2]
         return bool(np.all(ends < 1e-6 * middle))
@@ -194,7 +199,7 @@ kl = Loss(log_real, generator=kl_generator, name="kl", concave=True)
 _CATALOGUE = {loss.name: loss for loss in (log, log_ns, hellinger, root, root_ns, least_squares, kl)}
 
 
-# Below it c = a 2^(1/a - 2) is beyond 1e16: nothing could be told from rounding.
+# For a smaller a, c = a 2^(1/a - 2) is beyond 1e16: nothing could be told from rounding.
 _LEAST_A = 1 / 64
 
 
@@ -203,8 +208,8 @@ def alpha(a: float) -> Loss:
 
         real(v) = a/(a-1) (expit(a v)^((a-1)/a) - 1),    fake(v) = real(-v)
 
-    ``alpha(1/2)`` is ``hellinger`` and ``alpha(1)`` is ``log``, as functions; ``alpha(2)`` is 2 ``root`` - 2. It
-    induces a/(a-1) times the integral of (p^a + q^a)^(1/a) - 2^(1/a-1) (p + q), between 0 and -V0 (an f-divergence
+    ``alpha(1/2)`` is ``hellinger`` and ``alpha(1)`` is ``log``, as functions; ``alpha(2)`` is 2 ``root`` - 2. The
+    loss induces a/(a-1) times the integral of (p^a + q^a)^(1/a) - 2^(1/a-1) (p + q), between 0 and -V0 (an f-divergence
     of Arimoto's; see Sypherd et al. 2022 for the loss and Kurri et al. 2021 for its GAN). The loss is bounded, with
     redescending weights, for a > 1; its weights are bounded for a >= 1; and it is concave in v for a <= 1.
 
@@ -243,7 +248,7 @@ def _alpha(a: float) -> Loss:
 
 
 def _named(name: str) -> Loss | None:
-    """The loss of a name; None for a name that stands for none."""
+    """Find the loss of a name; None for a name that stands for no loss."""
     number = re.fullmatch(r"alpha\((.*)\)", name)
     if number is None:
         return _CATALOGUE.get(name)
@@ -295,7 +300,7 @@ def get(loss) -> Loss:
 
 
 def checked(loss) -> Loss:
-    """Return a loss from its name; try a user's own on an array."""
+    """Return a loss from its name; a user's own is tried on an array, and one that fails raises ``ValueError``."""
     loss = get(loss)
     if loss.is_named:
         return loss

@@ -34,7 +34,8 @@ def derivatives(function: Scalar, v: jax.Array) -> tuple[jax.Array, jax.Array, j
 def tabulate(functions: tuple[Scalar, ...], v: np.ndarray) -> np.ndarray:
     """Value, slope and curvature of some functions, (k, 3, size of v), as NumPy in double precision.
 
-    Compiled by hand, so that it works under the tracing of a fit as well, whatever the caller's settings.
+    The program is lowered and compiled explicitly, so that this works while a fit is traced, too, whatever the caller's
+    settings.
     """
     with jax.enable_x64(True):
         return np.asarray(_all_derivatives.lower(functions, v).compile()(v))

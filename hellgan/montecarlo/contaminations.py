@@ -17,10 +17,15 @@ class Contamination(abc.ABC):
     Attributes
     ----------
     eps : float
-        The share, in [0, 1).
+        Share of foreign observations, in [0, 1).
     binomial : bool
         Whether each observation is replaced with probability ``eps``, so that their number is random; else
         ``round(eps n)`` of them are, at random positions.
+
+    Raises
+    ------
+    ValueError
+        For numbers that make no law, or do not have the dimension of the data that are contaminated.
     """
 
     eps: float
@@ -156,7 +161,7 @@ class Leverage(Contamination):
 class Dependence(Contamination):
     """Observations are in time order and dependent, by a Gaussian copula: autocorrelation ``rho`` to the lag's power.
 
-    Each has the law of the model; none is foreign.
+    Every observation has the law of the model; none is foreign.
     """
 
     eps: float = dataclasses.field(default=0.0, init=False, repr=False)
@@ -196,12 +201,12 @@ def label_of(several: Sequence[Contamination]) -> str:
 
 
 def share_of(several: Sequence[Contamination]) -> float:
-    """Give the share of foreign observations after all of them."""
+    """Give the share of foreign observations after several contaminations, one on top of the other."""
     return round(1 - float(np.prod([1 - each.share for each in several])), 12)  # .2, not .19999999999999996
 
 
 def _check(contamination, name, good, wanted):
-    """Refuse numbers that make no law, of a contamination that has them."""
+    """Refuse a contamination, if it has the argument ``name``, unless ``good`` holds for its value."""
     value = getattr(contamination, name, None)
     if value is None:
         return
@@ -214,7 +219,7 @@ def _check(contamination, name, good, wanted):
 
 
 def _centred(value, replaced, name):
-    """Give a row of a coordinate's numbers for each foreign observation."""
+    """Repeat a number, or one for each coordinate, for every observation that is replaced."""
     rows = np.asarray(value, np.float64)
     if rows.ndim and rows.shape != replaced.shape[1:]:
         d = 1 if replaced.ndim == 1 else replaced.shape[1]

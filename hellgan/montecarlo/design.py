@@ -28,6 +28,8 @@ class Cell:
         Hash of truth, contamination and n: 16 hexadecimal digits. The same key, the same samples.
     labels : dict of str to label
         The factors' levels, as tables show them.
+    truth, contaminations, n
+        Where samples come from, what happens to them, and how many observations they have.
     """
 
     key: str
@@ -59,11 +61,12 @@ class Plan:
     Attributes
     ----------
     hash : str
-        Of the method's definition.
+        Hash of the method's definition.
     definition : JSON value
     replications : int
+        In each cell.
     cells : tuple of str
-        Keys.
+        Keys of the cells.
     """
 
     name: str
@@ -86,7 +89,7 @@ class Design:
 
 
 def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) -> dict[str, Cell]:
-    """Cross the factors: truths, departures from them, sample sizes, and others of which these are functions."""
+    """Cross the factors: truths, departures, sample sizes, and further factors of which truths may be functions."""
     truths = _levels("truth", truth)
     departures = {"": contamination} if _is_function(contamination) else _departures(contamination)
     sizes = {size: size for size in map(_checked_size, [n] if np.ndim(n) == 0 else list(n))}

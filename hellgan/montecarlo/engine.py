@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
 
 
 def compute(design: Design, task: Task) -> Estimates:
-    """Do a task."""
+    """Do a task: draw the samples of its replicates and estimate from each."""
     programs.make_room()
     cell, plan = design.cells[task.cell], design.plans[task.method]
     own = streams(design.seed, cell.key, range(task.begin, task.end))
@@ -80,7 +80,7 @@ def in_threads(design: Design, tasks: Iterable[Task], threads: int | None) -> It
 
 
 def on_cluster(design: Design, tasks: Iterable[Task], client: Any) -> Iterator[Outcome]:
-    """Do tasks on a Dask cluster; those of a worker that dies are done by another."""
+    """Do tasks on a Dask cluster; tasks of a worker that dies are done by another."""
     import cloudpickle
     from distributed import as_completed
 
@@ -113,7 +113,7 @@ def on_cluster(design: Design, tasks: Iterable[Task], client: Any) -> Iterator[O
 
 
 def remote(mark: str, blob: bytes, task: Task) -> Estimates:
-    """Do a task in a worker."""
+    """Do a task in a worker, of the pickled design ``blob`` that has the mark ``mark``."""
     return compute(_loaded(_Blob(mark, blob)), task)
 
 

@@ -43,7 +43,7 @@ class Estimates(NamedTuple):
     Attributes
     ----------
     names : tuple of str
-        Of the k numbers that are estimated.
+        Names of the k numbers that are estimated.
     values, std_errors, lower, upper : (R, k) arrays
         NaN where there is none.
     converged : (R,) bool array
@@ -51,7 +51,7 @@ class Estimates(NamedTuple):
         1 or 0; NaN for a method that looks for no saddle point.
     iterations : (R,) int array
     seconds : (R,) array
-        Of wall time; the mean of a group that was computed together.
+        Wall time; the mean of a group that was computed together.
     messages, warned : lists of R str
         Why a replicate failed, and what it warned of; empty where it did not.
     """
@@ -75,7 +75,7 @@ Intervals = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (values, std_error
 def one_by_one(
     function: Callable[..., Estimate], arguments: Sequence[tuple], names: tuple[str, ...], intervals: Intervals
 ) -> Estimates:
-    """Call a method for every replicate; an exception is a failure with its message, never the end."""
+    """Call a method for every replicate; an exception makes the replicate a failure and does not end the study."""
     rows, seconds, warned = [], [], []
     missing = np.full(len(names), np.nan)
     for each in arguments:
@@ -117,7 +117,7 @@ def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds, warned: l
 
 
 def by_name(names: Sequence[str], given: Mapping[str, float]) -> np.ndarray:
-    """Put named numbers in order; NaN for those that are not there."""
+    """Put named numbers in the order of ``names``; NaN for a name that is not given."""
     return np.array([given.get(name, np.nan) for name in names], np.float64)
 
 

@@ -2,7 +2,7 @@
 
 Every function takes the numbers of n >= 2 replicates, none missing, and gives ``(value, mcse)``. Closed forms are those
 of Table 6 of Morris, White and Crowther (2019), which R's ``rsimsum`` computes too; others say where they are from.
-Those of ``empirical_se``, ``se_ratio`` and ``relative_efficiency`` hold for normal estimates: heavy tails make them
+Errors of ``empirical_se``, ``se_ratio`` and ``relative_efficiency`` hold for normal estimates: heavy tails make them
 too small.
 
 References
@@ -24,7 +24,7 @@ Measured = tuple[float, float]
 
 
 def mean(draws: np.ndarray) -> Measured:
-    """Give a mean: of errors it is the bias, of widths that of the intervals. MCSE s / sqrt(n)."""
+    """Give the mean of draws: of errors the bias, of widths the mean width. MCSE s / sqrt(n)."""
     return float(np.mean(draws)), np.std(draws, ddof=1) / np.sqrt(len(draws))
 
 
@@ -42,7 +42,7 @@ def model_se(std_errors: np.ndarray) -> Measured:
 
 
 def se_ratio(estimates: np.ndarray, std_errors: np.ndarray) -> Measured:
-    """Give model over empirical standard error; ``rsimsum``'s relative error in % is 100 (ratio - 1).
+    """Give the model standard error over the empirical one; ``rsimsum``'s relative error in % is 100 (ratio - 1).
 
     MCSE ratio sqrt(var(se^2) / (4 n m^4) + 1 / (2 (n - 1))), as if the two were independent.
     """
@@ -57,7 +57,7 @@ def mse(errors: np.ndarray) -> Measured:
 def rmse(errors: np.ndarray) -> Measured:
     """Give the root of the mean squared error; its MCSE is the jackknife's.
 
-    That is sqrt((n - 1) / n sum((rmse_(j) - rmse)^2)), as ``simhelpers`` documents it, where rmse_(j) leaves out one
+    The MCSE is sqrt((n - 1) / n sum((rmse_(j) - rmse)^2)), as ``simhelpers`` has it, where rmse_(j) leaves out one
     squared error. (The code of ``simhelpers`` 0.3.1 takes rmse_(j) from bias^2 + s^2 with s over n - 1 but rmse with n:
     for an unbiased normal estimator the square of its error is half as large again as it should be, whatever n.)
     """
@@ -73,7 +73,7 @@ def proportion(hits: int, n: int) -> Measured:
 
 
 def relative_efficiency(estimates: np.ndarray, reference: np.ndarray) -> Measured:
-    """Give the variance of the reference's estimates over that of these: above 1 where these are better.
+    """Give the variance of the reference's estimates over that of ``estimates``: above 1 where these are better.
 
     ``rsimsum``'s relative precision in % is 100 (ratio - 1). MCSE 2 ratio sqrt((1 - r^2) / (n - 1)), with the
     correlation r of the two over the same samples; NaN for n = 2, where r is 1 or -1 of necessity.
@@ -86,17 +86,17 @@ def relative_efficiency(estimates: np.ndarray, reference: np.ndarray) -> Measure
 
 
 def relative_mse(errors: np.ndarray, reference: np.ndarray) -> Measured:
-    """Give the mean squared error of the reference over that of these; the MCSE is the jackknife's, over pairs."""
+    """Give the reference's mean squared error over that of ``errors``; the MCSE is the jackknife's, over pairs."""
     a, b = reference**2, errors**2
     value = np.sum(a) / np.sum(b)
     return value, _jackknife(_without_one(a) / _without_one(b), value)
 
 
 def median(draws: np.ndarray) -> Measured:
-    """Give a median; its MCSE is Price and Bonett's (2001), free of the draws' law.
+    """Give the median of draws; its MCSE is Price and Bonett's (2001), free of the draws' law.
 
-    That is (x_(n - c + 1) - x_(c)) / (2 z), where c is (n + 1) / 2 - sqrt(n), rounded and at least 1, and z the normal
-    quantile of the exact (binomial) probability that the interval between the two misses the median on one side.
+    The MCSE is (x_(n - c + 1) - x_(c)) / (2 z), where c is (n + 1) / 2 - sqrt(n), rounded and at least 1, and z the
+    normal quantile of the exact (binomial) probability that the interval between the two misses the median on one side.
     """
     ordered = np.sort(draws)
     low, high, z = _middle(len(ordered))
@@ -132,24 +132,24 @@ def mad_ratio(estimates: np.ndarray, std_errors: np.ndarray) -> Measured:
 
 
 def _ratio_of_independent(above: Measured, below: Measured) -> Measured:
-    """Divide, and give the error by the delta method."""
+    """Divide two independent measures, and give the error by the delta method."""
     value = above[0] / below[0]
     return value, value * np.hypot(above[1] / above[0], below[1] / below[0])
 
 
 def _without_one(draws):
-    """Sum all but one, for each: (n,), of draws that are not negative."""
+    """Sum all draws but one, for each one left out: (n,); draws are not negative."""
     # Rounding may leave less than nothing.
     return np.maximum(np.sum(draws) - draws, 0)
 
 
 def _jackknife(without_one, value):
-    """Give the jackknife's standard error, about the value of all, as ``simhelpers`` does."""
+    """Give the jackknife's standard error, about the value of all draws, as ``simhelpers`` does."""
     n = len(without_one)
     return np.sqrt((n - 1) / n * np.sum((without_one - value) ** 2))
 
 
 def _middle(n: int) -> tuple[int, int, float]:
-    """Give two ranks, from 0, about two standard errors either side of the median, and how many errors exactly."""
+    """Give two ranks, from 0, about two standard errors either side of the median, and the exact number of errors."""
     c = max(round((n + 1) / 2 - np.sqrt(n)), 1)
     return c - 1, n - c, -special.ndtri(special.bdtr(c - 1, n, 0.5))

@@ -45,7 +45,7 @@ class StudyFrames:
         return f"<StudyResults: {len(self.cells)} cells, {len(self.methods)} methods, {done} of {wanted} replicates>"
 
     def progress(self) -> pd.DataFrame:
-        """Count replicates that are there, and that are wanted: one row a method and cell."""
+        """Count the replicates that are stored and those that are wanted: one row a method and cell."""
         rows = []
         for name, method in self._manifest["methods"].items():
             for key in method["cells"]:

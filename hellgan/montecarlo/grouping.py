@@ -74,14 +74,14 @@ class Groups:
         return ", ".join(f"{key} {value}" for key, value in self.first.iloc[g].items())
 
     def partners(self, method: str) -> Mapping[int, int]:
-        """Give for every group that of a method in the same cell and for the same parameter, where there is one."""
+        """Map every group to that of ``method`` in the same cell and for the same parameter, where there is one."""
         cell = _codes(self.first, [key for key in self.keys if key != "method"])
         is_reference = (self.first["method"] == method).to_numpy(bool)
         of_cell = dict(zip(cell[is_reference], np.flatnonzero(is_reference), strict=True))
         return {g: int(of_cell[c]) for g, c in enumerate(cell) if c in of_cell}
 
     def paired(self, g: int, partner: int | None) -> Replicates | None:
-        """Give the partner's replicates in the order of those of g; one that it lacks is a failure of no estimate."""
+        """Give the partner's replicates in the order of group g; one that is lacking is a failure without estimate."""
         if partner is None:
             return None
         other, wanted, has = self[partner], self._replicate[self._slices[g]], self._replicate[self._slices[partner]]
@@ -101,7 +101,7 @@ def _codes(frame, keys):
 
 
 def _firsts(order, starts):
-    """Give the first of the original rows of every group."""
+    """Give the first row of every group, as a position in the unsorted frame."""
     return np.minimum.reduceat(order, starts) if len(starts) else np.zeros(0, np.intp)
 
 
@@ -112,7 +112,7 @@ def _require_columns(frame: pd.DataFrame, keys: Sequence[str]) -> None:
         raise ValueError(
             f"frame: no column {', '.join(map(repr, dict.fromkeys(missing)))}; give the study's long frame."
         )
-    # As bool, text and missing values would all have converged.
+    # Converted to bool, text and missing values would all count as converged.
     converged = frame["converged"]
     if not pd.api.types.is_bool_dtype(converged.dtype) or bool(np.any(converged.isna())):
         raise ValueError(f"frame: converged is {converged.dtype}, or missing; give True or False in every row.")

@@ -1,4 +1,4 @@
-"""A study in JSON: what its folder says of it, and what of a folder belongs to it."""
+"""A study in JSON: the manifest of its folder, and the part of a folder's manifest that belongs to a study."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def manifest(design: Design, names: Mapping[tuple[str, str], Sequence[str]]) -> 
 
 
 def selection(found: Mapping[str, Any], design: Design) -> dict:
-    """Give of a folder's manifest what belongs to a study."""
+    """Choose from a folder's manifest the cells and methods that belong to a study."""
     methods = {
         name: {**found["methods"][name], "replications": plan.replications, "cells": list(plan.cells)}
         for name, plan in design.plans.items()

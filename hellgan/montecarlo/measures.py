@@ -31,7 +31,7 @@ class Sample(NamedTuple):
         return self._replace(**columns)
 
     def holds(self, value):
-        """Tell of each interval whether a value is in it."""
+        """Tell of each interval whether it holds a value: (n,) bool."""
         return (self.lower <= value) & (value <= self.upper)
 
 
@@ -128,7 +128,7 @@ MEASURES = {name: how.description for name, how in _MEASURES.items()}
 
 
 def is_proportion(name: str) -> bool:
-    """Tell whether a measure is a share of the replicates."""
+    """Tell whether a measure is a proportion of the replicates."""
     return _MEASURES[name].is_proportion
 
 
@@ -196,7 +196,7 @@ def _row(name, how, used: Sample, whole: Sample, converged) -> Row:
 
 
 def _of(count, function) -> formulas.Measured:
-    """Give a value and its error, unless there are too few replicates for an error."""
+    """Give a value and its error, both NaN where there are fewer than two replicates."""
     if count < 2:
         return np.nan, np.nan
     value, error = function()

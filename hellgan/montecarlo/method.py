@@ -17,13 +17,13 @@ class Setting(NamedTuple):
     Attributes
     ----------
     generator : Generator or None
-        The truth's.
+        The truth's; None where samples come from a function.
     n, dim : int
         Observations of a sample, and coordinates of one.
     names : tuple of str
-        Of the estimands.
+        Names of the estimands.
     level : float
-        Of intervals.
+        Level of intervals.
     """
 
     generator: Generator | None
@@ -38,15 +38,15 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def batch(self, setting: Setting) -> int:
-        """Give how many replicates are computed together, whether as many are wanted or not."""
+        """Give the number of replicates that are computed together, whether or not as many are wanted."""
 
     @abc.abstractmethod
     def chunk(self, setting: Setting) -> int:
-        """Give how many replicates make a task of about a second; a multiple of ``batch``."""
+        """Give the number of replicates that make a task of about a second; a multiple of ``batch``."""
 
     @abc.abstractmethod
     def check(self, setting: Setting) -> None:
-        """Refuse, in one sentence, what cannot work."""
+        """Refuse, in one sentence, a cell in which the method cannot work."""
 
     @abc.abstractmethod
     def names(self, setting: Setting, samples: np.ndarray, streams: Sequence[Stream]) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Method(abc.ABC):
     def estimate(
         self, setting: Setting, names: tuple[str, ...], samples: np.ndarray, streams: Sequence[Stream]
     ) -> Estimates:
-        """Estimate from each of R samples."""
+        """Estimate from each of R samples, (R, n) or (R, n, d); numbers are on the natural scale."""
 
     def fit(self, setting: Setting, sample: np.ndarray, stream: Stream) -> Any:
         """Give what the method itself makes of one sample, where it makes more than estimates."""

@@ -19,7 +19,7 @@ from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded
 from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.streams import METHOD
 
-# Arguments of GAN that a method may give; what its data, weights and seed are is the study's business.
+# Arguments of GAN that a method may give; data, weights and seed are the study's.
 _OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated")
 _OF_FIT = ("cov_type", "cov_kwds")
 _OF_STUDY = ("replications", "where")
@@ -79,7 +79,7 @@ class GANMethod(Method):
         return stacked(names, rows, np.full(len(samples), seconds), ["; ".join(said)] * len(samples))
 
     def _together(self, setting, names, samples, streams, size) -> list[Estimate]:
-        """Fit samples in full groups; those that the model refuses must not take the others with them."""
+        """Fit samples in full groups; where the model refuses one, all are fitted one by one."""
         try:
             return self._fits(setting, samples, streams, size)
         except Exception as error:  # any: generators, losses and features may be the user's
@@ -93,7 +93,7 @@ class GANMethod(Method):
 
     def _fits(self, setting, samples, streams, size) -> list[Estimate]:
         model = self._model(setting, samples[0], streams[0])
-        padding = -len(samples) % size  # which is not taken up anew where it fails
+        padding = -len(samples) % size  # samples that fill the group, not tried again where they fail
         seeds = [stream.latent_seed for stream in (*streams, *[streams[0]] * padding)]
         fits = fit_all(model, [*samples, *[samples[0]] * padding], seeds, wanted=len(samples))
         half, rows = normal_quantile(1 - setting.level), []

@@ -13,7 +13,7 @@ from hellgan.montecarlo.replicates import Replicates, checked_pair
 
 __all__ = ["MEASURES", "Replicates", "measure", "replications_for", "table"]
 
-# n is the size of the samples there, a factor.
+# In the table ``n`` is a factor, the size of the samples.
 _COLUMNS = ["n_used" if name == "n" else name for name in Row._fields]
 
 
@@ -30,10 +30,11 @@ def measure(
     replicates : Replicates
     names : of ``MEASURES``; all that can be computed unless given
     reference : Replicates, optional
-        Those of the reference method for the same samples in the same order, for ``relative_efficiency`` and
+        Replicates of the reference method for the same samples in the same order, for ``relative_efficiency`` and
         ``relative_mse``: above 1 where the method is better than the reference.
     null : float, optional
-        For ``rejection``, the share of intervals that do not hold it: the power, or the size where it is the truth.
+        For ``rejection``, the proportion of intervals that do not hold this value: the power, or the size where the
+        value is the truth.
 
     Returns
     -------

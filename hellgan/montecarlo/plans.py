@@ -9,7 +9,7 @@ from hellgan.montecarlo.design import Cell, Plan, checked_count, matches
 
 
 def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: int, factors) -> dict[str, Plan]:
-    """Read the methods."""
+    """Read the methods of a study, each with the cells it runs in and its number of replications."""
     if not isinstance(given, Mapping) or not given:
         raise TypeError("methods: give a dict of names, such as {'root': dict(loss='root')}.")
     plans = {}

@@ -18,7 +18,7 @@ class Replicates(NamedTuple):
     truth : float
         NaN where the parameter has none: the measures that need it are then NaN.
     level : float
-        Of the intervals. They are given, so no measure needs it; ``replications_for`` plans with it.
+        Level of the intervals, with which ``replications_for`` plans; no measure needs it.
     """
 
     estimate: np.ndarray

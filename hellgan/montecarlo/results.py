@@ -95,7 +95,7 @@ class StudyResults(StudyFrames):
         return once.groupby(by, observed=True, sort=False).size().rename("replicates").reset_index()
 
     def replications_for(self, mcse: float, measure: str = "coverage", **options) -> pd.DataFrame:
-        """Say how many replications a wanted Monte Carlo standard error costs, failures at the rate of these included.
+        """Say how many replications a wanted Monte Carlo standard error costs, failures at the present rate included.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class StudyResults(StudyFrames):
         where : mapping, optional
             Levels of the factors; needed where there are several cells.
         **options
-            ``methods``, ``zoom`` (share of the centiles that is shown) and ``axes``.
+            ``methods``, ``zoom`` (fraction of the centiles that is shown) and ``axes``.
 
         Returns
         -------
@@ -204,7 +204,8 @@ class StudyResults(StudyFrames):
         where : mapping, optional
             Levels of the factors; needed where there are several cells.
         covariance : (k, k) array, optional
-            The theory's, of the estimates; that of the replicates unless given, so that only the shape is judged.
+            Covariance of the estimates by theory; that of the replicates unless given, so that only the shape is
+            judged.
         **options
             ``probabilities`` of the ellipses, and ``axes``.
 
@@ -239,12 +240,12 @@ class StudyResults(StudyFrames):
         return markdown(self.performance(measures, **options), self.factors, measures)
 
     def to_latex(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
-        """Write the same as a LaTeX tabular."""
+        """Write a table of measures as a LaTeX tabular; arguments as for ``to_markdown``."""
         return latex(self.performance(measures, **options), self.factors, measures)
 
 
 def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Choose rows by levels of columns."""
+    """Choose the rows of a frame whose columns have the levels that ``where`` says."""
     for name, level in (where or {}).items():
         if name not in frame:
             known = frame.columns[: list(frame).index("parameter") + 1].drop("replicate", errors="ignore")
@@ -257,7 +258,7 @@ def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
 
 
 def one_parameter(frame: Any, parameter: str | None) -> pd.DataFrame:
-    """Choose the rows of a parameter."""
+    """Choose the rows of a parameter, which must be named where the frame has several."""
     there = list(dict.fromkeys(frame["parameter"]))
     if parameter is None and len(there) > 1:
         raise ValueError(f"parameter: there are {', '.join(there)}; name one.")
@@ -267,7 +268,13 @@ def one_parameter(frame: Any, parameter: str | None) -> pd.DataFrame:
 
 
 def read(folder: str | os.PathLike) -> StudyResults:
-    """Read the results of a study from its folder, whoever made them; needs none of the study's functions."""
+    """Read the results of a study from its folder, whoever made them; needs none of the study's functions.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a folder without a study.
+    """
     store = Store(folder)
     manifest = store.manifest()
     if manifest is None:

@@ -37,7 +37,7 @@ def tasks(
 
 
 def is_shown(progress: bool | None) -> bool:
-    """Whether to show a progress bar: where somebody looks, unless it is said."""
+    """Whether to show a progress bar: as ``progress`` says, or else where standard error is a terminal."""
     return sys.stderr.isatty() if progress is None else progress
 
 

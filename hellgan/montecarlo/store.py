@@ -56,7 +56,7 @@ class Store:
         ValueError
             Where the folder holds a study that this one does not continue.
         OSError
-            Where it cannot be written; what was there stays.
+            Where the manifest cannot be written; what was there stays.
         """
         before = self.manifest()
         if before is None and self.folder.exists() and not all(map(_is_manifest, self.folder.iterdir())):
@@ -76,7 +76,7 @@ class Store:
         return after
 
     def covered(self, method: str, cell: str) -> list[tuple[int, int]]:
-        """List the ranges [begin, end) of replicates that are there, in order."""
+        """List the ranges [begin, end) of replicates that are stored, in order."""
         folder = self.folder / _PARTS / cell / method
         if not folder.is_dir():
             return []
@@ -95,7 +95,7 @@ class Store:
         self._write(folder / name, sink.getvalue().to_pybytes())
 
     def tables(self, method: str, cell: str, replications: int) -> Iterator["pa.Table"]:
-        """Read what is there of the first replicates, nothing twice."""
+        """Read the stored estimates of the first ``replications`` replicates, none twice."""
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
@@ -136,7 +136,7 @@ class Store:
 
 
 def missing(covered: Sequence[tuple[int, int]], replications: int) -> list[tuple[int, int]]:
-    """List the ranges of the first replicates that are not covered."""
+    """List the ranges [begin, end) among the first ``replications`` replicates that are not covered."""
     gaps, at = [], 0
     for begin, end in [*sorted(covered), (replications, replications)]:
         if min(begin, replications) > at:

@@ -28,7 +28,7 @@ class Stream(NamedTuple):
     replicate: int
 
     def rng(self, purpose: int) -> np.random.Generator:
-        """Give a generator, always in its first state, for one of the four purposes."""
+        """Give NumPy's generator, always in its first state, for a purpose: one of this module's four constants."""
         return np.random.default_rng(self._sequence(purpose))
 
     @property

@@ -41,11 +41,11 @@ class Study:
         may also hold ``replications`` and ``where``; then a function or a comparator stands under ``"function"`` or
         ``"comparator"``.
     replications : int
-        Of every cell.
+        Replicates of every cell.
     seed : int
         Replicate r of a cell has random numbers that depend on this, on the cell and on r alone.
     level : float
-        Of intervals.
+        Level of intervals.
     factors : mapping of str to sequence, optional
         Further factors, of which ``truth`` or ``contamination`` are functions, by name.
     where : mapping or callable, optional
@@ -124,7 +124,7 @@ class Study:
         max_errors: int = 50,
         progress: bool | None = None,
     ) -> StudyResults:
-        """Compute what is not there yet.
+        """Compute the replicates that the folder does not hold yet.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Study:
         threads : int, optional
             Twice as many as there are processors unless given.
         share : (i, k), optional
-            Do the i-th of k shares of all tasks (i from 1 to k), as in a job array on a shared file system.
+            Do the i-th of k parts of all tasks (i from 1 to k), as in a job array on a shared file system.
         chunk : int, optional
             Replicates of a task; as many as take a second or so unless given. Numbers do not depend on it.
         max_errors : int
@@ -151,8 +151,7 @@ class Study:
         Raises
         ------
         ValueError
-            For a folder with another design, or a method that cannot work: it raises for each of the first
-            replicates of a cell.
+            For a folder with another design, or a method that raises for each of the first replicates of a cell.
         OSError
             Where the results cannot be written. What was written stays.
         """
@@ -207,15 +206,21 @@ class Study:
         Parameters
         ----------
         cell : mapping, str or Cell
-            Its labels, as in ``{"contamination": "none", "n": 200}`` (those that tell), its key, or itself.
+            Labels that tell the cell, as in ``{"contamination": "none", "n": 200}``, its key, or the cell itself.
         replicate : int
+            Number of the replicate, from 0.
         method : str, optional
-            All unless given.
+            Name of a method; all methods unless given.
 
         Returns
         -------
         Replay
             The sample, what the methods say of it (the same numbers as in the study, to the last bit), and their fits.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a cell, a replicate or a method that the study does not have.
         """
         found = self._cell(cell)
         if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or replicate < 0:
@@ -251,8 +256,9 @@ class Study:
         Parameters
         ----------
         mcse : float
+            The error wanted, in the measure's unit.
         measure : str
-            Of ``hellgan.montecarlo.MEASURES``.
+            One of ``hellgan.montecarlo.MEASURES``.
         pilot : StudyResults, optional
             A small run of this study; needed but for coverage, rejection and convergence, whose error follows from
             their expected value (``expected``, the level unless given).

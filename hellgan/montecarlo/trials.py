@@ -12,12 +12,12 @@ _TRIED = 3  # replicates after which a method that has raised every time is take
 
 
 def tried(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
-    """Try a method on a first replicate of a cell, or the next where it raises; names what it estimates.
+    """Try a method on a first replicate of a cell, or the next where it raises; returns the names that it estimates.
 
     Raises
     ------
     ValueError
-        Where it cannot work.
+        Where the method raises for each of the first replicates.
     """
     problem = ""
     for stream in streams(design.seed, cell.key, range(min(_TRIED, plan.replications))):

@@ -29,13 +29,13 @@ class Truth:
     generator : Generator or None
         None where samples come from a function.
     natural : dict
-        Values of its parameters, natural scale; or of the function's.
+        Values of the generator's parameters, natural scale, or of the function's arguments.
     estimands : dict of str to float
-        What methods shall find, by the names that they report.
+        Values that methods shall find, natural scale, by the names that methods report.
     covariates : callable or None
-        ``f(rng, n)``, (n, k), of a regression.
+        ``f(rng, n)`` that draws the covariates (n, k) of a regression.
     sampler : callable or None
-        ``f(rng, n, **natural)``, (n,) or (n, d).
+        ``f(rng, n, **natural)`` that draws observations (n,) or (n, d).
     """
 
     generator: Generator | None

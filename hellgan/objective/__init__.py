@@ -1,4 +1,4 @@
-"""The empirical objective: the game that it is of, its scores and its Jacobian."""
+"""The empirical objective of a game, its scores and its Jacobian."""
 
 from hellgan.objective.game import Game, features, generator_objective, log_ratios, objective, simulate
 from hellgan.objective.linear import features_slope, simulated_means

@@ -36,7 +36,7 @@ def assemble(
         Placed on each sample: arrays with a leading axis R.
     samples : (R, n, d) array
     weights : (n,) array
-        Of the observations of each sample; sum to 1.
+        Of the observations, the same for each sample, with sum 1.
     latents : (R, m, k) array
         As ``simulation`` draws them.
 
@@ -60,6 +60,6 @@ def assemble(
 
 
 def extended(rows: np.ndarray, size: int) -> np.ndarray:
-    """Repeat the first row of each of a stack (R, n, ...) behind it, up to a size."""
+    """Lengthen each sample of a stack (R, n, ...) to ``size`` rows by copies of its first row."""
     missing = size - rows.shape[1]
     return np.concatenate([rows, np.repeat(rows[:, :1], missing, axis=1)], axis=1) if missing else rows

@@ -13,8 +13,8 @@ from hellgan.losses.derivatives import derivatives
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate
 
-# Sobol samples behind the simulation's noise: a few show whether it matters at all beside the real sample's, by more
-# than half a hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
+# Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
+# by more than a two-hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
 FIRST = 8
 _MATTERS = 0.005
 
@@ -33,9 +33,10 @@ class Parts(NamedTuple):
 
 @programs.program
 def parts(games: Game, theta, alpha, scrambles) -> Parts:
-    """Evaluate all of it for a stack of games (k, ...) by one program, so that one compilation serves every use.
+    """Evaluate ``Parts`` for a stack of games (k, ...) by one program, so that one compilation serves every use.
 
-    ``scrambles`` (k, S, m, dim) holds other Sobol samples; None where the latents are no Sobol points.
+    ``theta`` is (k, p), ``alpha`` (k, q + 1). ``scrambles`` (k, S, m, dim) holds other Sobol samples; None where the
+    latents are no Sobol points.
     """
     return programs.each(_parts, games, theta, alpha, scrambles)
 
@@ -77,8 +78,8 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
 def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
     """Covariance of the weighted mean of independent rows (n, k), for each kind of rows that ``function`` gives.
 
-    Each is centred by its own weighted mean, and unbiased. A large sample is gone through once: its rows are taken
-    from the mean of the first block, so that squares lose no digits.
+    Weights (n,) sum to 1. Each covariance is centred by its kind's own weighted mean, and unbiased. A large sample is
+    gone through once: the mean of the first block is subtracted from its rows, so that squares lose no digits.
     """
     first = slice(None if len(weights) <= linear.STORED else linear.BLOCK)
     share = jnp.sum(weights[first])
@@ -103,8 +104,8 @@ def evaluated(
 ) -> list[Parts]:
     """Evaluate ``parts`` for each of at most ``size`` games, by one call, padded to that size.
 
-    ``scrambles`` (S, m, dim) are Sobol samples independent of the games'. All of them are evaluated where the first
-    few show that they matter.
+    ``scrambles`` (S, m, dim) are Sobol samples independent of the games'; None where the latents are no Sobol points.
+    All S are evaluated where the first few show that the simulation's noise matters.
     """
     count = len(theta)
     size = count if size is None else size
@@ -140,7 +141,7 @@ def score_covariances(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def balance(game: Game, found: Parts, under: str) -> Balance:
-    """Give the quadratic game at the truth, from the parts at a root.
+    """Give the quadratic game at the truth from the parts ``found`` at a root of the game.
 
     ``under`` says whose covariance the features have: that of the ``"real"`` sample, of the ``"simulated"`` one, as
     under the model, of ``"both"``, where they are one law's, or ``"pooled"``, where only their means agree.

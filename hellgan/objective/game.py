@@ -41,11 +41,11 @@ class Game:
     x : (n, d) array
         Real sample.
     x_weights : (n,) array
-        Sum to 1; 0 for padding.
+        Weights of the real rows, with sum 1; 0 for padding.
     z : (m, k) array
-        Latent sample; behind the covariates of its observation where the generator has some.
+        Latent sample; where the generator has covariates, those of its observation come first in each row.
     latent_weights : (m,) array or None
-        Weights of the latent draws where the two samples are independent, with sum 1.
+        Weights of the latent draws, with sum 1; None where each observation has draws of its own.
     draws_each : int
         Simulated rows of each observation, on its own covariates: rows ``i * draws_each`` to
         ``(i + 1) * draws_each - 1`` of ``z`` belong to row i of ``x`` and share its weight. 0 where the two samples
@@ -71,7 +71,7 @@ class Game:
 
     @property
     def basis(self) -> Basis:
-        """The discriminator where it is linear in alpha."""
+        """The discriminator as a basis, linear in alpha; raises ``TypeError`` where it is a network."""
         if not isinstance(self.discriminator, Basis):
             raise TypeError("the discriminator is a network and has no features.")
         return self.discriminator
@@ -90,7 +90,7 @@ class Game:
     def sizes(self) -> tuple:
         """Effective sample sizes, 1 / sum of squared weights, of the real and of the simulated sample.
 
-        Numbers; of a stack of games (k,) arrays.
+        Both are numbers or, of a stack of k games, (k,) arrays.
         """
         return tuple(1 / np.sum(np.square(w), axis=-1) for w in (self.x_weights, self.z_weights))
 
@@ -101,22 +101,22 @@ def simulate(game: Game, theta: Float[Array, " p"], z: Array | None = None) -> F
 
 
 def log_ratios(game: Game, alpha: Float[Array, " q"], x: Float[Array, "n d"]) -> Float[Array, " n"]:
-    """Map the discriminator over observations."""
+    """Evaluate the log density ratio v at each of n observations."""
     return jax.vmap(lambda row: game.discriminator.log_ratio(alpha, row))(x)
 
 
 def features(game: Game, x: Float[Array, "n d"]) -> Float[Array, "n q"]:
-    """Map a basis over observations; the first feature is 1."""
+    """Evaluate the features of a basis at each of n observations; the first feature is 1."""
     return jax.vmap(game.basis.features)(x)
 
 
 def objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], penalised: bool = True) -> Array:
-    """V_n of (1); without the ridge where ``penalised`` is false, as the tests of (4) want it."""
+    """Evaluate V_n of (1); without the ridge where ``penalised`` is false, as the test (4) takes it."""
     real = game.x_weights @ game.loss.real(log_ratios(game, alpha, game.x))
     fake = game.z_weights @ game.loss.fake(log_ratios(game, alpha, simulate(game, theta)))
     return real + fake - penalised * (game.discriminator.ridge @ alpha**2)
 
 
 def generator_objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Array:
-    """What the generator minimises, as far as it depends on theta."""
+    """Evaluate what the generator minimises, but for terms that do not depend on theta."""
     return game.z_weights @ game.loss.adversary(log_ratios(game, alpha, simulate(game, theta)))

@@ -1,4 +1,7 @@
-"""The objective of a discriminator linear in alpha: matrix products with analytic weights, over blocks of rows."""
+"""The objective of a discriminator linear in alpha: value and derivatives as matrix products, over blocks of rows.
+
+The derivatives of the loss in v stand in these products as analytic weights of the rows.
+"""
 
 import functools
 from collections.abc import Callable
@@ -17,13 +20,13 @@ from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective.game import Array, Game, features, simulate
 
-# A sample of at most STORED rows keeps its features in memory; a larger one is gone through in blocks of BLOCK rows
-# and evaluates them anew at each step, so that memory does not grow with rows times features.
+# The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
+# step, in blocks of BLOCK rows, so that memory does not grow with rows times features.
 STORED, BLOCK = 32_768, 4_096
 
 
 def row_sums(function, *rows):
-    """Sum ``function(*rows)`` over blocks of rows; it must return sums over the rows that it is given."""
+    """Sum ``function(*rows)`` over blocks of rows; the function must return sums over the rows that it is given."""
     n = rows[0].shape[0]
     if n <= STORED:
         return function(*rows)
@@ -41,17 +44,17 @@ def row_sums(function, *rows):
 
 
 class Rows(NamedTuple):
-    """A sample as the discriminator meets it: features, stored or evaluated when asked for."""
+    """A sample, or both in one, as the discriminator meets them: features, stored or evaluated when asked for."""
 
     weights: Array
-    signs: Array | None  # 1 for real and -1 for simulated rows, of a loss with fake(v) = real(-v)
+    signs: Array | None  # 1 for real and -1 for simulated rows of both samples in one, where fake(v) = real(-v)
     rows: Array
     features: Callable[[Array], Array]
-    part: str  # real or fake
+    part: str  # of the loss: real or fake
 
 
 def discriminator_rows(game: Game, theta) -> list[Rows]:
-    """Give the samples' features at theta: in one piece where they are small and the loss is symmetric."""
+    """Give the two samples at theta with their features; as one where both are small and the loss is symmetric."""
 
     def of_real(x):
         return features(game, x)
@@ -84,7 +87,10 @@ def discriminator_rows(game: Game, theta) -> list[Rows]:
 
 
 def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
-    """Value, gradient and Hessian in alpha of V_n; those of the log loss while ``on_log``."""
+    """Evaluate V_n, ridge included, with its gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha.
+
+    Where ``on_log`` is true the log loss stands in place of the game's own, as the solver begins with it.
+    """
     ridge = jnp.asarray(game.discriminator.ridge)
     value, gradient, hessian = -ridge @ alpha**2, -2 * ridge * alpha, -jnp.diag(2 * ridge)
     for sample in samples:
@@ -101,7 +107,7 @@ def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
 
 
 def _earnings(loss: Loss, part: str, v, on_log=None):
-    """Value, slope and curvature of one part of the loss, or of the log loss while ``on_log``."""
+    """Value, slope and curvature in v of one part of the loss, or of the log loss where ``on_log``."""
     if on_log is None:
         return derivatives(getattr(loss, part), v)
     # The branch is taken outside of the derivatives: a branch inside them is compiled three times over.
@@ -119,11 +125,11 @@ class Expansion(NamedTuple):
 
 
 def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
-    """Differentiate through the chain theta -> x = G_theta(z) -> features(x) -> v = alpha . features.
+    """Expand the generator's side through the chain theta -> x = G_theta(z) -> features(x) -> v = alpha . features.
 
     The generator and the basis are each differentiated in their own few arguments (forward mode, so that a
-    generator may contain loops); the p second derivatives never pass through the q features. The generator's
-    objective is its own; but ``fake`` where ``on_generator`` is given and false.
+    generator may contain loops); the p second derivatives never pass through the q features. Where ``on_generator``
+    is given and false the generator minimises ``fake``, whatever objective of its own the loss has.
     """
     loss = game.loss
 
@@ -216,7 +222,7 @@ class Simulated(NamedTuple):
 
 
 def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
-    """Evaluate what each latent draw contributes, for a basis; the analytic form of ``scores``."""
+    """Evaluate features, slopes and scores at latent draws z (m, k), for a basis; the analytic form of ``scores``."""
     x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
     phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
     v = phi @ alpha
@@ -234,7 +240,7 @@ class SimulatedMeans(NamedTuple):
 
 
 def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
-    """Average the simulated scores and the features over other latent draws, for a basis."""
+    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis."""
 
     def block(weights, z):
         rows = simulated_rows(game, theta, alpha, z)

@@ -1,7 +1,7 @@
 """Scores and Jacobian of the objective by automatic differentiation: for every discriminator, and any weights.
 
-The estimating function stacks the generator's score on the discriminator's, u = (theta, alpha); both vanish at the
-estimate.
+The estimating function of u = (theta, alpha) stacks the generator's score on the discriminator's; the means of both
+vanish at the estimate. Equation numbers are those of ``docs/theory.md``.
 """
 
 from typing import NamedTuple
@@ -22,10 +22,11 @@ class Scores(NamedTuple):
 
 
 def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: Array | None = None) -> Scores:
-    """Evaluate psi for each real and each simulated observation.
+    """Evaluate the estimating functions of each real and each simulated observation, psi_real and psi_simulated.
 
-    psi_real(x) = (0, real'(v) dv/dalpha) and psi_simulated(z) = (d/dtheta generator(v), fake'(v) dv/dalpha), where
-    generator is fake for a zero-sum loss. Their weighted means sum to ``mean_score`` plus (0, 2 ridge alpha).
+    psi_real(x) = (0, real'(v) dv/dalpha) and psi_simulated(z) = (d/dtheta g(v), fake'(v) dv/dalpha), with g the
+    generator's objective, ``fake`` for a zero-sum loss. The weighted means of the two sum to ``mean_score`` plus
+    (0, 2 ridge alpha). ``z`` (m, k) is the game's own latent sample unless given.
     """
     d_alpha = jax.grad(game.discriminator.log_ratio)
 
@@ -43,7 +44,7 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
 
 
 def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "n pq"]:
-    """Evaluate what each observation contributes to the mean score, those of its own simulated rows included."""
+    """Evaluate the score of each observation, unweighted; the mean over simulated rows of its own is added."""
     found = scores(game, theta, alpha)
     if not game.draws_each:
         return found.real
@@ -51,13 +52,13 @@ def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array
 
 
 def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:
-    """The stacked estimating function whose root the estimate is, ridge included; by automatic differentiation."""
+    """Evaluate the mean score, whose root the estimate is, ridge included; by automatic differentiation."""
     d_theta = jax.grad(generator_objective, argnums=1)(game, theta, alpha)
     return jnp.concatenate([d_theta, jax.grad(objective, argnums=2)(game, theta, alpha)])
 
 
 def jacobian(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "pq pq"]:
-    """Derivative of ``mean_score``: H of (2), ridge included; symmetric for a zero-sum loss."""
+    """Evaluate the derivative of ``mean_score``: H of (2), ridge included; symmetric for a zero-sum loss."""
     u = jnp.concatenate([theta, alpha])
     if not game.discriminator.is_linear:
         return jax.jacfwd(lambda u: mean_score(game, u[: game.p], u[game.p :]))(u)

@@ -51,8 +51,8 @@ def view(x: np.ndarray) -> tuple[float, float]:
 def bulk_view(x: np.ndarray) -> tuple[float, float]:
     """Range that shows all of a sample, or its bulk where that would be a line.
 
-    That is where the sample is wider than 40 ranges of its quartiles: then what is within 10 of them from the
-    quartiles is shown, and ``mark_beyond`` says what is not.
+    Of a sample wider than 40 interquartile ranges, what lies within 10 such ranges of the quartiles is shown;
+    ``mark_beyond`` says what is not.
     """
     low, high = np.quantile(x, [0.25, 0.75])
     if not 0 < 40 * (high - low) < np.max(x) - np.min(x):
@@ -124,7 +124,7 @@ def two_storeys(width: float, upper: float, lower: float):
 
 
 def label_outer(axes: np.ndarray, x: str, y: str, own: bool) -> None:
-    """Name the axes of panels: of all that are given, of the left and the lowest of a column where they are ours."""
+    """Name the axes of panels: of all where Axes were given, of the left and lowest ones where the figure is ours."""
     columns = axes[0].get_subplotspec().get_gridspec().ncols if own else 1
     for k, ax in enumerate(axes):
         if not own or k % columns == 0:
@@ -135,7 +135,7 @@ def label_outer(axes: np.ndarray, x: str, y: str, own: bool) -> None:
 
 
 def columns_for(count: int) -> int:
-    """Give a number of panels side by side: all of up to five, else the half of them, never more than five."""
+    """Choose the number of panels side by side: all of up to five, else the half of them, never more than five."""
     return count if count <= 5 else min(5, math.ceil(count / 2))
 
 
@@ -172,7 +172,7 @@ def patch_entry(label: str, **look):
 
 
 def set_scale(ax, measure: str, values: np.ndarray, scale: str | None) -> None:
-    """Choose the vertical axis for values; "symlog" is linear below their median size."""
+    """Set the scale of the vertical axis for values; "symlog" is linear below their median size."""
     scale = "linear" if scale is None else scale
     if scale not in ("linear", "log", "symlog"):
         raise ValueError(f"scale: {scale!r} is not known; give 'linear', 'log' or 'symlog'.")

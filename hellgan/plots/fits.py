@@ -13,11 +13,12 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     x : (n,) array
         Data.
     grid, prob_real : (k,) arrays
-        Where the discriminator is evaluated, and its probability "real". What is shown is from the first to the last;
-        observations outside are arrows at the edges.
+        Increasing points at which the discriminator is evaluated, and its probability "real". The axis runs from the
+        first to the last point; observations outside are arrows at the edges.
     density : (k,) array or None
-        Fitted density; a histogram of ``simulated`` stands in for it.
+        Fitted density on the grid; None draws a histogram of ``simulated`` instead.
     simulated : (m,) array
+        Simulated observations.
     flagged : (r,) int array
         Positions of flagged observations.
     ax : Axes, optional
@@ -34,8 +35,8 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     ax.hist(shown, edges, weights=weights, color=GREY, alpha=0.45, label="data")
     if density is None:
         inside = simulated[(simulated >= edges[0]) & (simulated <= edges[-1])]
-        share = len(inside) / len(simulated)
-        weights = np.full(len(inside), share / max(len(inside), 1) / (edges[1] - edges[0]))
+        fraction = len(inside) / len(simulated)
+        weights = np.full(len(inside), fraction / max(len(inside), 1) / (edges[1] - edges[0]))
         ax.hist(inside, edges, weights=weights, histtype="step", color=BLUE, linewidth=1.8, label="fitted generator")
     else:
         ax.plot(grid, density, color=BLUE, linewidth=2, label="fitted density")
@@ -56,7 +57,7 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     ax.set_ylabel("density")
     handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     labels = [*ax.get_legend_handles_labels()[1], *right.get_legend_handles_labels()[1]]
-    # Below: inside it would hide data, since two axes share the space and "best" sees only one.
+    # Below the Axes: a legend inside would hide data, since two axes share the space and "best" sees only one.
     right.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False)
     return ax
 
@@ -108,9 +109,9 @@ def pp_plot(expected, observed, half_width, of: str, ax=None):
     expected, observed : (k,) arrays
         Fitted and empirical probabilities below the same points.
     half_width : (k,) array
-        Of the band about the diagonal; NaN where it is not known.
+        Half the width of the band about the diagonal; NaN where it is not known.
     of : str
-        Whose probabilities they are.
+        What the probabilities are of, for the legend.
     ax : Axes, optional
 
     Returns
@@ -140,7 +141,7 @@ def log_ratio_plot(values, flagged, threshold, ax=None):
     values : (n,) array
     flagged : (r,) int array
     threshold : float
-        Above it an observation is flagged.
+        The log ratio above which an observation is flagged.
     ax : Axes, optional
 
     Returns

@@ -13,9 +13,9 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
     Parameters
     ----------
     grid : (k,) array
-        What is shown is from the first to the last; observations outside are arrows at the edges.
+        Increasing points; the axis runs from the first to the last, and observations outside are arrows at the edges.
     curves : mapping of str to (k,) array
-        One line each.
+        Influence functions on the grid by name, a line each.
     x : (n,) array
         Data.
     observed : mapping of str to (n,) array
@@ -48,14 +48,14 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
 
 
 def bias_curves(curves, name, ax=None):
-    """Draw the bias of one parameter along the place of contamination, for several curves and shares.
+    """Draw the bias of one parameter along the place of contamination, for several curves and shares of contamination.
 
     Parameters
     ----------
     curves : sequence of BiasCurve
-        Along one coordinate. Colours are curves', line styles shares'; of one curve, both are shares'.
+        Bias along one coordinate. Colours tell curves apart and line styles shares; of one curve both tell shares.
     name : str
-        Of the parameter.
+        The parameter.
     ax : Axes, optional
 
     Returns
@@ -95,10 +95,12 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5):
     ----------
     values : (n,) array
     name : str
-        Of the vertical axis.
+        Name of the vertical axis.
     flagged : (r,) int array
+        Positions of flagged observations.
     ax : Axes, optional
     labelled : int
+        How many observations bear their positions.
 
     Returns
     -------

@@ -46,10 +46,10 @@ def profile(values, statistics, estimate: float, quantile: float, wald, interval
     values, statistics : (k,) arrays
         NaN statistics are left out.
     estimate, quantile : float
-        Of the parameter; of the statistic's limit law.
+        The estimate of the parameter; the quantile of the statistic's limit law.
     wald, interval : (2,) arrays
-        The Wald interval and that where the statistic is below the quantile. One whose end is not known is drawn as
-        far as the statistic is.
+        The Wald interval, and the interval where the statistic is below the quantile. An end that is not known is drawn
+        as far out as the statistic is.
     name : str
         Of the parameter.
     ax : Axes, optional

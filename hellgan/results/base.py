@@ -1,4 +1,7 @@
-"""``EstimatedResults``: what every fit has, in the terms of statsmodels and pandas, whatever its estimator."""
+"""``EstimatedResults``: what every fit has, in the terms of statsmodels and pandas, whatever its estimator.
+
+Equation numbers are those of ``docs/theory.md``.
+"""
 
 import os
 
@@ -35,7 +38,7 @@ class EstimatedResults(JointResults):
     cov_type : str
         What kind of covariance standard errors, intervals and tests use; see ``with_cov``.
     covariance : Covariance
-        It, on all scales.
+        The covariance of that kind, on all scales.
     sandwich : Sandwich or None
         Joint law on the unconstrained scale, of that kind.
     law : JointLaw
@@ -53,6 +56,11 @@ class EstimatedResults(JointResults):
             Such as a subclass of ``hellgan.solver.SmoothEquations``.
         theta : (p,) array, optional
             Starting values, unconstrained scale; the model's own ``start()`` unless given.
+
+        Returns
+        -------
+        EstimatedResults
+            Of the class on which ``of`` was called.
         """
         equations: Equations = model.equations()
         solution = equations.solve(model.start()[: equations.p] if theta is None else theta)
@@ -83,7 +91,8 @@ class EstimatedResults(JointResults):
         Raises
         ------
         ValueError
-            For an unknown kind or option, and for a fit without a joint law (but ``"bootstrap"`` has one).
+            For an unknown kind or option, and for a fit without a joint law, to which only ``"bootstrap"`` can give a
+            covariance.
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
@@ -138,8 +147,8 @@ class EstimatedResults(JointResults):
 
         Notes
         -----
-        Observations are resampled with equal probability and keep their weights. Each costs a warm-started fit;
-        for a network, whose theta has no other intervals, some seconds.
+        Observations are resampled with equal probability and keep their weights. Each refit starts near the fit's
+        solution; one of a network, whose theta has no other intervals, takes some seconds.
         """
         return bootstrap(self, replications, checked_seed(seed), kind, studentised, threads, progress)
 
@@ -161,7 +170,7 @@ class EstimatedResults(JointResults):
         return bootstrap
 
     def influence(self) -> Influence:
-        """Influence functions, case diagnostics and contamination curves of the fit.
+        """Give the influence functions, case diagnostics and contamination curves of the fit.
 
         Raises
         ------
@@ -175,7 +184,7 @@ class EstimatedResults(JointResults):
         return self.influence().jackknife(method)
 
     def reweighted(self, weights):
-        """Refit with other observation weights (n,), placed as it is: zeros leave observations out.
+        """Refit with other observation weights (n,), the model placed as it is: zeros leave observations out.
 
         Raises
         ------
@@ -194,27 +203,27 @@ class EstimatedResults(JointResults):
     # What the fit says of its observations; more, where an estimator has more to say.
 
     def outliers(self) -> np.ndarray:
-        """Positions of the observations that the fit does not account for: none that it knows."""
+        """Positions of the observations that the fit does not account for; empty unless an estimator can tell."""
         return np.empty(0, int)
 
     def case_columns(self) -> pd.DataFrame:
-        """What the fit itself says of its observations, beside influence: nothing."""
+        """What the fit itself says of its observations, beside influence: no columns unless an estimator has some."""
         return pd.DataFrame(index=range(self.nobs))
 
     # Reports and files.
 
     def facts(self) -> list[tuple[str, str]]:
-        """What the head of the summary says."""
+        """Labels and values in the head of the summary."""
         return summary.facts(self)
 
     def notes(self) -> list[str]:
-        """What stands below the summary."""
+        """Sentences below the summary."""
         return summary.notes(self)
 
     title = "Estimating equations"
 
     def compared(self) -> dict[str, object]:
-        """What ``compare`` shows of it below its parameters."""
+        """What ``compare`` shows of the fit below its parameters, by name."""
         return {"n": self.nobs, "converged": self.converged}
 
     def summary(self, alpha: float = 0.05) -> Summary:
@@ -273,12 +282,12 @@ class EstimatedResults(JointResults):
 
     @classmethod
     def load(cls, fname):
-        """Point to ``hg.load``: statsmodels' own ``load`` unpickles, which runs code."""
+        """Refuse and point to ``hg.load``: statsmodels' own ``load`` unpickles, which runs code."""
         raise ValueError("load: use hellgan.load(path), which reads what save wrote and runs no code.")
 
     @property
     def llf(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        raise AttributeError("llf: a GAN has no likelihood; solution.value is the value of its objective.")
+        raise AttributeError("llf: the fit has no likelihood; solution.value is the value of its objective.")
 
 
 def _labelled(matrix, names) -> pd.DataFrame:

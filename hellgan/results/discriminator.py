@@ -1,4 +1,7 @@
-"""What the discriminator of a parametric GAN says of the fit: in its summary, and in tests at its solution."""
+"""What the discriminator of a parametric GAN says of the fit: in its summary, and in tests at its solution.
+
+Equation (4) is that of ``docs/theory.md``.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ _CANDIDATES = 256  # draws, and observations, at which contamination is looked f
 
 
 def facts(fit: "GANResults") -> list[tuple[str, str]]:
-    """What the head of the summary says."""
+    """Labels and values in the head of the summary."""
     saddle, model = fit.saddle, fit.model
     loss, each = model.loss, model.simulation.draws_each
     kind = "scrambled Sobol" if model.latent == "sobol" else "independent"
@@ -40,7 +43,7 @@ def facts(fit: "GANResults") -> list[tuple[str, str]]:
 
 
 def _can_be_tested(fit: "GANResults") -> bool:
-    """Whether (4) applies: its law is that of independent observations."""
+    """Whether the overidentification test (4) applies: its law is that of independent observations."""
     model = fit.model
     if fit.sandwich is None or fit.cov_type in ("HAC", "cluster"):
         return False
@@ -48,7 +51,7 @@ def _can_be_tested(fit: "GANResults") -> bool:
 
 
 def notes(fit: "GANResults") -> list[str]:
-    """What stands below the summary."""
+    """Sentences below the summary."""
     own, features = [], fit.model.basis.size - 1
     if not fit.model.basis.is_linear:
         given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
@@ -70,7 +73,7 @@ def notes(fit: "GANResults") -> list[str]:
 
 
 def compared(fit: "GANResults") -> dict[str, object]:
-    """What ``compare`` shows of a fit below its parameters."""
+    """What ``compare`` shows of a fit below its parameters, by name."""
     return {
         "loss": fit.model.loss.name,
         "n": fit.nobs,

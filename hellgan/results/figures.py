@@ -33,8 +33,8 @@ def probability_plot(fit: "GANResults", alpha: float = 0.05) -> ProbabilityPlot:
 
     In one dimension the band is of equal precision and allows for the estimated parameters: with IF the influence
     function of theta, what observation i adds to the difference at x is 1{x_i <= x} - F(x) - F'(x) IF(x_i), F' the
-    derivative in theta, and the band is the sup-t band of these rows. Otherwise it is the log ratio whose
-    distributions are compared, with the band of Dvoretzky, Kiefer and Wolfowitz, too wide where theta is estimated.
+    derivative in theta, and the band is the sup-t band of these rows. Otherwise the distributions of the log ratio
+    are compared, with the band of Dvoretzky, Kiefer and Wolfowitz, which is too wide where theta is estimated.
     """
     sample = fit.equations.sample
     weights = sample.weights
@@ -61,7 +61,7 @@ def probability_plot(fit: "GANResults", alpha: float = 0.05) -> ProbabilityPlot:
 
 
 def draw(fit: "GANResults", threshold: float):
-    """Draw the four panels, (4,) Axes; points of a larger probability than ``threshold`` are flagged."""
+    """Draw the four panels of ``GANResults.plot_diagnostics``, (4,) Axes; ``threshold`` is the flags' probability."""
     axes = plots.four_panels()
     flagged = fit.outliers()
     fit.plot_fit(axes[0])

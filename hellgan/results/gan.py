@@ -1,4 +1,7 @@
-"""``GANResults``: a fit of a parametric GAN, and what its discriminator says."""
+"""``GANResults``: a fit of a parametric GAN, and what its discriminator says.
+
+Equation (4) is that of ``docs/theory.md``.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -31,8 +34,9 @@ class GANResults(LawResults):
         Whether the solution is a certified saddle point (non-zero-sum loss: locally stable) of which the joint
         law could be computed.
     trouble : str
-        Why not; empty where it converged.
+        Why the fit did not converge; empty where it did.
     nobs, n_simulated : int
+        Sizes n and m of the real and of the simulated sample.
     """
 
     equations: "GameEquations"  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -55,7 +59,13 @@ class GANResults(LawResults):
     # What the discriminator makes of data.
 
     def log_ratio(self, x) -> np.ndarray:
-        """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,)."""
+        """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            For points that are not numeric, or of another shape.
+        """
         try:
             x = np.asarray(x, np.float64)
         except (TypeError, ValueError):
@@ -68,15 +78,15 @@ class GANResults(LawResults):
         return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
 
     def prob_real(self, x) -> np.ndarray:
-        """The probability that a point is real rather than simulated, by the discriminator: expit of ``log_ratio``."""
+        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``."""
         return special.expit(self.log_ratio(x))
 
     def outlier_scores(self, x=None) -> np.ndarray:
         """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
 
-        It is ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for the
-        observation; above .75 (see ``outliers``) the data are more than three times as dense there as it would have
-        them.
+        The scores are ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for
+        the observation; above .75 (see ``outliers``) the data are more than three times as dense there as the fitted
+        law.
         """
         return self.prob_real(self.equations.sample.squeezed if x is None else x)
 
@@ -106,6 +116,12 @@ class GANResults(LawResults):
         -------
         OveridentificationTest
             With ``statistic``, ``df`` and ``pvalue``.
+
+        Raises
+        ------
+        ValueError
+            For a loss that is not calibrated, no more features than parameters, and a discriminator with a hidden
+            layer.
         """
         if self.equations.trouble:
             raise ValueError(f"overidentification test: {self.equations.trouble}.")
@@ -118,8 +134,8 @@ class GANResults(LawResults):
         """Test whether a share of the data lies where the generator puts less, and say where and how large it is.
 
         The difference of the samples' mean features is looked at in the directions in which contamination at single
-        points would move it; the p-value is that of the largest of these statistics. It has the same null as
-        ``overidentification_test`` but fewer, one-sided alternatives.
+        points would move it; the p-value is that of the largest of these statistics. The null is that of
+        ``overidentification_test``; the alternatives are fewer, and one-sided.
 
         Parameters
         ----------
@@ -131,6 +147,11 @@ class GANResults(LawResults):
         -------
         ContaminationTest
             With ``statistic``, ``pvalue``, ``point``, ``share`` and ``share_error``.
+
+        Raises
+        ------
+        ValueError
+            For a fit without a joint law.
         """
         self.require_law()
         return discriminator.contamination_test(self, points)
@@ -161,7 +182,7 @@ class GANResults(LawResults):
         return discriminator.notes(self)
 
     def compared(self) -> dict[str, object]:
-        """What ``compare`` shows of it below its parameters."""
+        """What ``compare`` shows of the fit below its parameters, by name."""
         return discriminator.compared(self)
 
     def plot_fit(self, ax=None):

@@ -1,4 +1,7 @@
-"""``JointResults``: estimates with their joint law, and tests of restrictions among them."""
+"""``JointResults``: estimates with their joint law, and tests of restrictions among them.
+
+Equation numbers are those of ``docs/theory.md``.
+"""
 
 from typing import Any
 
@@ -26,12 +29,12 @@ class JointResults(WaldResults):
 
     @property
     def nobs(self) -> int:
-        """N."""
+        """Number of observations, n."""
         return len(self.equations.sample)
 
     @property
     def label(self) -> str:
-        """What figures of several estimators call it."""
+        """What figures of several estimators call this one."""
         return self.model.name
 
     def __repr__(self):
@@ -85,17 +88,17 @@ class JointResults(WaldResults):
         return self.equations.names
 
     def bread(self) -> pd.DataFrame:
-        """A: minus the mean derivative of the scores, unconstrained scale; *not* inverted."""
+        """A, (k, k): minus the mean derivative of the scores, unconstrained scale; *not* inverted."""
         return _labelled(self.require_law().bread, self.score_names)
 
     def meat(self) -> pd.DataFrame:
-        """B: covariance of sqrt(n) times the mean score, real and simulated parts together."""
+        """B, (k, k): covariance of sqrt(n) times the mean score, real and simulated parts together."""
         return _labelled(self.require_law().meat, self.score_names)
 
     def estfun(self) -> pd.DataFrame:
         """Scores of the observations, (n, k) for all k parameters and nuisances, unweighted and not centred.
 
-        In a regression each is the sum of the observation's own and the mean of its simulated responses' (6).
+        In a regression each is the observation's own score plus the mean score of its simulated responses, as in (6).
         """
         return pd.DataFrame(self.equations.scores(self.solution.u), columns=self.score_names)
 
@@ -104,8 +107,14 @@ class JointResults(WaldResults):
     def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True) -> Any:
         """Test hypotheses jointly by the Wald statistic.
 
-        Linear ones as in statsmodels; or a function of the named natural parameters, ``lambda loc, scale: loc / scale
-        - 5``, zero where the hypothesis holds: by the delta method (7), as a ``HypothesisTest``.
+        Linear hypotheses are given and answered as in statsmodels. A function of the named natural parameters, such as
+        ``lambda loc, scale: loc / scale - 5``, which is zero where the hypothesis holds, is tested by the delta method
+        (7), with a ``HypothesisTest`` for an answer.
+
+        Raises
+        ------
+        ValueError
+            For a fit without a covariance, for what is no hypothesis, and for a function with other arguments.
         """
         if not callable(r_matrix):
             return super().wald_test(r_matrix, cov_p, invcov, use_f, df_constraints, scalar)
@@ -142,7 +151,7 @@ class JointResults(WaldResults):
         return hypotheses.score(self, restriction)
 
     def distance_test(self, restriction, robust: bool = True) -> HypothesisTest:
-        """Test a restriction by how much what the parameters minimise rises where it holds: (9).
+        """Test a restriction by how much the criterion that the parameters minimise rises where it holds: (9).
 
         Parameters
         ----------
@@ -169,7 +178,7 @@ class JointResults(WaldResults):
         return hypotheses.distance(self, restriction, robust)
 
     def compare_distance_test(self, restricted: "JointResults", robust: bool = True) -> HypothesisTest:
-        """Test the parameters that another fit holds at given values, by its value: (9).
+        """Test the values at which another fit holds some parameters, by how much higher its criterion is: (9).
 
         Parameters
         ----------

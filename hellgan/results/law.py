@@ -28,7 +28,12 @@ class LawResults(EstimatedResults):
     def sample(self, size, seed=0) -> np.ndarray:
         """Simulate observations from the fitted generator: (size,) or (size, d).
 
-        A regression's are rows of covariates, drawn from the data's by weight, and responses.
+        Observations of a regression are rows of covariates, drawn from the data's by weight, and responses.
+
+        Raises
+        ------
+        ValueError
+            For a size that is no positive whole number.
         """
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"size: got {size!r}; give a positive number of observations.")
@@ -44,7 +49,7 @@ class LawResults(EstimatedResults):
     def mean(self) -> Functionals:
         """Estimate the mean of an observation of the fitted law, with its standard error.
 
-        Of a regression it is the response's mean over the data's covariates, by weight; these are held as they are.
+        Of a regression the mean is the response's over the data's covariates, by weight, which are held as they are.
 
         Returns
         -------
@@ -111,15 +116,15 @@ class LawResults(EstimatedResults):
     def functional(self, f, names=None) -> Functionals:
         """Estimate the expectation of a function of one observation under the fitted law, with standard errors.
 
-        It is a mean over 131,072 scrambled Sobol points of their own seed (of a regression: at least 16 for each
-        observation, behind its covariates, by weight), so that its own error, ``simulation_error``, is small beside
-        the statistical one.
+        The expectation is a mean over 131,072 scrambled Sobol points with a seed of their own (of a regression: at
+        least 16 for each observation, behind its covariates, by weight), so that the simulation's error,
+        ``simulation_error``, is small beside the statistical one.
 
         Parameters
         ----------
         f : callable
             Written with ``jax.numpy`` for one observation, () or (d,), of a regression the covariates and then the
-            response; returns a number or a vector. It must be continuous, and differentiable almost everywhere: the
+            response; returns a number or a vector. f must be continuous, and differentiable almost everywhere: the
             derivative of an indicator is 0 where it exists and says nothing of the probability, for which there is
             ``cdf``.
         names : str or sequence of str, optional

@@ -45,12 +45,12 @@ def pack(fit: Fit) -> tuple[dict[str, np.ndarray], dict]:
 def unpack(
     path: str | os.PathLike, solution_type: type, arrays: dict[str, np.ndarray], facts: dict
 ) -> tuple[Any, JointLaw, Covariance]:
-    """Rebuild what was found from what ``pack`` made; the solution is of a class that the estimator names.
+    """Rebuild solution, law and covariance from what ``pack`` made; the solution is of a class the estimator names.
 
     Raises
     ------
     ValueError
-        For a part that is not whole.
+        For a file in which something of the three is missing.
     """
 
     def record(cls, part) -> Any:
@@ -99,9 +99,9 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
     Raises
     ------
     ValueError
-        For a file that is not such a one.
+        For a file that is damaged, or that ``write`` did not write.
     OSError
-        For one that cannot be read.
+        For a file that cannot be opened.
     """
     try:
         # Opened here: np.load leaves a damaged file open.

@@ -40,7 +40,7 @@ def laid_out(fit: "EstimatedResults", facts: list[tuple[str, str]], notes: list[
 
 
 def facts(fit: "EstimatedResults") -> list[tuple[str, str]]:
-    """What the head of any fit's summary says."""
+    """Labels and values in the head of any fit's summary."""
     of, solution = fit.equations, fit.solution
     return [
         ("Model:", fit.label),
@@ -66,7 +66,7 @@ def kind(fit: "EstimatedResults") -> str:
 
 
 def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
-    """What stands below any fit's summary; an estimator's ``own`` notes stand among them, after what was left out."""
+    """Sentences below any fit's summary; an estimator's ``own`` stand among them, after rows that were left out."""
     of, left_out = fit.equations, fit.equations.sample.left_out
     found = [] if fit.converged else [f"Not converged: {fit.trouble}."]
     held = getattr(of.space, "held", {})
@@ -120,8 +120,14 @@ def compare(fits) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One column a fit; for each parameter its estimate and, in the row below, its standard error; then loss,
-        sizes, divergence, overidentification p-value and whether the fit converged.
+        One column a fit; for each parameter its estimate, natural scale, and, in the row below, its standard error;
+        then what the fit itself says: of a GAN loss, sizes, divergence, overidentification p-value, the number of
+        outliers and whether the fit converged.
+
+    Raises
+    ------
+    TypeError
+        For what is no dict of fits.
     """
     if not isinstance(fits, dict) or not all(hasattr(fit, "compared") for fit in fits.values()) or not fits:
         raise TypeError("compare: give a dict of names and fits, as in compare({'root': result}).")

@@ -22,12 +22,12 @@ class Design(NamedTuple):
     covariates: list[str]
     has_intercept: bool
     again: Callable[["DataFrame"], "DataFrame"]  # makes the same design of other data
-    rows: int  # of the data
+    rows: int  # how many the data have, those with missing values among them
     complete: np.ndarray  # positions of the rows without missing values
 
 
 class _Again:
-    """Makes the design of a formula of other data. Copies to other processes do without the caller's variables."""
+    """Function that makes a formula's design of other data; copies in other processes lack the caller's variables."""
 
     def __init__(self, spec, context=None):
         self.spec, self.context = spec, context
@@ -49,7 +49,8 @@ class _Again:
 def read_formula(formula, data, depth: int = 1) -> Design:
     """Make the design of a formula; rows with missing values are dropped.
 
-    The formula may call functions that are visible ``depth`` calls above the caller.
+    The formula may call functions that are visible ``depth`` calls above the caller. Raises ``ValueError`` or
+    ``TypeError`` for a formula or data that make no design.
     """
     import formulaic
     import pandas as pd
@@ -83,7 +84,11 @@ def read_formula(formula, data, depth: int = 1) -> Design:
 
 
 def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarray:
-    """Read covariates (r, k) for a prediction: by a formula (``Design.again``), by name, or as they stand."""
+    """Read covariates (r, k) for a prediction: by a formula, by name, or as they stand.
+
+    ``again`` is the ``Design.again`` of a formula, or None. Raises ``ValueError`` or ``TypeError`` for data that do not
+    hold the covariates.
+    """
     import pandas as pd
 
     if again is not None:

@@ -11,7 +11,7 @@ MAD = 1.4826022185056018  # 1 / Phi^-1(3/4): makes the median absolute deviation
 def quantile(x: np.ndarray, level, weights: np.ndarray):
     """Quantiles of a weighted sample; linear between order statistics where all weights but zeros are equal.
 
-    Those of a stack (..., n) have shape (..., *shape of level).
+    Quantiles of a stack (..., n) have shape (..., *shape of level).
     """
     if not np.all(weights > 0):
         x, weights = x[..., weights > 0], weights[weights > 0]
@@ -21,8 +21,8 @@ def quantile(x: np.ndarray, level, weights: np.ndarray):
         ordered, at = np.sort(x), level * (x.shape[-1] - 1)
         below = np.floor(at).astype(int)
         low, high = ordered[..., below], ordered[..., np.minimum(below + 1, x.shape[-1] - 1)]
-        share, step = at - below, high - low
-        return np.where(share >= 0.5, high - step * (1 - share), low + step * share)[()]
+        fraction, step = at - below, high - low
+        return np.where(fraction >= 0.5, high - step * (1 - fraction), low + step * fraction)[()]
     found = np.quantile(x, level, axis=-1, weights=weights, method="inverted_cdf")
     return np.moveaxis(found, range(level.ndim), range(-level.ndim, 0)) if level.ndim else found
 

@@ -9,7 +9,7 @@ import numpy as np
 from hellgan.checks import first_sentence, has_masked, numbers
 from hellgan.samples.robust import quantile, robust_scale
 
-# Beyond it squares overflow: standardised monomials, squared distances.
+# Larger numbers have squares that overflow, in standardised monomials and squared distances.
 _LARGEST = 1e150
 
 
@@ -26,11 +26,11 @@ class Family(Protocol):
 
     @property
     def covariates(self) -> int:
-        """How many of them, the first, are given rather than simulated."""
+        """How many coordinates of an observation, the first, are given rather than simulated."""
         ...
 
-    def bound_to(self, columns: list[str] | None, d: int) -> Self:
-        """Give the model for a sample of ``d`` coordinates with these names."""
+    def bound_to(self, columns: list[str] | None, shape: tuple[int, ...]) -> Self:
+        """Give the model for data of this shape, their columns so named."""
         ...
 
 
@@ -99,7 +99,7 @@ class Sample:
         return dataclasses.replace(self, given_weights=checked_weights(weights, len(self)))
 
     def check_variation(self, parameters: int) -> None:
-        """Refuse a sample that is too small for ``parameters``, or constant, or of collinear columns."""
+        """Refuse a sample that is too small for so many ``parameters``, or constant, or of collinear columns."""
         rows = self.rows if self.given_weights is None else self.rows[self.given_weights > 0]
         check_variation(rows, parameters, self.covariates, self.columns)
 
@@ -117,6 +117,7 @@ def read(data, family: Family) -> tuple[Sample, Any]:
     Returns
     -------
     sample, family
+        The observations, and the family bound to their shape and names.
 
     Raises
     ------
@@ -135,8 +136,8 @@ def read(data, family: Family) -> tuple[Sample, Any]:
         raise TypeError(f"data: not numeric ({first_sentence(error)}); give finite numbers.") from None
     if has_masked(data):
         raise ValueError("data: some values are masked; drop them first.")
+    family = family.bound_to(columns, x.shape)
     rows = x[:, None] if x.ndim == 1 else x
-    family = family.bound_to(columns, rows.shape[1] if rows.ndim == 2 else 0)
     d = family.dim
     if rows.ndim != 2 or rows.shape[1] != d:
         wanted = "(n,)" if d == 1 else f"(n, {d})"
@@ -159,7 +160,7 @@ def _check_numbers(rows):
 
 
 def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns: list[str] | None) -> None:
-    """Check the observations that count, (n, d): enough of them, and of a law that is not degenerate."""
+    """Refuse observations (n, d) that are too few for so many ``parameters``, constant, or of collinear columns."""
     if len(rows) <= parameters:
         raise ValueError(f"data: {len(rows)} observations for {parameters} parameters; give more observations.")
     spread, d = np.ptp(rows, axis=0), rows.shape[1]

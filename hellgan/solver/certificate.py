@@ -1,4 +1,8 @@
-"""The certificate of a solution: what is known of it, and the reason in words where it is no saddle point."""
+"""The certificate of a solution: what is known of it, and the reason in words where it is no saddle point.
+
+H is the derivative of the mean score in (theta, alpha), equation (2) of ``docs/theory.md``, with blocks t and a. The
+generator is judged by T = H_tt - H_ta H_aa^-1 H_at in the metric M = -H_at' H_aa^-1 H_at (section 2 there).
+"""
 
 import dataclasses
 
@@ -22,8 +26,8 @@ class SaddlePoint:
     value : float
         V_n without the ridge.
     score_norm : float
-        Largest element of the mean score; the generator's part is measured in the metric M, so that it does
-        not depend on units.
+        Largest absolute element of the mean score; the generator's part is measured in the metric M, so that units
+        of the parameters do not matter.
     iterations, inner_iterations : int
         Outer steps tried, and Newton steps in alpha over all of them.
     starts : int
@@ -33,15 +37,15 @@ class SaddlePoint:
     discriminator_curvature : float
         Largest eigenvalue of H_aa; a maximum in alpha needs it negative.
     generator_curvature : float
-        Least eigenvalue (zero-sum: of T; else least real part of T's eigenvalues) in the metric M.
+        Least eigenvalue of T in the metric M; for a non-zero-sum loss the least real part of these eigenvalues.
     converged : bool
         Whether ``score_norm`` is below the tolerance.
     is_saddle : bool
-        Whether it is a certified strict local minimax point; for a non-zero-sum loss, locally stable.
+        Whether the solution is a certified strict local minimax point; for a non-zero-sum loss, locally stable.
     kind : str
         ``local minimax``, ``locally stable`` or ``not certified``.
     reason : str
-        Why it is not certified; empty where it is.
+        Why the solution is not certified; empty where it is.
     """
 
     theta: np.ndarray
@@ -84,7 +88,8 @@ def certify(
 ) -> SaddlePoint:
     """Judge a root of the score by its Jacobian: the certificate of ``docs/theory.md``, section 2.
 
-    ``curvatures`` are those of ``curvatures_of`` where they are known already.
+    The arguments up to ``inner_iterations`` are as in ``SaddlePoint``. ``collapsed`` says that the discriminator's
+    score does not react to theta. ``curvatures`` are those of ``curvatures_of`` where they are known already.
     """
     if curvatures is None:
         curvatures = [float(c[0]) for c in curvatures_of(np.asarray(jacobian)[None], game.p, game.loss.is_zero_sum)]

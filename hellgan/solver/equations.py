@@ -1,4 +1,7 @@
-"""A parametric GAN as estimating equations: the adversarial game on the seam of ``hellgan.estimation``."""
+"""A parametric GAN as estimating equations: the adversarial game on the seam of ``hellgan.estimation``.
+
+Equation numbers are those of ``docs/theory.md``.
+"""
 
 import dataclasses
 import functools
@@ -55,10 +58,12 @@ class GameEquations(Equations):
     discriminator : Basis or Network
         Placed on the data.
     specification : Discriminator
-        What it was placed from, and is again on other samples.
+        What the discriminator was placed from, and is placed from anew on other samples.
     loss : Loss
     simulation : Simulation
+        How the simulated sample is drawn.
     seed : int
+        Of the simulated sample, and of placements.
     """
 
     sample: Sample  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -90,7 +95,7 @@ class GameEquations(Equations):
 
     @functools.cached_property
     def scrambles(self) -> np.ndarray | None:
-        """Sobol samples independent of the game's own, (S, m, k); None where there are none."""
+        """Sobol samples independent of the game's own, (S, m, k); None where the latents are no Sobol points."""
         return self.simulation.scrambles()
 
     def _split(self, u):
@@ -158,7 +163,7 @@ class GameEquations(Equations):
 
     @functools.cached_property
     def _anywhere(self) -> Game:
-        """The game for scores at any point: with covariates, of latent points that serve all of them alike."""
+        """The game for scores at any point; in a regression its latent points serve all covariates alike."""
         if not self.simulation.draws_each:
             return self.game
         of = dataclasses.replace(self.simulation, kind="sobol", size=_DRAWS, draws_each=0, covariates=0)
@@ -222,7 +227,7 @@ class GameEquations(Equations):
 
     @property
     def distance_factor(self) -> float:
-        """4A/c^2 times the factor s of (9): n for Sobol points, or draws of each observation, else nm/(n + m)."""
+        """4A/c^2 times the factor s of (9): n for Sobol points or draws of each observation's own, else nm/(n + m)."""
         n, m = self.game.sizes
         return float(self.loss.chi2_factor * (n * m / (n + m) if self.simulation.is_independent else n))
 
@@ -240,7 +245,7 @@ class GameEquations(Equations):
         return programs.in_blocks(lambda rows: _log_ratios(self.discriminator, u[self.p :], rows), points)
 
     def counts(self, log_ratios: np.ndarray) -> np.ndarray:
-        """What observations of given log ratios count in the discriminator's score, beside one of log ratio 0."""
+        """What observations of given log ratios v count in the discriminator's score: real'(v) over real'(0)."""
         return _slopes(self.loss, log_ratios) / self.loss.c
 
     # Under the model.
@@ -290,8 +295,8 @@ def score_covariances(
 ) -> list[ScoreCovariance]:
     """Covariances of the mean scores at some of the solutions of a stack of games with bases.
 
-    They are evaluated in groups whose size depends on the number of all solutions alone, so that no fit's last digits
-    depend on the success of others.
+    Solutions are gone through in groups whose size depends on the number of all solutions alone, so that no fit's last
+    digits depend on the success of others.
     """
     size, found = programs.group_size(len(saddles)), []
     for begin in range(0, len(chosen), size):
@@ -322,7 +327,7 @@ def _score_jacobians(game, theta, alpha):
 
 
 def _score(game, theta, alpha, x):
-    """Score of one observation (d,); with covariates, those of simulated responses at its own included."""
+    """Score of one observation (d,); in a regression plus the mean score of simulated responses at its covariates."""
     phi = game.basis.features(x)
     own = jnp.concatenate([jnp.zeros_like(theta), derivatives(game.loss.real, phi @ alpha)[1] * phi])
     if not game.draws_each:

@@ -14,7 +14,7 @@ from hellgan.solver.with_jaxopt import minimised
 
 
 def solve_network(game: Game, theta: np.ndarray) -> SaddlePoint:
-    """Search from one start, unconstrained scale."""
+    """Search the saddle point from one start (p,), unconstrained scale."""
     from scipy import optimize
 
     reach = reaches(game, theta)
@@ -43,7 +43,7 @@ def _judged(game, theta, alpha, reach, outer: int, inner: int) -> SaddlePoint:
 
 
 def polish_network(game: Game, theta: np.ndarray, alpha: np.ndarray) -> SaddlePoint:
-    """Follow a solution of a game nearby: Newton's iteration on the stacked equations alone."""
+    """Solve from the solution of a similar game: Newton's iteration on the stacked equations alone."""
     reach = reaches(game, theta)
     return _judged(game, theta, alpha, reach, 0, 0)
 

@@ -1,8 +1,9 @@
-"""Nested Newton for a basis linear in alpha, for one game or many at once.
+"""Nested Newton iterations for a discriminator linear in alpha, for one game or many at once.
 
 What costs is compiled: the climb to the inner maximum and the expansion there (``locate``). What is left, a Newton
 step in the p generator parameters, is linear algebra of p by p matrices in NumPy, done for a group of games together;
-so the program is small and compiles fast, and no game waits for another's inner iterations.
+so the program is small and compiles fast, and no game waits for another's inner iterations. The matrices T and M are
+those of ``hellgan.solver.saddle``.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from hellgan.solver.certificate import TOLERANCE
 MAX_OUTER = 60
 MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
-MAX_WARM = 100  # the same from a solution nearby, from where some ten are usual
+MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
@@ -47,7 +48,7 @@ def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
     games : Game
         Arrays with a leading axis, (k, ...).
     theta, alpha : (k, p) and (k, q + 1) arrays
-        Where to stand, and where to begin the climb.
+        theta at which the inner maximum is sought, and alpha from which the climb begins.
     on_log : (k,) bool array
         Whether the climb begins on the concave ``log`` loss, for a loss that is not concave.
     on_generator : (k,) bool array
@@ -77,7 +78,7 @@ class _Ascent(NamedTuple):
 
 
 def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
-    """Maximise over alpha by damped Newton; from the log loss where ``on_log`` says so."""
+    """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so."""
     dtype, size = alpha.dtype, alpha.shape[0]
     samples = linear.discriminator_rows(game, theta)
 
@@ -139,8 +140,8 @@ class Solution(NamedTuple):
 def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> Solution:
     """Search the saddle point of each of a stack of games (k, ...) by Newton's outer iteration, from its start (k, p).
 
-    A group of them is at work; as one ends, the next takes its place. Where ``alphas`` (k, q + 1) are given the start
-    is near a solution: neither the concave loss nor the zero-sum game is gone through first.
+    A group of games is at work; as one ends, the next takes its place. Where ``alphas`` (k, q + 1) are given the start
+    is near a solution: neither the concave log loss nor the zero-sum game is gone through first.
     """
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
@@ -168,7 +169,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
 
 
 class _Point(NamedTuple):
-    """Points of the outer iteration with their local models; theta's model in coordinates in which M is 1."""
+    """Points of the outer iteration with their local models; theta's in coordinates in which M is the identity."""
 
     theta: np.ndarray
     alpha: np.ndarray
@@ -301,9 +302,9 @@ class _State:
 
 
 def whitened(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in which each of a stack of metrics M (k, p, p) is 1, W M W' = 1: W, and M's least eigenvalue.
+    """Coordinates W in which each of a stack of metrics M (k, p, p) is the identity, W M W' = 1; and an eigenvalue.
 
-    The eigenvalue (k,) is that of M with its diagonal scaled to 1.
+    The eigenvalue (k,) is the least one of M with its diagonal scaled to 1.
     """
     size = np.sqrt(np.abs(np.diagonal(metric, axis1=1, axis2=2)))
     size = np.where(size > 0, size, 1.0)

@@ -15,7 +15,7 @@ from hellgan.simulation import Simulation
 
 
 def changed(game: Game, change: Resamples, sample: Sample, simulation: Simulation, seed: int) -> Game:
-    """Give the game R times with what each resample changes, as a stack; the discriminator stays where it is placed."""
+    """Stack the game R times, with what each resample changes; the discriminator stays where it is placed."""
     count, n, each = len(change.weights), len(sample), game.draws_each
     if change.foreign is not None:
         game = _widened(game, change.foreign.shape[1], n, simulation, seed)

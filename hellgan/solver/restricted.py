@@ -4,7 +4,8 @@ The profile P(theta) = max over alpha of V_n, less the ridge, is minimised along
 the surface's tangent, with the Hessian of the Lagrangian P + mu'h, each followed by a return to the surface. The
 restrictions cost next to nothing beside the inner maximum, so every point at which P is evaluated satisfies them, and
 P itself says whether a step is good. For a non-zero-sum loss the stacked equations g(theta) + R' mu = 0, h = 0 are
-solved instead, g the generator's own score.
+solved instead, g the generator's own score and R the derivative of h. The matrices T and M are those of
+``hellgan.solver.saddle``.
 """
 
 import dataclasses
@@ -35,7 +36,13 @@ def solve_restricted(game: Game, restriction: Restriction, theta: np.ndarray, al
     restriction : Restriction
         Of at most p equations.
     theta, alpha : (p,) and (q + 1,) arrays
-        Where to begin: the solution without the restrictions, or with similar ones. It need not satisfy them.
+        Where to begin: the solution without the restrictions, or with similar ones; the restrictions need not hold
+        there. theta is unconstrained.
+
+    Returns
+    -------
+    Restricted
+        ``reason`` says what is wrong where no strict saddle point under the restrictions was found.
     """
     problem = _Problem(programs.stack([game]), restriction)
     here = problem.model(np.asarray(theta, np.float64), np.asarray(alpha, np.float64))
@@ -55,7 +62,7 @@ def solve_restricted(game: Game, restriction: Restriction, theta: np.ndarray, al
 
 
 class _Model(NamedTuple):
-    """The profile near a point: value, score and T; W with W M W' = 1; d alpha / d theta."""
+    """The profile near a point: value, score and T; W with W M W' the identity; d alpha / d theta."""
 
     theta: np.ndarray
     alpha: np.ndarray
@@ -83,13 +90,13 @@ class _Tangent(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Problem:
-    """A game, as a stack of one, with the surface."""
+    """A game, as a stack of one, with the restrictions h."""
 
     games: Game
     restriction: Restriction
 
     def model(self, theta, alpha) -> _Model | None:
-        """Climb to the inner maximum at a point and expand there; None where there is none."""
+        """Climb to the inner maximum at a point and expand there; None where no maximum is found."""
         is_zero_sum, no = self.games.loss.is_zero_sum, np.zeros(1, bool)
         local = newton.locate(self.games, theta[None], alpha[None], no, no if is_zero_sum else ~no)
         local = programs.take(local, 0)
@@ -173,7 +180,7 @@ class _Problem:
         return here, tangent
 
     def _accepted(self, here: _Model, tangent: _Tangent, trial: _Model) -> _Tangent | None:
-        """Expand at a point that was tried, if it is better."""
+        """Expand the Lagrangian at a point that was tried; None unless that point is better."""
         of_trial = self.tangent(trial)
         if self.games.loss.is_zero_sum:
             old, new = here.value, trial.value
@@ -183,7 +190,7 @@ class _Problem:
         return of_trial if is_better else None
 
     def _step(self, tangent: _Tangent, damping: float, reach: float) -> np.ndarray:
-        """Newton's step along the tangent: damped, of bounded length, and downhill where the curvature is not."""
+        """Newton's step along the tangent: damped, of bounded length, and downhill whatever the curvature's sign."""
         pull, curvature = tangent.pull, tangent.curvature
         if self.games.loss.is_zero_sum:
             values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)

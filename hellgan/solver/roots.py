@@ -9,6 +9,7 @@ import numpy as np
 
 from hellgan.execution import programs
 from hellgan.objective.evaluation import covariances_of_means
+from hellgan.records import schur_complement
 from hellgan.solver.certificate import TOLERANCE
 from hellgan.solver.with_jaxopt import root_derivatives
 
@@ -25,16 +26,18 @@ class Root:
     Attributes
     ----------
     u : (k,) array
+        The estimate (theta, nuisance), theta unconstrained.
     theta : (p,) array
-        Its first elements.
+        The first elements of ``u``.
     value : float
-        The objective there; NaN where the equations are not those of one.
+        The objective at ``u``; NaN where the equations are not the derivatives of one.
     score_norm : float
-        Largest element of the mean score, each in units of its root mean square over the sample.
+        Largest absolute element of the mean score, each in units of its root mean square over the sample.
     iterations : int
     jacobian : (k, k) array
+        Derivative of the mean score at ``u``, penalties included.
     reason : str
-        Why it is none; empty where it is.
+        Why ``u`` is no root or, of an objective, no strict local minimum; empty where it is one.
     """
 
     u: np.ndarray
@@ -48,16 +51,18 @@ class Root:
     @property
     def is_root(self) -> bool:
         """Whether the scores vanish."""
-        return not self.reason
+        return self.score_norm <= 10 * TOLERANCE and bool(np.all(np.isfinite(self.jacobian)))
 
     @property
     def kind(self) -> str:
-        """What it is."""
-        return "not a root" if self.reason else "root of the scores"
+        """What ``u`` is, in words."""
+        if self.reason:
+            return "not certified"
+        return "strict local minimum" if np.isfinite(self.value) else "root of the scores"
 
 
 def judged(found, p: int) -> Root:
-    """Judge where Newton's iteration ended."""
+    """Judge the point where Newton's iteration ended; ``found`` is what ``Programs.newton`` returns."""
     u, jacobian, norm, steps, value = found
     reason = ""
     if not (np.all(np.isfinite(jacobian)) and np.isfinite(norm)):
@@ -67,11 +72,28 @@ def judged(found, p: int) -> Root:
             f"the score norm is {norm:.2g} after the last step; the parameters may not be identified, or the start may "
             "be too far off"
         )
+    elif np.isfinite(value):
+        reason = curvature_problem(jacobian, p, np.zeros((p, p)), np.eye(p))
     return Root(u, u[:p], float(value), float(norm), int(steps), jacobian, reason)
 
 
+def curvature_problem(jacobian: np.ndarray, p: int, more: np.ndarray, along: np.ndarray) -> str:
+    """Say why a stationary point of an objective is no strict local minimum in theta; empty where it is one.
+
+    The nuisance must be at a strict maximum, and the curvature that is left of theta's, with ``more`` (p, p) added,
+    positive along the columns of ``along`` (p, r).
+    """
+    h_aa = jacobian[p:, p:]
+    if len(h_aa) and not np.linalg.eigvalsh((h_aa + h_aa.T) / 2)[-1] < 0:
+        return "the nuisance is not at a strict maximum"
+    left = along.T @ (schur_complement(jacobian, p) + more) @ along
+    if left.size and not np.linalg.eigvalsh((left + left.T) / 2)[0] > 0:
+        return "theta is at a stationary point that is not a minimum; give other starting values"
+    return ""
+
+
 class Programs:
-    """What is compiled of equations: functions of u and of data."""
+    """What is compiled of equations: functions of u and of data: rows x, weights w, latents z, their weights v."""
 
     def __init__(self, of: "SmoothEquations"):
         has_values = of.has_values

@@ -1,11 +1,12 @@
 """The saddle point of the empirical objective: what to try next, and which of several solutions to keep.
 
-The outer iteration of `newton` is Newton's on theta, through the Schur complement T = H_tt - H_ta H_aa^-1 H_at: the
-derivative of the profile score. Its steps are measured in the metric M = -H_at' H_aa^-1 H_at, which at the truth is the
-information about theta that the discriminator has, so that they do not depend on the units of the parameters. The
-inner iteration is a damped Newton ascent in alpha, warm-started by d alpha/d theta = -H_aa^-1 H_at. The generator's own
-objective (a non-zero-sum loss) takes over once the zero-sum saddle is near: then the same step is Newton's on the
-stacked equations with alpha eliminated.
+With H the derivative of the mean score, in blocks of theta and alpha, the outer iteration of `newton` is Newton's on
+theta, through the Schur complement T = H_tt - H_ta H_aa^-1 H_at: the derivative of the profile score. The steps are
+measured in the metric M = -H_at' H_aa^-1 H_at, which at the truth is the information about theta that the discriminator
+has, so that they do not depend on the units of the parameters. The inner iteration is a damped Newton ascent in alpha,
+warm-started by d alpha/d theta = -H_aa^-1 H_at. The generator's own objective (a non-zero-sum loss) takes over once the
+zero-sum saddle is near: then the same step is Newton's on the stacked equations with alpha eliminated. See section 4 of
+``docs/theory.md``; equation numbers are those of that page.
 """
 
 import dataclasses
@@ -21,8 +22,8 @@ from hellgan.solver import network, newton
 from hellgan.solver.certificate import SaddlePoint, certify, curvatures_of
 from hellgan.solver.starts import nearby
 
-# Starts elsewhere, where a saddle point leaves doubt. Samples of more than STORED rows take seconds a solution, and are
-# never quite the generator's: just the best of a few.
+# Starts tried elsewhere, where a saddle point leaves doubt. Samples of more than STORED rows take seconds a solution,
+# and are never quite the generator's, so that doubt is usual: for them the best start of a few is tried alone.
 _ELSEWHERE, _FEW = 8, 16
 
 
@@ -39,14 +40,14 @@ def solve_saddle(
     more : int
         How many further starting values to try, where none of the given is certified.
     reserve : callable, optional
-        Gives starting values (k, p) elsewhere: the best ``more`` of them are tried where all others failed; and the
-        best few where a saddle point was found but `leaves_doubt`, of which there may then be a lower one.
+        Gives starting values (k, p) elsewhere: the best ``more`` of them are tried where all others failed, and the
+        best few where a saddle point was found that `leaves_doubt`, since there may then be a lower one.
 
     Returns
     -------
     SaddlePoint
-        The first that is certified, the lowest where the search went on; else the best of all, ``reason`` saying what
-        is wrong with it.
+        The first that is certified, or the one of lowest value where the search went on elsewhere; where none is
+        certified the best of all, ``reason`` saying what is wrong with it.
     """
     starts = np.atleast_2d(np.asarray(starts, np.float64))
     more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
@@ -63,9 +64,9 @@ def solve_saddle(
 
 
 def leaves_doubt(game: Game, saddle: SaddlePoint) -> bool:
-    """Whether the discriminator tells the samples apart by more than chance: elsewhere it might do so by less.
+    """Whether the discriminator tells the samples apart by more than chance: a lower saddle point might lie elsewhere.
 
-    By the chi-square limit of (4), without what the ridge and the simulation noise of Sobol points change in it.
+    Chance is judged by the chi-square limit of (4), without what the ridge and the noise of Sobol points change in it.
     """
     if not game.discriminator.is_linear:
         return False  # a network takes seconds a start
@@ -76,7 +77,7 @@ def leaves_doubt(game: Game, saddle: SaddlePoint) -> bool:
 
 
 def _order(saddle: SaddlePoint):
-    """Certified ones first, by the game's value; then by how nearly they solve the equations."""
+    """Order of saddle points: certified ones first, by the game's value; the rest by how nearly they are solutions."""
     if saddle.is_saddle:
         return False, False, saddle.value
     return True, not saddle.converged, np.nan_to_num(saddle.score_norm, nan=np.inf)
@@ -88,7 +89,7 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
 
 
 def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> list[SaddlePoint]:
-    """Solve each of a stack of games (k, ...), from one start each (k, p); what is not certified says why.
+    """Solve each of a stack of games (k, ...), from one start each (k, p); ``reason`` says why one is not certified.
 
     ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them.
     """

@@ -16,7 +16,7 @@ from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like
 from hellgan.simulation import Simulation
 from hellgan.solver.certificate import TOLERANCE
-from hellgan.solver.roots import MOST_HALVINGS, MOST_STEPS, Programs, Root, judged
+from hellgan.solver.roots import MOST_HALVINGS, MOST_STEPS, Programs, Root, curvature_problem, judged
 from hellgan.solver.starts import reach_of
 
 _GROUP = 16  # refits a compiled call
@@ -30,13 +30,15 @@ class SmoothEquations(Equations):
     ``__init__``, and writes either the terms of its objective (``real_value``, ``simulated_value``, ``penalty_value``),
     of which u is a stationary point, theta minimising and the nuisance maximising; or the scores themselves
     (``real_score``, ``simulated_score``, ``penalty``), which then are the derivatives of nothing that the package
-    knows. All of them are written with ``jax.numpy``. It is an estimator, too: ``EstimatedResults.of`` fits it.
+    knows. All these functions are written with ``jax.numpy``. A subclass is an estimator, too:
+    ``EstimatedResults.of`` fits it. Equation (9) is that of ``docs/theory.md``.
 
     Attributes
     ----------
     simulation : Simulation or None
-        How its simulated sample is drawn; the two samples must be independent.
+        How the simulated sample is drawn, which must be independent of the real one; None where nothing is simulated.
     seed : int
+        Of the simulated sample.
     """
 
     solution_type = Root
@@ -48,11 +50,11 @@ class SmoothEquations(Equations):
         raise NotImplementedError
 
     def simulated_value(self, u: jax.Array, z: jax.Array) -> jax.Array:
-        """What one latent draw (latent_dim,) adds to it, a number."""
+        """What one latent draw (latent_dim,) adds to the objective, a number."""
         return jnp.zeros(())
 
     def penalty_value(self, u: jax.Array) -> jax.Array:
-        """What depends on u alone, a number."""
+        """What is added to the objective and depends on u alone, a number."""
         return jnp.zeros(())
 
     def real_score(self, u: jax.Array, x: jax.Array) -> jax.Array:
@@ -64,7 +66,7 @@ class SmoothEquations(Equations):
         return jax.grad(self.simulated_value)(u, z)
 
     def penalty(self, u: jax.Array) -> jax.Array:
-        """What is added to the mean score, (k,)."""
+        """What is added to the mean score and depends on u alone, (k,)."""
         return jax.grad(self.penalty_value)(u)
 
     @abc.abstractmethod
@@ -81,11 +83,11 @@ class SmoothEquations(Equations):
         return f"<{self.name} {self.space.name}, n = {len(self.sample)}>"
 
     def equations(self) -> "SmoothEquations":
-        """Itself."""
+        """Give the equations of the estimator: the object itself."""
         return self
 
     def with_weights(self, weights) -> "SmoothEquations":
-        """As ``reweighted``."""
+        """Give the same equations with other observation weights (n,); the same as ``reweighted``."""
         return self.reweighted(weights)
 
     def on(self, rows) -> "SmoothEquations":
@@ -95,7 +97,7 @@ class SmoothEquations(Equations):
         return other
 
     def recipe(self):
-        """Give its data; the equations themselves are code, which is not stored."""
+        """Give the data as arrays and JSON facts; the equations themselves are code, which is not stored."""
         arrays = {"x": self.sample.squeezed}
         if self.sample.given_weights is not None:
             arrays["weights"] = self.sample.given_weights
@@ -207,14 +209,16 @@ class SmoothEquations(Equations):
             else:
                 break
             at, (left, full) = trial, new
-        norm = float(np.max(np.abs(left)))
-        reason = (
-            "" if norm <= 10 * TOLERANCE else f"the score norm under the restrictions is {norm:.2g} at the last step"
-        )
-        u = at[:k]
-        score, jacobian = self._programs.scored(u, *self._data)
-        value = float(self._programs.objective(u, *self._data)) if self.has_values else np.nan
-        return Restricted(u, value, at[k:], score[:p], jacobian, restriction.at(u[:p])[1], reason)
+        u, norm = at[:k], float(np.max(np.abs(left)))
+        (score, jacobian), slope = self._programs.scored(u, *self._data), restriction.at(u[:p])[1]
+        value, reason = np.nan, ""
+        if norm > 10 * TOLERANCE:
+            reason = f"the score norm under the restrictions is {norm:.2g} after the last step"
+        elif self.has_values:
+            value = float(self._programs.objective(u, *self._data))
+            tangent = np.linalg.svd(slope)[2][r:].T
+            reason = curvature_problem(jacobian, p, restriction.curvature(u[:p], at[k:]), tangent)
+        return Restricted(u, value, at[k:], score[:p], jacobian, slope, reason)
 
     def reweighted(self, weights):
         assert self._programs  # made before the copy, which shares them
@@ -288,7 +292,7 @@ class SmoothEquations(Equations):
 
     @property
     def distance_factor(self) -> float:
-        """Twice the number of observations; with independent draws, twice nm/(n + m)."""
+        """Factor of (9): twice the effective sample size n; with independent draws twice nm/(n + m)."""
         n = 1 / float(np.sum(self.sample.weights**2))
         if self.simulation is None or not self.simulation.is_independent:
             return 2 * n

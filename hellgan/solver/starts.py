@@ -32,7 +32,7 @@ def matched(generator: Generator, rows: np.ndarray, weights: np.ndarray, seed: i
     generator : Generator
     rows : (n, d) array
     weights : (n,) array
-        Sum to 1.
+        Of the observations, with sum 1.
     seed : int
 
     Returns
@@ -84,7 +84,7 @@ def _latents(generator: Generator, rows, weights, seed) -> np.ndarray:
 
 
 def nearby(game: Game, theta: np.ndarray, count: int) -> np.ndarray:
-    """Scatter starting values around one: each parameter moves the simulated sample by about its own spread."""
+    """Scatter starting values (count, p) around theta: each moves the simulated sample by about its own spread."""
     reach = reaches(game, theta)
     draws = latents.draw("sobol", latents.normal, 2 ** (count - 1).bit_length(), len(theta), 1)[0, :count]
     return theta + draws * reach
@@ -97,7 +97,7 @@ def reaches(game: Game, theta: np.ndarray) -> np.ndarray:
 
 @programs.program
 def reach_of(generator: Generator, theta, z):
-    """The same for latent draws (m, k)."""
+    """Change (p,) of each unconstrained parameter that moves a sample, of latent draws (m, k), by its IQR."""
 
     def simulated(theta):
         return jax.vmap(lambda draw: generator(theta, draw))(z)

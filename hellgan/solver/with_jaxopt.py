@@ -1,7 +1,7 @@
 """What jaxopt does here, behind one module: quasi-Newton steps for a network, and a second route to derivatives.
 
-The package warns on import that it is no longer maintained; it is imported when it is needed, and the warning is kept
-from users who cannot do anything about it.
+jaxopt warns on import that it is no longer maintained; it is imported when it is needed, and the warning is kept from
+users who cannot do anything about it.
 """
 
 import warnings
@@ -29,7 +29,7 @@ def minimised(function: Callable, begin: jax.Array, *arguments):
 def root_derivatives(equations: Callable, u: jax.Array, weights: jax.Array) -> jax.Array:
     """Differentiate the root u (k,) of ``equations(u, weights)`` in the weights (n,): (k, n), in a compiled program.
 
-    By the implicit function theorem, with jaxopt's own linear solves: it never sees the Jacobian that hellgan uses.
+    The derivatives are jaxopt's, by the implicit function theorem: the Jacobian that hellgan uses plays no part.
     """
     _, implicit_diff = _jaxopt()
 

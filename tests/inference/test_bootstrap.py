@@ -172,6 +172,19 @@ def test_errors_of_a_studentised_mean_by_hand(mean):
         assert drawn.std_errors["loc"].iloc[r] == pytest.approx(rows.std(ddof=1) / np.sqrt(48), rel=1e-3)
 
 
+def test_errors_of_a_studentised_weighted_mean_by_hand():
+    """Observations drawn twice are two of their weight: sum w^2 (x - mean)^2 / (1 - sum w^2)."""
+    own = np.where(SKEWED > 1, 3.0, 1.0)
+    line = hg.discriminators.Polynomial(1)
+    fit = hg.GAN(SKEWED, NORMAL.fix(scale=1.0), line, "log", n_simulated=64, weights=own).fit()
+    drawn = fit.bootstrap(5, seed=2, studentised=True)
+    for r in range(5):
+        at = np.repeat(np.arange(48), counts_of(np.random.default_rng([2, r]), 48))
+        w, rows = own[at] / own[at].sum(), SKEWED[at]
+        variance = np.sum(w**2 * (rows - w @ rows) ** 2) / (1 - np.sum(w**2))
+        assert drawn.std_errors["loc"].iloc[r] == pytest.approx(np.sqrt(variance), rel=1e-3)
+
+
 # Shifted points.
 
 

@@ -12,7 +12,7 @@ from scipy import integrate, optimize, special
 from tolerance import EXACT, assert_monte_carlo, mcse_mean, mcse_sd
 
 import hellgan as hg
-from hellgan import inference, latents
+from hellgan import inference, latents, parameters
 from hellgan.generators import (
     Cauchy,
     Exponential,
@@ -631,10 +631,10 @@ def test_nothing_is_compiled_for_a_replicate():
                 comparator.estimate_each(generator, rows, [rng()] * len(rows), 0.95)
 
     run(samples[:2])
-    programs = (minimisation._slope, minimisation._curvature, inference.natural_scale)
-    before = [program._cache_size() for program in programs]
+    programs = (minimisation._slope, minimisation._curvature, parameters.natural_scale)
+    before = [program.compiled._cache_size() for program in programs]
     run(samples[2:])
-    assert [program._cache_size() for program in programs] == before
+    assert [program.compiled._cache_size() for program in programs] == before
 
 
 def test_intervals_of_a_stack_by_hand():

@@ -16,7 +16,7 @@ from hellgan.montecarlo import engine
 from hellgan.montecarlo.store import Store
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).parents[1] / "support" / "studied.py"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_two_threads_change_no_bit(serial):
 @pytest.mark.parametrize("patience", [1, 9, 31])
 def test_a_killed_study_is_taken_up_where_it_stopped(patience, serial, tmp_path):
     out = tmp_path / "study"
-    run = subprocess.Popen([sys.executable, "-m", "tests.studied", str(out)], cwd=ROOT)
+    run = subprocess.Popen([sys.executable, str(SCRIPT), str(out)])
     deadline = time.monotonic() + 300
     while run.poll() is None and len(parts(out)) < patience and time.monotonic() < deadline:
         time.sleep(0.001)

@@ -14,8 +14,9 @@ import pytest
 from statsmodels.stats import sandwich_covariance
 
 import hellgan as hg
+from hellgan.parameters import Parameters
 from hellgan.results import EstimatedResults
-from hellgan.samples import read
+from hellgan.samples import Sample, read
 from hellgan.simulation import Simulation
 from hellgan.solver import SmoothEquations
 
@@ -95,7 +96,7 @@ def test_estimate_minimises_the_distance_of_the_moments(fit):
     np.testing.assert_allclose(fit.solution.u[2:], WEIGHTING @ gap(fit.model, fit.solution.theta), atol=1e-9)
     np.testing.assert_allclose(fit.solution.value, found.fun, rtol=1e-8)
     assert fit.converged
-    assert fit.solution.kind == "root of the scores"
+    assert fit.solution.kind == "strict local minimum"
 
 
 def stacked(model):
@@ -139,7 +140,7 @@ def test_joint_covariance_has_labels(fit):
 
 def test_summary_and_intervals(fit):
     text = str(fit.summary())
-    for part in ("SimulatedMoments", "loc", "scale", "0.975", "root of the scores", "sandwich"):
+    for part in ("SimulatedMoments", "loc", "scale", "0.975", "strict local minimum", "sandwich"):
         assert part in text
     interval = fit.conf_int()
     half = 1.959963984540054 * fit.bse["loc"]
@@ -160,9 +161,12 @@ def test_wald_score_and_distance_tests_agree(fit):
         np.testing.assert_allclose(test.params["loc"], value, rtol=1e-9)
 
 
-def test_distance_test_by_hand(fit):
-    """The rise of g' W g times n, of the minimum over the scale with the location held."""
+@pytest.mark.parametrize(("options", "size"), [({}, 160), ({"latent": "iid", "n_simulated": 400}, 160 * 400 / 560)])
+def test_distance_test_by_hand(options, size):
+    """The rise of g' W g times n, of the minimum over the scale with the location held; nm/(n + m) for own draws."""
     from scipy import optimize
+
+    fit = fitted(sample(), **options)
 
     def half_square(theta):
         g = gap(fit.model, theta)
@@ -172,7 +176,7 @@ def test_distance_test_by_hand(fit):
         lambda s: half_square([1.3, s]), bounds=(-1, 2), method="bounded", options={"xatol": 1e-10}
     )
     test = fit.distance_test("loc = 1.3")
-    np.testing.assert_allclose(test.statistic, 2 * fit.nobs * (held.fun - half_square(fit.solution.theta)), rtol=1e-6)
+    np.testing.assert_allclose(test.statistic, 2 * size * (held.fun - half_square(fit.solution.theta)), rtol=1e-6)
     with pytest.raises(ValueError, match="robust=True"):
         fit.distance_test("loc = 1.3", robust=False)
 
@@ -265,3 +269,96 @@ def test_independent_draws_are_in_the_law():
     rows = own.equations.independent_scores(own.solution.u)
     assert rows is not None
     np.testing.assert_allclose(own.sandwich.meat_simulated, 160 / 400 * np.cov(rows, rowvar=False), rtol=1e-9)
+
+
+def test_other_sobol_points_are_in_the_law(fit):
+    """The simulation's part of the meat is n times the covariance of the mean score over other scrambles."""
+    (loc, log_scale), a, means = fit.solution.theta, fit.solution.u[2:], []
+    with jax.enable_x64(True):
+        for z in fit.model.simulation.scrambles()[:, :, 0]:
+            y = loc + np.exp(log_scale) * z
+            pull = -np.asarray(jax.vmap(jax.jacfwd(moments))(y)) @ a
+            phi = np.asarray(jax.vmap(moments)(y))
+            means.append([pull.mean(), np.mean(np.exp(log_scale) * z * pull), *-phi.mean(axis=0)])
+    np.testing.assert_allclose(fit.sandwich.meat_simulated, 160 * np.cov(means, rowvar=False), rtol=1e-8, atol=1e-15)
+
+
+# Scores alone, of nothing that is minimised; nothing is simulated, and there is no nuisance.
+
+
+class ArctanLocation(SmoothEquations):
+    """The location whose arctangents of x less it have mean zero."""
+
+    def __init__(self, data, begin=0.0):
+        self.nuisance_names, self.begin = [], begin
+        self.sample, self.space = Sample(np.asarray(data)[:, None]), Parameters(loc=hg.real())
+
+    def start(self):
+        return np.array([self.begin])
+
+    def real_score(self, u, x):
+        return jnp.arctan(x - u)
+
+
+class Rootless(ArctanLocation):
+    def real_score(self, u, x):
+        return 1 + (x - u) ** 2
+
+
+def test_scores_alone_by_hand():
+    fit, x = EstimatedResults.of(ArctanLocation(sample())), sample()
+    away = x - fit.params["loc"]
+    slope, sd = np.mean(1 / (1 + away**2)), np.std(np.arctan(away), ddof=1)
+    np.testing.assert_allclose(np.arctan(away).mean(), 0, atol=1e-9)
+    np.testing.assert_allclose(fit.bse["loc"], sd / slope / np.sqrt(160), rtol=1e-9)
+    np.testing.assert_allclose(fit.influence().observations["loc"], np.arctan(away) / slope, rtol=1e-9)
+    np.testing.assert_allclose(fit.reach(), sd / slope, rtol=1e-9)  # one observation's error
+    assert fit.joint_cov().shape == (1, 1)
+    assert np.isnan(fit.solution.value)
+
+
+def test_far_starts_end_at_the_same_root():
+    """Whole steps would lead from there ever farther away."""
+    near, far = (EstimatedResults.of(ArctanLocation(sample(), begin)) for begin in (1.0, 60.0))
+    np.testing.assert_allclose(far.params, near.params, rtol=1e-9)
+
+
+def test_what_scores_alone_cannot_tell_is_refused_with_the_reason():
+    fit = EstimatedResults.of(ArctanLocation(sample()))
+    with pytest.raises(ValueError, match="does not minimise a criterion; use wald_test or score_test"):
+        fit.distance_test("loc = 1")
+    with pytest.raises(ValueError, match="no law that could be simulated; give 'nonparametric'"):
+        fit.bootstrap(20, kind="parametric")
+
+
+def test_where_there_is_no_root_nothing_is_claimed():
+    fit = EstimatedResults.of(Rootless(sample()))
+    assert not fit.converged
+    assert "score norm is" in fit.trouble
+    assert fit.solution.kind == "not certified"
+    assert np.all(np.isnan(fit.bse))
+    assert "Not converged" in str(fit.summary())
+    with pytest.raises(ValueError, match="score norm is"):
+        fit.joint_cov()
+
+
+class Saddle(SmoothEquations):
+    """A quartic with a maximum at 0 and minima at -1 and 1: u = (theta,)."""
+
+    def __init__(self, data):
+        self.sample, _ = read(data, hg.generators.Normal())
+        self.space, self.nuisance_names = Parameters(theta=hg.real()), []
+
+    def start(self):
+        return np.array([0.1])
+
+    def real_value(self, u, x):
+        return (u[0] ** 2 - 1) ** 2 + 0 * x[0]
+
+
+def test_a_maximum_is_a_root_and_no_fit():
+    found = EstimatedResults.of(Saddle(sample()))
+    assert abs(found.params["theta"]) < 1e-6
+    assert found.solution.is_root
+    assert not found.converged
+    assert "not a minimum" in found.trouble

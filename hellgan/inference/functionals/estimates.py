@@ -16,14 +16,14 @@ class Functionals(WaldResults):
     """Named functionals of a fitted law with their joint covariance; made by the methods of a fit.
 
     Standard errors, intervals, tests and tables are those of ``WaldResults``; they follow the covariance of the fit
-    from which they were made, see ``GANResults.with_cov``. Without one they are NaN.
+    from which they were made, see ``EstimatedResults.with_cov``. Without a covariance they are NaN.
 
     Attributes
     ----------
     params : Series
         Estimates: the functionals of the law at the estimated theta.
     gradient : (k, p) array
-        Their derivatives in theta, unconstrained scale.
+        Derivatives of the functionals in theta, unconstrained scale.
     simulation_error : (k,) array
         Standard errors of ``params`` for the Sobol points; 0 where they are exact. Not part of ``bse``.
     points : (k,) array or None

@@ -35,7 +35,7 @@ class _Moments(NamedTuple):
 
 @functools.partial(programs.program, static_argnames="function")
 def _moments(generator, function, theta, z, weights) -> _Moments:
-    """Evaluate all of it, sample by sample."""
+    """Evaluate the moments of f, sample by sample."""
 
     def of_draw(draw):
         def observed(theta):
@@ -61,7 +61,7 @@ def _moments(generator, function, theta, z, weights) -> _Moments:
 
 @functools.partial(programs.program, static_argnames="function")
 def _means(generator, function, thetas, z, weights):
-    """Means (R, k) over one sample at each of R parameters."""
+    """Means (R, k) of f over one sample at each of R parameters."""
     return lax.map(
         lambda theta: weights @ jax.vmap(lambda draw: _evaluated(generator, function, theta, draw))(z), thetas
     )
@@ -88,7 +88,7 @@ class Mean(Functional):
         return self._first_means(thetas) + own[None]
 
     def _first_means(self, thetas) -> np.ndarray:
-        """Means (R, k) over the first sample."""
+        """Means (R, k) of f over the first sample."""
         of = self.of
 
         def means(group):

@@ -33,7 +33,7 @@ class Functional(abc.ABC):
     def at(self, thetas: np.ndarray) -> np.ndarray:
         """Values (R, k) at other parameters (R, p).
 
-        What is simulated is so by the first sample, less its own error at the estimate.
+        Simulated values are those of the first Sobol sample, less that sample's own error at the estimate.
         """
 
 

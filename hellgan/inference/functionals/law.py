@@ -33,7 +33,7 @@ _NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to the
 
 
 def mean(fit) -> Functionals:
-    """Give the mean of an observation, or of a regression's response, at the fit."""
+    """Give the mean of an observation, or of a regression's response, at the fit; see ``LawResults.mean``."""
     g, columns = fit.generator, fit.equations.sample.columns
     if g.covariates:
         response, names = _response, [columns[-1] if columns else "response"]
@@ -43,7 +43,7 @@ def mean(fit) -> Functionals:
 
 
 def functional(fit, f, names=None) -> Functionals:
-    """Give E f at the fit; see ``GANResults.functional``."""
+    """Give E f at the fit; see ``LawResults.functional``."""
     count = _checked_function(f, fit.generator)
     names = _checked_names(names, count)
     try:
@@ -57,7 +57,7 @@ def functional(fit, f, names=None) -> Functionals:
 
 
 def quantile(fit, levels) -> Functionals:
-    """Give quantiles of the fitted law; see ``GANResults.quantile``."""
+    """Give quantiles of the fitted law; see ``LawResults.quantile``."""
     _require_line(fit, "quantile")
     p = _checked_points(levels, "levels", "levels between 0 and 1")
     if np.any((p <= 0) | (p >= 1)):
@@ -67,7 +67,7 @@ def quantile(fit, levels) -> Functionals:
 
 
 def cdf(fit, points) -> Functionals:
-    """Give probabilities of the fitted law; see ``GANResults.cdf``."""
+    """Give probabilities of the fitted law; see ``LawResults.cdf``."""
     _require_line(fit, "cdf")
     t = _checked_points(points, "points", "finite numbers")
     probabilities = Probabilities(Line(_points(fit)), t)
@@ -78,7 +78,7 @@ _PROBABILITY = constraints.interval(0, 1)
 
 
 def _line(generator: Generator) -> Constraint:
-    """Where quantiles and means live: positive numbers for the families on them, elsewhere any."""
+    """Where quantiles and means live: positive numbers for families of positive observations, else any numbers."""
     return constraints.positive() if generator.is_positive else constraints.real()
 
 
@@ -107,7 +107,7 @@ def _checked_points(points, name, what) -> np.ndarray:
 
 
 def _checked_function(f, generator: Generator) -> int | None:
-    """How many numbers f returns of one observation; None for a number of no axis."""
+    """How many numbers f returns of one observation; None where it returns a scalar."""
     if not callable(f):
         raise TypeError(f"f: got {shown(f)}; give a function of one observation, such as lambda x: x**2.")
     shape = () if generator.dim == 1 else (generator.dim,)
@@ -191,7 +191,7 @@ def _response(x):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Hashable:
-    """A user's function that cannot be hashed, by its identity."""
+    """A user's function that cannot be hashed, hashed by its identity."""
 
     function: Callable
 

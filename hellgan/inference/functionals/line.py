@@ -12,7 +12,7 @@ from jax import lax
 from hellgan.execution import programs
 from hellgan.inference.functionals.functional import Functional, Points, draws, simulation_error
 
-_WINDOW = 0.05  # half a window's share of the points; at most half the way to the sample's end
+_WINDOW = 0.05  # half a window, as a proportion of the points; at most half the way to the sample's end
 _LEAST = 8  # points on either side, where there are any
 _HALVINGS = 60  # of (0, 1), by bisection
 _GROUP, _GROUP_OF_SAMPLES = 64, 8  # parameters a call
@@ -85,7 +85,7 @@ class Line:
 
     @functools.cached_property
     def direction(self) -> float | None:
-        """That at the estimate."""
+        """The direction at the estimate, 1 or -1; None where the generator is not monotone there."""
         found = self.directions(self.of.theta[None])
         return None if found is None else float(found[0])
 
@@ -223,5 +223,5 @@ class Probabilities(Functional):
 
 
 def _shares_below(x: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Shares (R, k) of R samples (R, m) that are at most each of the points."""
+    """Proportions (R, k) of R samples (R, m) that are at most each of the points."""
     return np.stack([np.sum(row[:, None] <= points[None], axis=0) for row in x]) / x.shape[1]

@@ -35,14 +35,15 @@ def named(name: str, **arguments) -> Comparator:
     ----------
     name : str
     **arguments
-        Of the comparator; ``model`` may be a family's name, or a table of its name, ``family``, and its arguments.
+        Arguments of the comparator; ``model`` may be a family's name, or a table of the name, ``family``, and the
+        family's arguments.
 
     Raises
     ------
     ValueError
         For a name or a family that is not known.
     TypeError
-        For an argument that it does not take.
+        For an argument that the comparator does not take.
     """
     if not isinstance(name, str) or name not in _NAMED:
         raise ValueError(f"comparator: {name!r} is not known; give one of {', '.join(_NAMED)}.")

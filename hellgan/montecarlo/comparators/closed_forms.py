@@ -7,14 +7,14 @@ from hellgan.montecarlo.comparators.comparator import Stack
 
 
 def has_closed_form(family: Generator) -> bool:
-    """Whether ``closed_form`` has one; families with fixed parameters have none."""
+    """Whether ``closed_form`` serves a family; families with fixed parameters have no closed form here."""
     return isinstance(family, MultivariateNormal) or (
         isinstance(family, LocationScale) and family.family in ("Normal", "Laplace")
     )
 
 
 def closed_form(family: Generator, samples: np.ndarray, robust: bool) -> Stack:
-    """Maximum-likelihood estimates of samples (R, n) or (R, n, d), with standard errors.
+    """Compute maximum-likelihood estimates of samples (R, n) or (R, n, d), with standard errors, natural scale.
 
     The information is that at the estimate, where observed and expected information agree (Laplace's: expected).
     Robust errors are those of the sandwich: with t the standardised data, influence functions are t for a location,

@@ -16,7 +16,7 @@ from hellgan.solver import starts
 
 
 class Stack(NamedTuple):
-    """What is said of R samples at once: ``values`` and ``std_errors`` (R, k); R messages, empty where all is well."""
+    """Estimates of R samples, natural scale: ``values``, ``std_errors`` (R, k); R messages, empty where all is well."""
 
     values: np.ndarray
     std_errors: np.ndarray
@@ -42,7 +42,7 @@ class Comparator(abc.ABC):
     @property
     @abc.abstractmethod
     def label(self) -> str:
-        """How tables and figures call it."""
+        """Name of the comparator in tables and figures."""
 
     @property
     def chunk(self) -> int:
@@ -54,29 +54,29 @@ class Comparator(abc.ABC):
         raise TypeError(f"{type(self).__name__} defines neither `single` nor `together`.")
 
     def together(self, family: Generator, samples: np.ndarray) -> Stack | None:
-        """Estimate from R samples at once, or None where they are estimated from one by one."""
+        """Estimate from R samples at once; None where samples are estimated from one by one."""
         return None
 
     def estimated(self, family: Generator) -> list[str]:
-        """Name the numbers that it estimates: all of the family's unless it says otherwise."""
+        """Name the natural elements that the comparator estimates: all of the family's unless overridden."""
         return family.names
 
     @abc.abstractmethod
     def problem(self, family: Generator, n: int) -> str | None:
-        """Say why it cannot work for a family and sample size, and what to do, or None where it can."""
+        """Say why the comparator cannot work for a family and sample size, and what to do; None where it can."""
 
-    # What follows is shared by all and overridden by none.
+    # The methods below are the same for all comparators.
 
     def family(self, generator: Generator) -> Generator:
         """Give the family that is fitted where the truth's is ``generator``."""
         return generator if self.model is None else self.model
 
     def names(self, generator: Generator) -> tuple[str, ...]:
-        """Names of the natural elements that it estimates."""
+        """Names of the natural elements that the comparator estimates where the truth's generator is ``generator``."""
         return tuple(self.estimated(self.family(generator)))
 
     def check(self, generator: Generator, n: int) -> None:
-        """Refuse, with the reason, a truth or a sample size for which it cannot work.
+        """Refuse, with the reason, a truth or a sample size for which the comparator cannot work.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Comparator(abc.ABC):
         ValueError
             Where the family, its dimension or the sample size does not allow the estimator.
         ImportError
-            Where a package that it needs is not installed.
+            Where a package that the comparator needs is not installed.
         """
         name, family = type(self).__name__, self.family(generator)
         if not isinstance(family, Generator):
@@ -130,7 +130,7 @@ class Comparator(abc.ABC):
         try:
             stack = self.together(family, samples)
             stack = None if stack is None else _marked(stack)
-        except Exception:  # one of the samples' doing: which, they tell one by one
+        except Exception:  # of one sample: which one shows when each is estimated from alone
             stack = None
         if stack is None:
             return one_by_one(
@@ -165,7 +165,7 @@ def _marked(stack: Stack) -> Stack:
 
 
 def wald_intervals(spaces: Sequence[Constraint], values, std_errors, quantile: float) -> tuple[np.ndarray, np.ndarray]:
-    """Do what ``inference.intervals`` does for R rows (R, k): lower and upper ends."""
+    """Compute Wald intervals of R rows (R, k), natural scale, as ``inference.intervals`` does: lower and upper ends."""
     ends = np.full((2, *values.shape), np.nan)
     for k, space in enumerate(spaces):
         usable = np.isfinite(std_errors[:, k]) & np.isfinite(values[:, k])
@@ -176,7 +176,7 @@ def wald_intervals(spaces: Sequence[Constraint], values, std_errors, quantile: f
 
 
 def first_theta(family: Generator, x: np.ndarray) -> np.ndarray:
-    """Give the family's robust start on the unconstrained scale; where it has none, one found by a search."""
+    """Give the family's robust start (p,), unconstrained scale; for a family without one, a start found by a search."""
     weights = np.full(len(x), 1 / len(x))
     start = family.start(x, weights)
     if start is not None:
@@ -185,12 +185,12 @@ def first_theta(family: Generator, x: np.ndarray) -> np.ndarray:
 
 
 def unfixed(family: Generator) -> Generator:
-    """Give the family behind ``fix``."""
+    """Give the family with no parameter fixed."""
     return family.generator if isinstance(family, Fixed) else family
 
 
 def needs_smooth_density(family: Generator) -> str | None:
-    """Say what is wrong with a family whose log density shall be differentiated twice in its parameters."""
+    """Say why a family's log density cannot be differentiated twice in the parameters; None where it can."""
     if not family.has_density:
         return f"{family.name} has no density in closed form; give model=, a family that has one"
     law = unfixed(family).law.name
@@ -202,7 +202,7 @@ def needs_smooth_density(family: Generator) -> str | None:
 
 
 def needs_line(family: Generator) -> str | None:
-    """Say what is wrong with a family that is not a law on the line."""
+    """Say why a family is no law on the line; None where it is one."""
     if family.dim == 1 and family.covariates == 0:
         return None
     return f"{family.name} has dimension {family.dim} and {family.covariates} covariates; give a family on the line"

@@ -21,12 +21,12 @@ class DensityPower(Comparator):
     Attributes
     ----------
     beta : float
-        Power of the density by which an observation's score is weighted; near 0 it is maximum likelihood, 1 is L2
-        distance.
+        Power of the density by which an observation's score is weighted; near 0 the estimate is maximum likelihood,
+        at 1 minimum L2 distance.
 
     Notes
     -----
-    It minimises  int f^(1 + beta) - (1 + 1 / beta) mean f^beta(x_i), written so that its limit for beta -> 0 is the
+    Minimised is  int f^(1 + beta) - (1 + 1 / beta) mean f^beta(x_i), written so that the limit for beta -> 0 is the
     likelihood's. The integral is a sum over 160 points, levels of the family itself at the start (``nodes``), exact to
     nine digits or more nearby; where the minimum is not nearby, points are laid anew there. Standard errors are those
     of the sandwich J^-1 K J^-1 / n with both matrices taken from the sample, which hold for another law of the data
@@ -71,8 +71,8 @@ def _log_densities(generator, theta, x):
 
 
 def _divergence(generator, theta, x, beta, y, weights, logs, size):
-    # Over 1 + beta, so that it is the likelihood's mean score weighted by f^beta whose root is sought, and over
-    # int f^(1 + beta) at the start, so that units of the data do not matter. Of f^beta 1 is taken off, for small beta.
+    # Divided by 1 + beta, so that the slope is the mean score weighted by f^beta, and by int f^(1 + beta) at the start,
+    # so that units of the data do not matter. From f^beta 1 is subtracted, for accuracy at small beta.
     at_points = _log_densities(generator, theta, y)
     integral = weights @ (jnp.exp(at_points - logs) * jnp.expm1(beta * at_points))
     data = jnp.mean(jnp.expm1(beta * _log_densities(generator, theta, x)))

@@ -28,18 +28,18 @@ class MinimumHellinger(Comparator):
 
     Notes
     -----
-    It maximises  int sqrt(g f)  over the family's densities f, g the density by a normal kernel, at equidistant points
-    a quarter of a bandwidth apart up to 25 robust scales from the median. g is computed by Fourier transform of counts
-    shared linearly between neighbouring points, whose spread is taken off the kernel's: this is
-    ``scipy.stats.gaussian_kde`` to three digits or more, at a cost that hardly grows with n.
+    The estimate maximises  int sqrt(g f)  over the family's densities f, g the density by a normal kernel, at
+    equidistant points a quarter of a bandwidth apart up to 25 robust scales from the median. g is computed by Fourier
+    transform of counts split linearly between neighbouring points, whose spread is taken off the kernel's: the result
+    is ``scipy.stats.gaussian_kde``'s to three digits or more, at a cost that hardly grows with n.
 
     A bandwidth h biases the scale upward by about h^2 / 2, relative, and the noise of g in the tails, of order
     1 / (n h), downward; at h of order n^(-1/3) both are n^(-2/3), negligible beside n^(-1/2), as Beran's limit law
     needs (with n^(-1/5), which suits the density itself, the bias would not be). With 1.5 the scale's bias at the
     normal law is below a quarter of its standard error for n from 200 to 2000; for heavier tails it is negative.
 
-    Standard errors are from Fisher's information at the estimate, which it attains to first order at the family; at
-    another law they do not hold. A density that jumps at the edge of its support is smoothed over the edge.
+    Standard errors are from Fisher's information, which the estimate attains to first order at the family; at another
+    law they do not hold. A density that jumps at the edge of its support is smoothed over the edge.
     """
 
     bandwidth: float | None = None
@@ -73,11 +73,11 @@ def kernel_roots(x: np.ndarray, bandwidth: float) -> tuple[np.ndarray, np.ndarra
     points = float(quantile(x, 0.5, equal)) + step * (np.arange(size) - size / 2)
     at = (x - points[0]) / step
     below = np.floor(at).astype(int)
-    share = at - below
+    fraction = at - below
     inside = (below >= 0) & (below < size - 1)
-    below, share = below[inside], share[inside]
-    counts = np.bincount(below, 1 - share, size) + np.bincount(below + 1, share, size)
-    # Sharing a row between two points adds step^2 / 6 to the variance, on average.
+    below, fraction = below[inside], fraction[inside]
+    counts = np.bincount(below, 1 - fraction, size) + np.bincount(below + 1, fraction, size)
+    # Splitting a row between two points adds step^2 / 6 to the variance, on average.
     variance = (bandwidth * scale) ** 2 - step**2 / 6
     frequencies = 2 * np.pi * np.arange(size + 1) / (2 * size * step)
     smooth = np.fft.irfft(np.fft.rfft(counts, 2 * size) * np.exp(-0.5 * variance * frequencies**2), 2 * size)[:size]
@@ -85,7 +85,7 @@ def kernel_roots(x: np.ndarray, bandwidth: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _distance(generator, theta, y, roots):
-    """4 (1 - int sqrt(g f)), twice the squared distance: of the curvature of a log likelihood's mean."""
+    """4 (1 - int sqrt(g f)), twice the squared distance: its curvature is that of a mean log likelihood."""
     natural = generator.natural(theta)
     halves = 0.5 * jax.vmap(lambda row: generator.log_density(row, **natural))(y)
     return 4 * (1 - roots @ jnp.exp(halves))

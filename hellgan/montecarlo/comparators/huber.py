@@ -19,13 +19,13 @@ _STEPS = 500
 class Huber(Comparator):
     """Huber's (1964) proposal 2 for location and scale, or his regression M-estimate: statsmodels' estimators.
 
-    On the line it is ``statsmodels.robust.scale.Huber``; for a ``LinearRegression`` ``statsmodels.RLM`` with
-    ``HuberT`` and the residuals' median absolute deviation for a scale.
+    On the line the estimate is that of ``statsmodels.robust.scale.Huber``; for a ``LinearRegression`` that of
+    ``statsmodels.RLM`` with ``HuberT`` and the residuals' median absolute deviation for a scale.
 
     Attributes
     ----------
     c : float
-        Where the influence of a standardised observation ends to grow.
+        Size of a standardised observation from where on its influence no longer grows.
 
     Notes
     -----
@@ -82,7 +82,7 @@ def _proposal_2(x: np.ndarray, c: float) -> tuple[float, float]:
 
 @functools.lru_cache(maxsize=64)
 def _at_law(law: Law, c: float) -> tuple[float, float]:
-    """What the estimator gives for a law: at its quantiles."""
+    """Location and scale that the estimator gives at a law, computed from the law's quantiles."""
     levels = (np.arange(100_000) + 0.5) / 100_000
     return _proposal_2(law.quantile(levels), c)
 

@@ -19,7 +19,7 @@ _ESTIMATED = ("loc", "scale")
 class MedianMAD(Comparator):
     """Median and median absolute deviation, made consistent at the family: a location-scale family on the line.
 
-    In several dimensions they are taken coordinate by coordinate (normal law and Student's t of given degrees of
+    In several dimensions both are taken coordinate by coordinate (normal law and Student's t of given degrees of
     freedom), and correlations are not estimated.
 
     Notes
@@ -60,7 +60,7 @@ class MedianMAD(Comparator):
 
 
 def _noise(family: Generator) -> Law | None:
-    """Law of a standardised coordinate, where it is given."""
+    """Law of a standardised coordinate; None for a family without a known one."""
     family = unfixed(family)
     if isinstance(family, LocationScale):
         return family.noise

@@ -16,12 +16,12 @@ class MinCovDet(Comparator):
     Attributes
     ----------
     support_fraction : float, optional
-        Of observations in the raw estimate's support; (n + d + 1) / 2n unless given.
+        Fraction of the observations in the raw estimate's support; (n + d + 1) / 2n unless given.
 
     Notes
     -----
-    It gives the parameters of a ``MultivariateNormal``, without standard errors. Its random subsets are the
-    replicate's own.
+    The estimates are of the parameters of a ``MultivariateNormal``, without standard errors. Random subsets are drawn
+    with each replicate's own random numbers.
     """
 
     support_fraction: float | None = None

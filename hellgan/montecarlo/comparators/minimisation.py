@@ -29,7 +29,7 @@ class Minimum(NamedTuple):
     hessian: np.ndarray  # (p, p)
     step: np.ndarray  # (p,) what a further Newton step would add; NaN where there is none
     iterations: int
-    trouble: str  # why it is no minimum; empty where it is
+    trouble: str  # why theta is no minimum; empty where it is
 
 
 def minimise(criterion: Criterion, generator: Generator, start: np.ndarray, *data) -> Minimum:
@@ -39,10 +39,13 @@ def minimise(criterion: Criterion, generator: Generator, start: np.ndarray, *dat
     ----------
     criterion : callable
         Smooth in theta, in JAX; one function object, since it is compiled once for each, for each structure of the
-        generator and for each shape of the data. Of about the curvature of one observation's log likelihood.
+        generator and for each shape of the data. The curvature should be about that of one observation's log
+        likelihood.
     generator : Generator
     start : (p,) array
+        Unconstrained scale.
     *data : arrays or pytrees of such
+        Further arguments of the criterion.
     """
     from scipy import optimize
 
@@ -155,7 +158,7 @@ def _whitening(hessian: np.ndarray) -> np.ndarray:
 
 
 def _newton_step(slope: np.ndarray, hessian: np.ndarray) -> np.ndarray | None:
-    """Give it where the criterion is convex."""
+    """Newton's step from slope (p,) and Hessian; None where the criterion is not convex."""
     if not (np.all(np.isfinite(slope)) and np.all(np.isfinite(hessian))):
         return None
     units = np.sqrt(np.maximum(np.diag(hessian), 0))

@@ -18,7 +18,7 @@ from hellgan.montecarlo.comparators.minimisation import concluded, minimise
 class SimulatedMoments(Comparator):
     """Simulated method of moments of McFadden (1989) and Pakes and Pollard (1989).
 
-    It minimises g' W g, g the mean of moment functions of the data less that of simulated data.
+    The estimate minimises g' W g, g the mean of moment functions of the data less that of simulated data.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class SimulatedMoments(Comparator):
     n_simulated : int, optional
         1024 Sobol points or 10 n independent draws unless given.
     latent : {"sobol", "iid"}
-        Latent draws, anew for each replicate.
+        Kind of the latent draws, which are drawn anew for each replicate.
 
     Notes
     -----

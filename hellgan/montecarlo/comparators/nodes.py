@@ -32,7 +32,7 @@ def latent_nodes(law: Law) -> tuple[np.ndarray, np.ndarray]:
 
 
 def laid(generator: Generator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points y, weights and log densities of a law, with int h(y) dy = weights @ (h(y) / density) for h like it.
+    """Points y, weights and log densities of a law, with int h(y) dy = weights @ (h(y) / density), h like the density.
 
     A mixture has points of each of its components: its quantiles change too fast between components far apart.
     """

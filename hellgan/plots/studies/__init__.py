@@ -1,7 +1,7 @@
 """Figures of Monte Carlo studies: tidy frames or arrays and Axes in, Axes out.
 
 A performance frame has a row for each method, cell, parameter and measure, with columns ``method``, factors,
-``parameter``, ``measure``, ``value``, ``mcse`` and, where they are there, ``with_failures``, ``with_failures_mcse``,
+``parameter``, ``measure``, ``value``, ``mcse`` and perhaps ``with_failures``, ``with_failures_mcse``,
 ``n_failed`` and ``replications``. An estimate frame has one for each method, cell, replicate and parameter, with
 columns ``method``, factors, ``replicate``, ``parameter``, ``estimate``, ``std_error``, ``lower``, ``upper``, ``truth``
 and ``converged``.

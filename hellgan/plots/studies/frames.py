@@ -1,4 +1,4 @@
-"""What figures of studies take from a frame: its rows, the order of its levels, its failures, the looks of methods."""
+"""What figures of studies take from a frame: rows, the order of levels, failures, the looks of methods."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from hellgan.plots.canvas import MARKERS, STYLES
 
 Z = 1.959963984540054  # bars and bands are of 95 % about a Monte Carlo summary
 
-# Columns that are found, not set: neither factors nor their like.
+# Columns that hold what a study found: none of them is a factor.
 _FOUND = (
     "replicate", "estimate", "std_error", "lower", "upper", "converged", "is_saddle", "iterations", "seconds",
     "message", "warned", "value", "mcse", "with_failures", "with_failures_mcse", "n_used", "n_failed",
@@ -34,7 +34,7 @@ def looks(methods: Sequence) -> dict:
 
 
 def looks_in(frame, methods: Sequence | None) -> dict:
-    """Do so by the place among ``methods``, or else in the whole frame, as in figures of its other parameters."""
+    """Give the looks of methods by their places among ``methods``, or else in the whole frame, of all parameters."""
     column = frame["method"]
     return looks(methods if methods is not None else column.cat.categories if hasattr(column, "cat") else column)
 
@@ -102,7 +102,7 @@ def rows(frame, parameter, methods, measures: Sequence[str] = (), with_failures:
 
 
 def single(frame, by: Sequence[str]) -> None:
-    """Refuse a frame with two rows of the same levels."""
+    """Refuse a frame with two rows of the same levels of the columns ``by``."""
     twice = frame.duplicated(list(by))
     if twice.any():
         first = frame[twice].iloc[0]
@@ -133,7 +133,7 @@ def reported_failures(frame) -> str:
 
 
 def target(measure: str, level: float) -> float | None:
-    """Value that a measure should have; None where less, or more, is better without an end."""
+    """Value that a measure should have; None for a measure of which less, or more, is always better."""
     zero = ("bias", "relative_bias", "median_bias")
     one = ("se_ratio", "mad_ratio", "convergence", "relative_efficiency", "relative_mse")
     covered = ("coverage", "bias_eliminated_coverage")

@@ -21,8 +21,8 @@ def zip_plot(
 ):
     """Draw the intervals of every replicate, ordered by |estimate - truth| / std_error.
 
-    The height of an interval is the centile of that distance, so that the intervals that miss the truth are on top;
-    where they begin is the coverage. Two lines are at the coverage -+ 1.96 of its Monte Carlo error
+    The height of an interval is the centile of that distance, so that the intervals that miss the truth are on top,
+    above the height of the coverage. Two lines are at the coverage -+ 1.96 of its Monte Carlo error
     sqrt(c (1 - c) / R). Replicates without an interval, or not converged, are left out and counted in the title.
 
     Parameters
@@ -30,7 +30,7 @@ def zip_plot(
     frame : DataFrame
         Estimates, of one cell: a row a method, replicate and parameter.
     truth : float, optional
-        The column ``truth`` unless given.
+        The parameter's true value; the column ``truth`` unless given.
     parameter : str, optional
         Needed where the frame has several.
     methods : sequence, optional
@@ -40,7 +40,7 @@ def zip_plot(
     level : float
         Nominal coverage.
     zoom : float
-        Share of the centiles that is shown: 0.3 for the upper 30 %.
+        Fraction of the centiles that is shown: 0.3 for the upper 30 %.
     axes : array of Axes, optional
         One a panel.
 
@@ -97,7 +97,7 @@ def _zipped(part, truth):
 
 
 def _usable(part) -> np.ndarray:
-    """Which replicates did not fail."""
+    """Find the replicates that have an estimate and did not fail: (rows,) bool."""
     has = np.isfinite(part["estimate"].to_numpy(float))
     return has & part["converged"].to_numpy(bool) if "converged" in part else has
 
@@ -150,7 +150,7 @@ def _draw(ax, drawn, count, limits, level, zoom):
         ax.text(0.5, 0.5, f"no intervals\nin {count:,} replicates", ha="center", va="center", transform=ax.transAxes)
         return 0
     centiles = 100 * (np.arange(len(ends)) + 0.5) / len(ends)
-    # Thinner than its share of the height, so that neighbours are told apart where they are few.
+    # Thinner than the distance of neighbours, so that these are told apart where they are few.
     thick = float(np.clip(130 / (zoom * len(ends)), 0.25, 4))
     shown = np.clip(ends, low - (high - low), high + (high - low)) if not np.all(np.isfinite(ends)) else ends
     for which, color, label in ((covers, BLUE, "covers"), (~covers, RED, "misses")):

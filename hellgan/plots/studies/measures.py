@@ -26,8 +26,8 @@ def lollipop(
 ):
     """Draw measures with a row for each method: a stick from the target to the value, whiskers of 1.96 MCSE.
 
-    Targets are 0 for a bias, 1 for ``se_ratio`` and rates of convergence, ``level`` for coverage; a measure without
-    one has its stick from 0. A value out of range is an arrow at the edge with the number beside it. Where replicates
+    Targets are 0 for a bias, 1 for ``se_ratio`` and rates of convergence, ``level`` for coverage; without a target the
+    stick begins at 0. A value out of range is an arrow at the edge with the number beside it. Where replicates
     failed, the method's name says how many.
 
     Parameters
@@ -45,7 +45,7 @@ def lollipop(
     level : float
         Nominal coverage.
     limits : mapping of str to pair of float, optional
-        Range of a measure; one that leaves out what is ten times as far from the median as the others unless given.
+        Range of a measure; unless given, one that leaves out values ten times as far from the median as the others.
     with_failures : bool
         Whether failures count: the columns ``with_failures`` and ``with_failures_mcse`` instead of ``value`` and
         ``mcse``.
@@ -169,9 +169,9 @@ def contamination_curves(
     scale : {"linear", "log", "symlog"}, or mapping of measure to it
         Of the vertical axis, for methods that are far off. "symlog" is linear below the median size of the values.
     limits : mapping of str to pair of float, optional
-        Range of a measure; lines leave it.
+        Range of a measure that is shown; lines may leave it.
     dodge : float
-        Share of the smallest gap of ``x`` over which methods stand side by side, so that their bars are told apart.
+        Fraction of the smallest gap of ``x`` over which methods stand side by side, so that their bars are told apart.
     level : float
         Nominal coverage.
     with_failures : bool

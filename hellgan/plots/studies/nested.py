@@ -50,7 +50,7 @@ def nested_loop(
     Returns
     -------
     Axes
-        Of the measure; that of the factors is the figure's other one, or a child of the Axes that is given.
+        The Axes of the measure; that of the factors is the figure's other one, or a child of the Axes that is given.
 
     References
     ----------

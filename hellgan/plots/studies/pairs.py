@@ -25,7 +25,7 @@ def joint_pairs(
 
     Below the diagonal are scatters of (estimates - center) / sqrt(diag(covariance)) within the ellipses
     d' C^-1 d = chi-square quantile of 2 degrees, C the correlations of the limit law; on it histograms with the
-    standard normal density; above it the share of the estimates within each ellipse, and the correlation, observed and
+    standard normal density; above it the proportion of estimates within each ellipse, and the correlation, observed and
     of the limit law.
 
     Parameters
@@ -34,13 +34,13 @@ def joint_pairs(
         A row with a NaN is a replicate that failed; their number is in the legend.
     names : k str
     covariance : (k, k) array
-        Of the estimates themselves, already divided by n.
+        Limit covariance of the estimates themselves, already divided by n.
     center : (k,) array, optional
         True values; the mean of the estimates unless given.
     choose : sequence of str, optional
         At most six of the names; needed where there are more.
     probabilities : sequence of float
-        Of the ellipses.
+        Probabilities of the ellipses.
     axes : (k, k) array of Axes, optional
 
     Returns
@@ -149,7 +149,7 @@ def _scatter_with_ellipses(ax, z, correlation, radii, styles, limit):
 
 
 def _shares(ax, z, correlation, radii):
-    """Write what share of the pairs is within each ellipse, and both correlations."""
+    """Write what proportion of the pairs is within each ellipse, and both correlations."""
     distance = np.einsum("ri,ij,rj->r", z, np.linalg.inv(correlation), z)
     lines = [f"{100 * np.mean(distance <= radius**2):.1f} % within {100 * p:g} %" for p, radius in radii.items()]
     observed = np.corrcoef(z.T)[0, 1] if len(z) > 2 else np.nan
