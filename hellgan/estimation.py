@@ -285,10 +285,6 @@ class Estimator(Protocol):
         """Give the same model with other observation weights, placed as it is."""
         ...
 
-    def on(self, rows: np.ndarray) -> "Estimator":
-        """Give the same model on other observations (n, d), placed anew."""
-        ...
-
     def recipe(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Take the model apart into arrays and JSON facts, from which it can be built anew."""
         ...

@@ -2,7 +2,6 @@
 
 import abc
 import copy
-import dataclasses
 import functools
 
 import jax
@@ -31,7 +30,8 @@ class SmoothEquations(Equations):
     of which u is a stationary point, theta minimising and the nuisance maximising; or the scores themselves
     (``real_score``, ``simulated_score``, ``penalty``), which then are the derivatives of nothing that the package
     knows. All these functions are written with ``jax.numpy``. A subclass is an estimator, too:
-    ``EstimatedResults.of`` fits it. Equation (9) is that of ``docs/theory.md``.
+    ``EstimatedResults.of`` fits it. On bootstrap samples of the fitted law, what it took from its data stays. Equation
+    (9) is that of ``docs/theory.md``.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class SmoothEquations(Equations):
 
     def real_value(self, u: jax.Array, x: jax.Array) -> jax.Array:
         """What one observation (d,) adds to the objective, a number."""
-        raise NotImplementedError
+        raise TypeError(f"{self.name}: it has neither real_value nor real_score; write one of them.")
 
     def simulated_value(self, u: jax.Array, z: jax.Array) -> jax.Array:
         """What one latent draw (latent_dim,) adds to the objective, a number."""
@@ -90,12 +90,6 @@ class SmoothEquations(Equations):
         """Give the same equations with other observation weights (n,); the same as ``reweighted``."""
         return self.reweighted(weights)
 
-    def on(self, rows) -> "SmoothEquations":
-        """Give the same equations on other observations (n, d); what a subclass took from its data stays."""
-        other = copy.copy(self)
-        other.sample = dataclasses.replace(self.sample, rows=np.asarray(rows, np.float64), index=None)
-        return other
-
     def recipe(self):
         """Give the data as arrays and JSON facts; the equations themselves are code, which is not stored."""
         arrays = {"x": self.sample.squeezed}
@@ -114,6 +108,8 @@ class SmoothEquations(Equations):
         """The latent sample (m, latent_dim); empty where nothing is simulated."""
         if self.simulation is None:
             return np.zeros((0, 1))
+        if self.simulation.draws_each:
+            raise ValueError(f"{self.name}: its generator has covariates; the simulated sample must be independent.")
         return self.simulation.draw(self.sample.rows[None], [self.seed])[0]
 
     @property

@@ -129,7 +129,7 @@ def test_a_saddle_point_that_leaves_doubt_is_not_the_last(monkeypatch):
     np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
     assert fit.conf_int()["lower"]["g"] < 0.5 < fit.conf_int()["upper"]["g"]
     assert (near.saddle.starts, fit.saddle.starts) == (1, 9)  # a start that is given is the only one
-    monkeypatch.setattr(solver.saddle, "STORED", 512)
+    monkeypatch.setattr("hellgan.solver.saddle.STORED", 512)
     assert model.fit().saddle.starts == 2
     monkeypatch.undo()
     settled = hg.GAN(np.concatenate([clean, clean[:50]]), g_and_h)  # a sample that fits
