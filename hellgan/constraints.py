@@ -162,28 +162,28 @@ class Constraint:
 _REAL, _POSITIVE = Constraint("real"), Constraint("positive", lower=0.0)
 
 
-def real(shape: tuple[int, ...] = (), start=None) -> Constraint:
+def real(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """Any real number, or an array of such; ``shape`` and ``start`` as in ``Constraint``."""
     if shape == () and start is None:
         return _REAL
     return _checked(Constraint("real", _shape(shape), start=_frozen(start)))
 
 
-def positive(shape: tuple[int, ...] = (), start=None) -> Constraint:
+def positive(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A positive number, estimated on the log scale, or an array of such; ``shape``, ``start`` as in ``Constraint``."""
     if shape == () and start is None:
         return _POSITIVE
     return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
 
 
-def above(lower: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
+def above(lower: float, shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A number above a finite bound, estimated as the log of its distance from it."""
     if Constraint("real").problem(lower):
         raise ValueError(f"above: got {lower!r}; give a finite lower bound.")
     return _checked(Constraint("above", _shape(shape), lower=float(lower), start=_frozen(start)))
 
 
-def interval(lower: float, upper: float, shape: tuple[int, ...] = (), start=None) -> Constraint:
+def interval(lower: float, upper: float, shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A number strictly between two finite bounds, estimated on the logit scale, or an array of such.
 
     ``shape`` and ``start`` are as in ``Constraint``; bounds that are not finite and in order raise ``ValueError``.

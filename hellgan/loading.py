@@ -1,11 +1,13 @@
 """Reading a saved fit: its model is built anew, and the stored solution and its law are put beside the model."""
 
 import os
+from typing import overload
 
 import numpy as np
 import pandas as pd
 
 from hellgan import discriminators, generators, losses
+from hellgan.estimation import Estimator
 from hellgan.gan import GAN
 from hellgan.results import storage
 from hellgan.results.base import EstimatedResults
@@ -15,6 +17,10 @@ from hellgan.results.gan import GANResults
 _INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
 
 
+@overload
+def load(path: str | os.PathLike, *, generator=None, discriminator=None, loss=None) -> GANResults: ...
+@overload
+def load(path: str | os.PathLike, *, model: Estimator) -> EstimatedResults: ...
 def load(
     path: str | os.PathLike,
     *,

@@ -166,7 +166,7 @@ MUTANTS = tuple(
         ("the size of one refit's sample for all", "inference/sandwich.py", "n = np.array([c.n for c in covariances])", "n = np.array([covariances[0].n for c in covariances])", "tests/inference/test_bootstrap.py -k studentised_weighted_mean"),
         ("a fit after one that failed has another's law", "inference/sandwich.py", "usable, sandwiches([solutions", "range(len(usable)), sandwiches([solutions", "tests/test_batch.py -k leaves_the_others_alone"),
         ("the natural slopes of the first of a batch for all", "parameters.py", "jax.jacfwd(space.natural_vector)(t)))(thetas)", "jax.jacfwd(space.natural_vector)(thetas[0])))(thetas)", "tests/test_batch.py -k fit_alone"),
-        ("last rows forgotten by programs of blocks", "execution/programs.py", "-(-count // size) * size", "max(count // size, 1) * size", "tests/results/test_third_estimator.py -k bootstrap_refits"),
+        ("last rows forgotten by programs of blocks", "execution/programs.py", "-(-count // size) * size", "max(count // size, 1) * size", "tests/test_batch.py -k rows_in_blocks"),
         ("simulations of a regression weigh as other observations", "objective/game.py", "repeat(self.x_weights, self.draws_each, axis=-1)", "np.tile(self.x_weights, self.draws_each)", "tests/generators/test_regression.py -k ties_simulations"),
         ("padding counts as the last observation does", "objective/assembly.py", "np.pad(weights, (0, size - n))", 'np.pad(weights, (0, size - n), mode="edge")', "tests/results/test_results.py -k objective_by_hand"),
         ("repeated rows of a regression with others' simulations", "solver/resampling.py", "(rows[:, :, None] * each + np.arange(each))", "(0 * rows[:, :, None] + np.arange(len(game.x_weights))[:, None] * each + np.arange(each))", "tests/inference/test_bootstrap.py -k studentised_refits"),
@@ -189,6 +189,10 @@ def survives(mutant: Mutant) -> bool:
         for name in ("hellgan", "tests"):
             shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
+        # Programs that the edit does not change are not compiled anew.
+        programs = ROOT / ".pytest_cache"
+        programs.mkdir(exist_ok=True)
+        (Path(folder) / ".pytest_cache").symlink_to(programs)
         path = Path(folder) / "hellgan" / mutant.file
         text = path.read_text()
         if mutant.old not in text:

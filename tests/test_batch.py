@@ -122,6 +122,22 @@ def test_side_by_side_as_on_an_accelerator(monkeypatch, batch):
     np.testing.assert_allclose(side_by_side.cov_params, batch.cov_params[:6], rtol=1e-7, atol=1e-10)
 
 
+def test_rows_in_blocks_are_all_rows():
+    """However many they are, the blocks have few sizes."""
+    sizes = set()
+
+    def function(rows, others):
+        sizes.add(len(rows))
+        return 2 * rows, rows.sum(axis=1) + others
+
+    for count in (1, 16, 17, 64, 65, 200):
+        rows, others = np.random.default_rng(count).normal(size=(count, 3)), np.arange(float(count))
+        twice, sums = programs.in_blocks(function, rows, others, most=64)
+        np.testing.assert_array_equal(twice, 2 * rows)
+        np.testing.assert_array_equal(sums, rows.sum(axis=1) + others)
+    assert sizes == {16, 32, 64}
+
+
 def test_a_loss_that_is_not_zero_sum():
     samples = SAMPLES[:10]
     batch = hg.fit_batch(model(loss="log_ns"), samples)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hellgan import losses
 from hellgan.divergences.quadrature import in_buckets
@@ -15,7 +16,7 @@ from hellgan.losses import Loss
 # The integrand (D), as F(p, q) = max(p, q) kernel(v): neither density underflows before the integrand does.
 
 
-def divergence_function(loss: str | Loss) -> Callable[[np.ndarray], np.ndarray]:
+def divergence_function(loss: str | Loss) -> Callable[[ArrayLike], np.ndarray]:
     """Give the function f of the induced f-divergence ``D(P, P_theta) = integral of p_theta f(p/p_theta)``.
 
     Functions that differ by a multiple of r - 1 induce the same divergence; this one has f(1) = f'(1) = 0, that is

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +26,15 @@ class Program:
         functools.update_wrapper(self, function)
         self.compiled = jax.jit(function, compiler_options=_OPTIONS, **options)
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments) -> Any:
         with jax.enable_x64(True):
             return jax.device_get(self.compiled(*arguments))
 
 
+@overload
+def program(function: Callable, **options) -> Program: ...
+@overload
+def program(**options) -> Callable[[Callable], Program]: ...
 def program(function: Callable | None = None, **options):
     """Compile a function of pytrees to a ``Program``; options are those of ``jax.jit``. Also a decorator."""
     if function is None:

@@ -10,6 +10,7 @@ those of ``docs/theory.md``, section 3.
 """
 
 import functools
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,10 @@ class InfluenceFunctions:
         """
         return suprema.default_points(self._of.sample)
 
+    @overload
+    def gross_error_sensitivity(self, standardised: None = None, points=None) -> pd.Series: ...
+    @overload
+    def gross_error_sensitivity(self, standardised: str, points=None) -> float: ...
     def gross_error_sensitivity(self, standardised: str | None = None, points=None):
         """Find the largest influence that one observation can have.
 

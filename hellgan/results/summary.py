@@ -138,7 +138,7 @@ def compare(fits) -> pd.DataFrame:
     return pd.DataFrame({name: column.reindex(index) for name, column in columns.items()})
 
 
-def _column(fit) -> pd.Series:
+def _column(fit: "EstimatedResults") -> pd.Series:
     rows = {}
     for name in fit.params.index:
         rows[(name, "coef")], rows[(name, "std err")] = fit.params[name], fit.bse[name]

@@ -8,7 +8,7 @@ import pandas as pd
 from hellgan import plots
 from hellgan.checks import chosen_names, normal_quantile, shown
 from hellgan.constraints import Constraint
-from hellgan.inference.functionals.functional import Functional
+from hellgan.inference.functionals.functional import Functional, LawFit
 from hellgan.inference.wald import WaldResults
 
 
@@ -30,7 +30,7 @@ class Functionals(WaldResults):
         Levels of quantiles, or where the distribution function was asked for.
     """
 
-    def __init__(self, fit, functional: Functional, names: Sequence[str], spaces: Sequence[Constraint]):
+    def __init__(self, fit: LawFit, functional: Functional, names: Sequence[str], spaces: Sequence[Constraint]):
         value, self.gradient, self.simulation_error = functional.local()
         self.functional, self._fit, self._reason = functional, fit, fit.why_no_cov
         self.points = functional.points

@@ -2,11 +2,12 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
+from hellgan.estimation import Fit
 from hellgan.execution import programs
 from hellgan.generators.family import Generator
 
@@ -35,6 +36,18 @@ class Functional(abc.ABC):
 
         Simulated values are those of the first Sobol sample, less that sample's own error at the estimate.
         """
+
+
+class LawFit(Fit, Protocol):
+    """A fit whose parameters are those of a generator, as functionals take it."""
+
+    @property
+    def generator(self) -> Generator: ...
+
+    @property
+    def why_no_cov(self) -> str:
+        """Why the covariance is NaN, as the end of a sentence."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

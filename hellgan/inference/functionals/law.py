@@ -15,14 +15,14 @@ from hellgan.constraints import Constraint
 from hellgan.generators.family import Generator
 from hellgan.inference.functionals.estimates import Functionals
 from hellgan.inference.functionals.expectation import Mean
-from hellgan.inference.functionals.functional import Points
+from hellgan.inference.functionals.functional import LawFit, Points
 from hellgan.inference.functionals.line import Line, Probabilities, Quantiles
 
 REPEATS, POINTS = 16, 2**13
 _NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to them and is told
 
 
-def mean(fit) -> Functionals:
+def mean(fit: LawFit) -> Functionals:
     """Give the mean of an observation, or of a regression's response, at the fit; see ``LawResults.mean``."""
     g, columns = fit.generator, fit.equations.sample.columns
     if g.covariates:
@@ -32,7 +32,7 @@ def mean(fit) -> Functionals:
     return _told(Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names)), "mean")
 
 
-def functional(fit, f, names=None) -> Functionals:
+def functional(fit: LawFit, f, names=None) -> Functionals:
     """Give E f at the fit; see ``LawResults.functional``."""
     count = _checked_function(f, fit.generator)
     names = _checked_names(names, count)
@@ -46,7 +46,7 @@ def functional(fit, f, names=None) -> Functionals:
     return _told(Functionals(fit, expectation, names, [constraints.real()] * len(names)), "functional")
 
 
-def quantile(fit, levels) -> Functionals:
+def quantile(fit: LawFit, levels) -> Functionals:
     """Give quantiles of the fitted law; see ``LawResults.quantile``."""
     _require_line(fit, "quantile")
     p = _checked_points(levels, "levels", "levels between 0 and 1")
@@ -56,7 +56,7 @@ def quantile(fit, levels) -> Functionals:
     return _told(Functionals(fit, quantiles, _labels("q", p), [_line(fit.generator)] * len(p)), "quantile")
 
 
-def cdf(fit, points) -> Functionals:
+def cdf(fit: LawFit, points) -> Functionals:
     """Give probabilities of the fitted law; see ``LawResults.cdf``."""
     _require_line(fit, "cdf")
     t = _checked_points(points, "points", "finite numbers")
@@ -76,7 +76,7 @@ def _labels(letter, points) -> list[str]:
     return [f"{letter}{point:.12g}" for point in points]
 
 
-def _require_line(fit, what):
+def _require_line(fit: LawFit, what):
     if fit.generator.dim > 1:
         of = "a regression's responses are of many laws" if fit.generator.covariates else "the law has several"
         raise ValueError(f"{what}: it is of one-dimensional laws, and {of}; use functional(f) with an f of your own.")
@@ -151,7 +151,7 @@ def _seed(model) -> int:
     return int(np.random.SeedSequence([0xF0, model.seed]).generate_state(1)[0])
 
 
-def _points(fit) -> Points:
+def _points(fit: LawFit) -> Points:
     """Draw the points of a fitted law.
 
     In a regression every observation has some of its own, as many as make up ``POINTS`` and at least four, behind its
