@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from compiled import compilations
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
@@ -56,12 +57,9 @@ def test_threads_and_repetition_change_no_bit(batch):
 
 
 def test_a_second_batch_compiles_nothing(batch):
-    def compiled():
-        return newton.locate.compiled._cache_size(), evaluation.parts.compiled._cache_size()
-
-    before = compiled()
+    before = compilations(newton.locate, evaluation.parts)
     hg.fit_batch(model(), SAMPLES[::-1][:16] + 1.0)
-    assert compiled() == before
+    assert compilations(newton.locate, evaluation.parts) == before
 
 
 @pytest.mark.parametrize(

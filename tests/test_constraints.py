@@ -231,16 +231,16 @@ BAD = [
     (lambda: hg.interval(2, 1), ValueError, "interval"),
     (lambda: hg.interval(0, np.inf), ValueError, "interval"),
     (lambda: hg.interval(np.nan, 1), ValueError, "interval"),
-    (lambda: hg.interval("a", 1), ValueError, "interval"),
+    (lambda: hg.interval("a", 1), ValueError, "interval"),  # pyright: ignore[reportArgumentType]
     (lambda: constraints.above(np.inf), ValueError, "above: got inf; give a finite lower bound"),
     (lambda: constraints.ordered(1), ValueError, "ordered: k is 1; give an integer of at least 2"),
     (lambda: constraints.ordered(2, start=[1, 0]), ValueError, "start: .* is not increasing"),
     (lambda: hg.simplex(1), ValueError, "simplex: k is 1"),
-    (lambda: hg.simplex(2.0), ValueError, "simplex: k is 2.0"),
+    (lambda: hg.simplex(2.0), ValueError, "simplex: k is 2.0"),  # pyright: ignore[reportArgumentType]
     (lambda: hg.real(shape=(0,)), ValueError, "shape"),
     (lambda: hg.real(shape=-1), ValueError, "shape"),
-    (lambda: hg.real(shape=2.0), ValueError, "shape"),
-    (lambda: hg.real(shape="ab"), ValueError, "shape"),
+    (lambda: hg.real(shape=2.0), ValueError, "shape"),  # pyright: ignore[reportArgumentType]
+    (lambda: hg.real(shape="ab"), ValueError, "shape"),  # pyright: ignore[reportArgumentType]
     (lambda: hg.real(shape=True), ValueError, "shape"),
     (lambda: hg.real(start="a"), TypeError, "start: 'a' is not numeric"),
     (lambda: hg.real(start=[1, 2]), ValueError, r"start: 2 numbers for shape \(\)"),

@@ -3,14 +3,17 @@
 import re
 import traceback
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from compiled import compilations
 
 import hellgan as hg
+from hellgan.discriminators.features import ProjectedSigmoids
 from hellgan.objective.assembly import padded_size
 from hellgan.solver import equations
 
@@ -34,7 +37,7 @@ def refusal(call):
     return message
 
 
-def model(data=NEWCOMB, generator=NORMAL, *args, **kwargs):
+def model(data: Any = NEWCOMB, generator: hg.generators.Generator = NORMAL, *args, **kwargs):
     return hg.GAN(data, generator, *args, **kwargs)
 
 
@@ -173,9 +176,9 @@ BAD_ARGUMENTS = {
     "loss: no slope at equality": (dict(loss=hg.Loss(real=cosine)), ValueError, r"real'\(0\) = -?0"),
     "loss: not finite": (dict(loss=hg.Loss(real=logarithm)), ValueError, "not finite"),
     "loss: in NumPy": (dict(loss=hg.Loss(real=in_numpy)), ValueError, "real of custom fails"),
-    "loss: two arguments": (dict(loss=hg.Loss(real=of_two_arguments)), ValueError, "real of custom fails"),
+    "loss: two arguments": (dict(loss=hg.Loss(real=of_two_arguments)), ValueError, "real of custom fails"),  # pyright: ignore[reportArgumentType]
     "loss: not elementwise": (dict(loss=hg.Loss(real=pair)), ValueError, r"real of custom turns shape \(3,\)"),
-    "loss: returns nothing": (dict(loss=hg.Loss(real=nothing)), ValueError, "real of custom"),
+    "loss: returns nothing": (dict(loss=hg.Loss(real=nothing)), ValueError, "real of custom"),  # pyright: ignore[reportArgumentType]
     "loss: bad fake": (dict(loss=hg.Loss(real=hg.losses.log.real, fake=pair)), ValueError, "fake of custom turns"),
     "loss: bad generator": (
         dict(loss=hg.Loss(real=hg.losses.log.real, generator=in_numpy, name="mine")),
@@ -417,6 +420,7 @@ def test_repr_names_the_parts():
 def test_default_discriminator_is_placed_on_the_data():
     """Knots at quantiles of the data of levels sin^2(pi (k - .5) / 32), standardised by median and MAD."""
     basis, levels = model().basis, np.sin(np.pi * (np.arange(16) + 0.5) / 32) ** 2
+    assert isinstance(basis, ProjectedSigmoids)
     np.testing.assert_allclose(
         basis.knots * basis.scale + basis.center, np.quantile(NEWCOMB, levels), rtol=1e-12, atol=1e-12
     )
@@ -427,9 +431,9 @@ def test_twenty_sizes_of_one_bucket_share_a_compile():
     sample = np.random.default_rng(0).normal(size=160)
     sizes = range(129, 149)
     model(sample)
-    before = equations._features.compiled._cache_size()
+    before = compilations(equations._features)
     games = [model(sample[:n]).game() for n in sizes]
-    assert equations._features.compiled._cache_size() == before
+    assert compilations(equations._features) == before
     assert {jax.tree.structure(game) for game in games} == {jax.tree.structure(games[0])}
     assert {tuple(np.shape(leaf) for leaf in jax.tree.leaves(game)) for game in games} == {
         tuple(np.shape(leaf) for leaf in jax.tree.leaves(games[0]))

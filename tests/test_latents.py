@@ -142,9 +142,9 @@ def test_the_first_sample_depends_on_the_seed_alone(kind):
     assert not np.any(samples[2][0] == samples[2][1])
     assert not np.any(samples[0] == latents.draw(kind, latents.normal, 32, 3, 5))
     np.random.seed(0)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
     latents.draw(kind, latents.normal, 32, 3, 6)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], before)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("kind", latents.KINDS)
@@ -174,8 +174,8 @@ BAD = [
     (lambda: latents.draw("halton", latents.normal, 64, 1, 0), ValueError, "latent: 'halton'"),
     (lambda: latents.draw("sobol", latents.normal, 100, 1, 0), ValueError, "m: got 100; .*powers of two"),
     (lambda: latents.get("cauchy"), ValueError, "latent: 'cauchy' is not a latent law; give one of normal, uniform"),
-    (lambda: latents.get(["normal"]), ValueError, "latent"),
-    (lambda: latents.get(None), ValueError, "latent"),
+    (lambda: latents.get(["normal"]), ValueError, "latent"),  # pyright: ignore[reportArgumentType]
+    (lambda: latents.get(None), ValueError, "latent"),  # pyright: ignore[reportArgumentType]
 ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where scripts put what they make.
@@ -36,7 +37,7 @@ def made_by(file: Path) -> str:
             paragraphs = file.read_text(encoding="utf-8").split("\n\n")
             return paragraphs[1 if paragraphs[0].startswith("# ") else 0]
         case ".png":
-            return Image.open(file).text.get("Comment", "")
+            return PngImageFile(file).text.get("Comment", "")
         case ".parquet":
             return pq.read_schema(file).metadata.get(b"made by", b"").decode()
         case ".json":

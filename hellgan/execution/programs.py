@@ -35,7 +35,7 @@ class Program:
 def program(function: Callable, **options) -> Program: ...
 @overload
 def program(**options) -> Callable[[Callable], Program]: ...
-def program(function: Callable | None = None, **options):
+def program(function: Callable | None = None, **options) -> Program | Callable[[Callable], Program]:
     """Compile a function of pytrees to a ``Program``; options are those of ``jax.jit``. Also a decorator."""
     if function is None:
         return functools.partial(program, **options)

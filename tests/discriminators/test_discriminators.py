@@ -372,7 +372,7 @@ FAMILIES = {
     "bivariate normal": (
         generators.MultivariateNormal(2),
         X[2],
-        lambda x, t: stats.multivariate_normal.logpdf(x, t[:2], bivariate(t)),
+        lambda x, t: stats.multivariate_normal.logpdf(x, t[:2], bivariate(t)),  # pyright: ignore[reportArgumentType]
     ),
 }
 
@@ -437,6 +437,7 @@ def test_bounded_scores_are_shrunk_into_a_ball():
 def test_the_default_radius_keeps_95_percent_efficiency(fixed, claimed):
     family = NORMAL.fix(**fixed) if fixed else NORMAL
     basis = Scores(family).place(X[1], equal(N), 0)
+    assert basis.radius is not None
     c = float(basis.radius)
     assert c == pytest.approx(claimed, abs=0.01)
     parts = [lambda t: t, lambda t: (t**2 - 1) / np.sqrt(2)][: family.size]
@@ -550,8 +551,13 @@ def test_scores_of_fixed_families_and_their_recipes():
 class Bare(generators.Generator):
     """A user's own family, with a density and no start."""
 
-    parameters = property(lambda self: {"loc": hg.real()})
-    law = property(lambda self: latents.normal)
+    @property
+    def parameters(self):
+        return {"loc": hg.real()}
+
+    @property
+    def law(self):
+        return latents.normal
 
     def draw(self, z, loc):
         return loc + z
@@ -746,7 +752,7 @@ def test_recipes_of_functions_there_are_none():
 
 
 def test_specifications_by_value():
-    assert Sigmoids() == Sigmoids(16) == Sigmoids(np.int64(16))
+    assert Sigmoids() == Sigmoids(16) == Sigmoids(np.int64(16))  # pyright: ignore[reportArgumentType]
     assert Sigmoids(4) != Sigmoids(5)
     assert Sigmoids(4) != Sigmoids(4, ridge=1e-5)
     assert MLP(3) == MLP((3,)) == MLP([3])
@@ -780,24 +786,24 @@ def shifted(z, loc, scale):
 
 BAD = [
     (lambda: Sigmoids(1), ValueError, "k: got 1; give an integer of at least 2"),
-    (lambda: Sigmoids(4.0), ValueError, "k: got 4.0"),
+    (lambda: Sigmoids(4.0), ValueError, "k: got 4.0"),  # pyright: ignore[reportArgumentType]
     (lambda: Sigmoids(True), ValueError, "k: got True"),
-    (lambda: Sigmoids("16"), ValueError, "k: got '16'"),
+    (lambda: Sigmoids("16"), ValueError, "k: got '16'"),  # pyright: ignore[reportArgumentType]
     (lambda: Sigmoids(4, ridge=-1e-3), ValueError, "ridge: got -0.001; give a non-negative number"),
     (lambda: Sigmoids(4, ridge=np.nan), ValueError, "ridge: got nan"),
     (lambda: Sigmoids(4, ridge=np.inf), ValueError, "ridge: got inf"),
-    (lambda: Sigmoids(4, ridge="small"), ValueError, "ridge: got 'small'"),
+    (lambda: Sigmoids(4, ridge="small"), ValueError, "ridge: got 'small'"),  # pyright: ignore[reportArgumentType]
     (lambda: Splines(1), ValueError, "k: got 1; give an integer of at least 2"),
     (lambda: Splines(4, 2), ValueError, "degree: got 2; give an integer of at least 3"),
     (lambda: Splines(4, ridge=-1), ValueError, "ridge: got -1"),
-    (lambda: Scores("Normal"), TypeError, "generator: got str; give a family with a density"),
-    (lambda: Scores(generators.Normal), TypeError, "generator: got function; give a family"),
+    (lambda: Scores("Normal"), TypeError, "generator: got str; give a family with a density"),  # pyright: ignore[reportArgumentType]
+    (lambda: Scores(generators.Normal), TypeError, "generator: got function; give a family"),  # pyright: ignore[reportArgumentType]
     (lambda: Scores(shifted), ValueError, "generator: shifted has no density in closed form and so no scores"),
     (lambda: Scores(shifted.fix(loc=1.0)), ValueError, "generator: shifted has no density"),
-    (lambda: Scores(NORMAL, 1), TypeError, "bounded: got 1; give True or False"),
+    (lambda: Scores(NORMAL, 1), TypeError, "bounded: got 1; give True or False"),  # pyright: ignore[reportArgumentType]
     (lambda: Scores(NORMAL, c=0), ValueError, "c: got 0; give a positive number"),
     (lambda: Scores(NORMAL, c=np.inf), ValueError, "c: got inf"),
-    (lambda: Scores(NORMAL, c="3"), ValueError, "c: got '3'"),
+    (lambda: Scores(NORMAL, c="3"), ValueError, "c: got '3'"),  # pyright: ignore[reportArgumentType]
     (lambda: Scores(NORMAL, bounded=False, c=3), ValueError, "c: got 3 with bounded=False"),
     (lambda: Scores(NORMAL, ridge=-1), ValueError, "ridge: got -1"),
     (
@@ -817,16 +823,16 @@ BAD = [
     (lambda: GaussianBumps(1), ValueError, "k: got 1"),
     (lambda: GaussianBumps(4, ridge=-1), ValueError, "ridge"),
     (lambda: Polynomial(0), ValueError, "degree: got 0"),
-    (lambda: Polynomial(2, ridge=None), ValueError, "ridge: got None"),
+    (lambda: Polynomial(2, ridge=None), ValueError, "ridge: got None"),  # pyright: ignore[reportArgumentType]
     (lambda: RandomFeatures(0), ValueError, "k: got 0"),
-    (lambda: RandomFeatures(4, ridge=None), ValueError, "ridge: got None"),
+    (lambda: RandomFeatures(4, ridge=None), ValueError, "ridge: got None"),  # pyright: ignore[reportArgumentType]
     (lambda: RandomFeatures(4, seed=-1), ValueError, "seed: got -1"),
-    (lambda: RandomFeatures(4, seed=1.5), ValueError, "seed: got 1.5"),
+    (lambda: RandomFeatures(4, seed=1.5), ValueError, "seed: got 1.5"),  # pyright: ignore[reportArgumentType]
     (lambda: MLP(()), ValueError, r"widths: got \(\)"),
     (lambda: MLP((3, 0)), ValueError, "widths: got 0"),
-    (lambda: MLP((3, 2.0)), ValueError, "widths: got 2.0"),
-    (lambda: MLP(3, ridge=None), ValueError, "ridge: got None"),
-    (lambda: Features(3), TypeError, "function: got 3; give a function"),
+    (lambda: MLP((3, 2.0)), ValueError, "widths: got 2.0"),  # pyright: ignore[reportArgumentType]
+    (lambda: MLP(3, ridge=None), ValueError, "ridge: got None"),  # pyright: ignore[reportArgumentType]
+    (lambda: Features(3), TypeError, "function: got 3; give a function"),  # pyright: ignore[reportArgumentType]
     (
         lambda: Features(lambda x: np.tanh(x)).place(X[1], equal(N), 0),
         ValueError,

@@ -128,7 +128,7 @@ def test_multivariate_normal_is_affine_with_the_right_covariance():
 
 def test_multivariate_normal_density_against_scipy():
     x = np.random.default_rng(1).normal(size=(9, 3)) * 3
-    truth = scipy.stats.multivariate_normal(MVN_NATURAL["loc"], MVN_COVARIANCE)
+    truth = scipy.stats.multivariate_normal(MVN_NATURAL["loc"], MVN_COVARIANCE)  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(log_density(MVN, MVN_NATURAL, x), truth.logpdf(x), rtol=1e-12)
 
 
@@ -444,12 +444,12 @@ def decorated(function, **parameters):
 
 BAD_SIMULATORS = [
     (lambda: hg.generator(), ValueError, "generator: no parameters; name at least one"),
-    (lambda: hg.generator(loc=hg.real), TypeError, "loc: got <function real"),
-    (lambda: hg.generator(loc=0.0), TypeError, "loc: got 0.0; give hg.real()"),
+    (lambda: hg.generator(loc=hg.real), TypeError, "loc: got <function real"),  # pyright: ignore[reportArgumentType]
+    (lambda: hg.generator(loc=0.0), TypeError, "loc: got 0.0; give hg.real()"),  # pyright: ignore[reportArgumentType]
     (lambda: hg.generator(latent="cauchy", loc=hg.real()), ValueError, "latent: 'cauchy' is not a latent law"),
-    (lambda: hg.generator(latent=["normal"], loc=hg.real()), ValueError, "latent"),
+    (lambda: hg.generator(latent=["normal"], loc=hg.real()), ValueError, "latent"),  # pyright: ignore[reportArgumentType]
     (lambda: hg.generator(latent_dim=0, loc=hg.real()), ValueError, "latent_dim: got 0; give a positive integer"),
-    (lambda: hg.generator(latent_dim=2.0, loc=hg.real()), ValueError, "latent_dim: got 2.0"),
+    (lambda: hg.generator(latent_dim=2.0, loc=hg.real()), ValueError, "latent_dim: got 2.0"),  # pyright: ignore[reportArgumentType]
     (lambda: hg.generator(latent_dim=True, loc=hg.real()), ValueError, "latent_dim: got True"),
     (lambda: decorated(3), TypeError, "generator: got 3; decorate a function"),
     (lambda: decorated(lambda z, mu: z + mu), ValueError, r"takes \['mu'\] .* names \['loc'\]"),
@@ -478,14 +478,14 @@ def test_bad_simulators(call, kind, words):
 
 
 BAD_FAMILIES = [
-    (lambda: generators.StudentT("5"), TypeError, "df: got '5'"),
+    (lambda: generators.StudentT("5"), TypeError, "df: got '5'"),  # pyright: ignore[reportArgumentType]
     (lambda: generators.StudentT(True), TypeError, "df: got True"),
     (lambda: generators.StudentT(0), ValueError, "df: got 0"),
     (lambda: generators.StudentT(-1.5), ValueError, "df: got -1.5"),
     (lambda: generators.StudentT(np.inf), ValueError, "df: got inf"),
     (lambda: generators.StudentT(np.nan), ValueError, "df: got nan"),
     (lambda: generators.MultivariateNormal(1), ValueError, "d: got 1"),
-    (lambda: generators.MultivariateNormal(2.0), ValueError, "d: got 2.0"),
+    (lambda: generators.MultivariateNormal(2.0), ValueError, "d: got 2.0"),  # pyright: ignore[reportArgumentType]
     (lambda: generators.MultivariateNormal(True), ValueError, "d: got True"),
     (lambda: generators.make("gaussian"), ValueError, "generator: 'gaussian' is not known; give one of Normal, "),
 ]
@@ -533,7 +533,8 @@ def test_equal_families_compare_and_hash_equal():
     assert generators.StudentT(5) == generators.StudentT(5.0) == generators.StudentT(np.float64(5))
     assert hash(generators.StudentT(5)) == hash(generators.StudentT(5.0))
     different = [generators.Normal(), generators.Laplace(), generators.StudentT(5), generators.StudentT(6)]
-    assert len({*different, generators.MultivariateNormal(2), generators.MultivariateNormal(3)}) == 6
+    different += [generators.MultivariateNormal(2), generators.MultivariateNormal(3)]
+    assert len(set(different)) == 6
     assert generators.Normal().fix(loc=0) == generators.Normal().fix(loc=0.0)
     assert generators.Normal().fix(loc=0) != generators.Normal().fix(loc=1)
 

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import threading
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ CALLS, LOSS = "calls ~ year", "stack_loss ~ air_flow + water_temp + acid_conc"
 # robustbase 0.95-0 under R 4.2.2, lmrob with its defaults, as printed: see the data's docstrings.
 LMROB = {"telephone": [-5.242, 0.11010], "stackloss": [-41.525, 0.9388, 0.5796, -0.1129]}
 TWO = LinearRegression(columns=("a", "b"))
-NOISES = {
+NOISES: dict[str, Any] = {
     "normal": scipy.stats.norm(),
     "t": scipy.stats.t(4),
     "logistic": scipy.stats.logistic(),
@@ -88,6 +89,7 @@ def test_names_need_not_be_identifiers():
 @pytest.mark.parametrize("generator", [LinearRegression("t", ["u", "v"], False, 3.0), TWO.fix(a=1.0)])
 def test_recipe_round_trip(generator):
     recipe = hg.generators.recipe(generator)
+    assert recipe is not None
     again = hg.generators.make(recipe["family"], **recipe["arguments"])
     again = again.fix(**recipe["fixed"]) if recipe["fixed"] else again
     assert (again.name, again.names, again.covariates) == (generator.name, generator.names, generator.covariates)
@@ -356,7 +358,7 @@ def normal_line(columns=None):
 
 REFUSED = {
     "unknown variable": (lambda: hg.GAN.from_formula("y ~ wrong", FRAME), "`wrong`.*the data have y, x, g, one"),
-    "no formula": (lambda: hg.GAN.from_formula(3, FRAME), "formula: got 3"),
+    "no formula": (lambda: hg.GAN.from_formula(3, FRAME), "formula: got 3"),  # pyright: ignore[reportArgumentType]
     "syntax": (lambda: hg.GAN.from_formula("y ~ x +* 2", FRAME), r"formula: .*incorrectly used"),
     "no response": (lambda: hg.GAN.from_formula("~ x", FRAME), "has 0 responses"),
     "response of levels": (lambda: hg.GAN.from_formula("C(g) ~ x", FRAME), "has 3 responses"),
@@ -380,7 +382,7 @@ REFUSED = {
     "no columns": (lambda: normal_line(0), "columns: got"),
     "noise": (lambda: LinearRegression("cauchy"), "one of normal, t, logistic, laplace"),
     "df": (lambda: LinearRegression("t", df=0), "df: got 0"),
-    "intercept": (lambda: LinearRegression(intercept="no"), "give True or False"),
+    "intercept": (lambda: LinearRegression(intercept="no"), "give True or False"),  # pyright: ignore[reportArgumentType]
     "unbound": (lambda: LinearRegression().fix(scale=1.0), "not known yet"),
     "k": (lambda: ResidualSigmoids(1), "k: got 1"),
     "products": (lambda: ResidualSigmoids(products=0), "products: got 0"),

@@ -1,6 +1,7 @@
 """Influence functions by three routes, case diagnostics, and what contamination does."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -10,6 +11,7 @@ from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE, LOSSES
 
 import hellgan as hg
 from hellgan import objective
+from hellgan.generators import Generator
 from hellgan.inference.wald import sup_t_quantile
 from hellgan.results.figures import probability_plot
 
@@ -37,13 +39,14 @@ def stackloss():
     return hg.GAN.from_formula("stack_loss ~ air_flow + water_temp", hg.datasets.load_stackloss()).fit()
 
 
-def at_the_truth(loss, discriminator, generator=LOGISTIC_LOCATION, truth=None, n=64):
+def at_the_truth(loss, discriminator, generator: Generator = LOGISTIC_LOCATION, truth=None, n=64):
     """A fit whose data are the simulated sample at the truth: alpha is 0 and both laws are one."""
     truth = {"loc": 0.4} if truth is None else truth
     model = hg.GAN(np.linspace(-2, 2, n), generator, discriminator, loss, latent="iid", n_simulated=n)
     with jax.enable_x64(True):
         z = np.asarray(model.game().z)[:n]
-        x = np.asarray(jax.vmap(lambda draw: generator(generator.theta(**truth), draw))(z))
+        theta = jnp.asarray(generator.theta(**truth))
+        x = np.asarray(jax.vmap(lambda draw: generator(theta, draw))(z))
     return hg.GAN(x, generator, discriminator, loss, latent="iid", n_simulated=n).fit(start=truth)
 
 

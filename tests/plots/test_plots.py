@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.patches import Polygon
 
 import hellgan as hg
 from hellgan import inference, plots
@@ -69,13 +70,13 @@ def heights(ax, count):
 def test_one_dimension(newcomb):
     ax = newcomb.plot_fit()
     assert isinstance(ax, Axes)
-    assert plt.get_fignums() == [ax.figure.number]
+    assert [plt.figure(number) for number in plt.get_fignums()] == [ax.figure]
     assert (ax.get_xlabel(), ax.get_ylabel(), right_of(ax).get_ylabel()) == ("x", "density", "P(real)")
     assert legend(ax) == ["data", "fitted density", "discriminator: P(real)", "flagged"]
     low, high = ax.get_xlim()
     assert low < NEWCOMB.min() <= NEWCOMB.max() < high
 
-    grid, density = line(ax, "fitted density").get_data()
+    grid, density = np.transpose(line(ax, "fitted density").get_xydata())
     loc, scale = newcomb.params
     by_hand = np.exp(-0.5 * ((grid - loc) / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
     np.testing.assert_allclose(density, by_hand, rtol=1e-10)
@@ -83,8 +84,8 @@ def test_one_dimension(newcomb):
     np.testing.assert_array_equal(probabilities, newcomb.prob_real(points))
 
     marks = line(right_of(ax), "flagged")
-    assert sorted(marks.get_xdata()) == [-44.0, -2.0]
-    assert len(marks.get_ydata()) == 2
+    assert sorted(np.asarray(marks.get_xdata())) == [-44.0, -2.0]
+    assert np.shape(marks.get_ydata()) == (2,)
     (rug,) = [found for found in ax.get_lines() if found.get_marker() == "|"]
     np.testing.assert_array_equal(rug.get_xdata(), NEWCOMB)
 
@@ -96,8 +97,10 @@ def test_one_dimension_without_density(without_density):
     ax = without_density.plot_fit()
     assert legend(ax) == ["data", "fitted generator", "discriminator: P(real)", "flagged"]
     (outline,) = [p for p in ax.patches if not p.get_fill()]
+    assert isinstance(outline, Polygon)
     x, y = outline.get_xy().T
-    step = np.unique(np.round(np.diff(np.unique(np.round(x, 9))), 6))
+    edges = np.unique(np.round(x, 9))
+    step = np.unique(np.round(edges[1:] - edges[:-1], 6))
     assert len(step) == 1  # the bins of the data
     # the histogram stands for the density: its area is the share of draws within the view
     loc, scale = without_density.params
@@ -114,6 +117,7 @@ def test_outside_the_view_counts_in_the_share():
     simulated = np.r_[np.full(50, 0.55), np.full(40, 7.0), np.full(5, np.nan), np.full(5, np.inf)]
     ax = plots.histogram_fit(x, grid, None, simulated, np.full(11, 0.5), np.array([], int))
     (outline,) = [p for p in ax.patches if not p.get_fill()]
+    assert isinstance(outline, Polygon)
     _, y = outline.get_xy().T
     bins = len([p for p in ax.patches if p.get_fill()])
     assert y.max() / bins == pytest.approx(0.5, rel=1e-9)
@@ -126,12 +130,12 @@ def test_two_dimensions(stars):
     assert ax.figure.axes == [ax]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("log_te", "log_light")
     assert legend(ax) == ["fitted generator", "data", "flagged"]
-    np.testing.assert_array_equal(np.transpose(line(ax, "data").get_data()), STARS)
-    marks = np.transpose(line(ax, "flagged").get_data())
+    np.testing.assert_array_equal(line(ax, "data").get_xydata(), STARS)
+    marks = np.asarray(line(ax, "flagged").get_xydata())
     np.testing.assert_array_equal(
         marks[np.lexsort(marks.T)], STARS.to_numpy()[[10, 19, 29, 33]][np.lexsort(STARS.to_numpy()[[10, 19, 29, 33]].T)]
     )
-    drawn = np.transpose(line(ax, "fitted generator").get_data())
+    drawn = line(ax, "fitted generator").get_xydata()
     np.testing.assert_array_equal(drawn, stars.sample(4096, seed=1))
     for k, (low, high) in enumerate((ax.get_xlim(), ax.get_ylim())):
         assert low < STARS.iloc[:, k].min()

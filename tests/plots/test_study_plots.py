@@ -96,7 +96,7 @@ def test_zip_plot_draws_every_interval_at_its_centile():
     frame = estimate_frame()
     axes = studies.zip_plot(frame, parameter="loc")
     for ax, (_, part) in zip(axes, frame[frame["converged"]].groupby("method", sort=False), strict=True):
-        part = part.assign(z=((part["estimate"] - 1) / part["std_error"]).abs()).sort_values("z")
+        part = part.assign(z=abs((part["estimate"] - 1) / part["std_error"])).sort_values("z")
         centile = 100 * (np.arange(len(part)) + 0.5) / len(part)
         covers = ((part["lower"] <= 1) & (part["upper"] >= 1)).to_numpy()
         for which, label in ((covers, "covers"), (~covers, "misses")):
@@ -189,7 +189,7 @@ def test_lollipop_draws_values_bars_and_targets():
         (target,) = [line for line in ax.lines if line.get_linestyle() == "--"]
         assert list(target.get_xdata()) == [goal, goal]
         for row, container in enumerate(ax.containers):
-            source = frame[(frame["measure"] == measure) & (frame["method"] == "ab"[row])].iloc[0]
+            source = frame.loc[(frame["measure"] == measure) & (frame["method"] == "ab"[row])].iloc[0]
             point, _, (bar,) = container.lines
             np.testing.assert_allclose(point.get_data(orig=False), [[source["value"]], [row]], rtol=EXACT)
             ends = bar.get_segments()[0][:, 0]
@@ -546,12 +546,16 @@ def test_frames_refuse_in_one_sentence():
 def test_a_measure_of_no_parameter_stays():
     """The rate of convergence is of a method, not of a parameter."""
     frame = cell(performance_frame(parameters=("loc", "scale")))
-    rate = frame[frame["parameter"] == "loc"].iloc[[0, 3]].assign(measure="convergence", parameter=None, value=0.99)
+    rate = frame.loc[frame["parameter"] == "loc"].iloc[[0, 3]].assign(measure="convergence", parameter=None, value=0.99)
     axes = studies.lollipop(pd.concat([frame, rate]), ["bias", "convergence"], parameter="loc")
     assert [c.lines[0].get_xdata()[0] for c in axes[0, 1].containers] == [0.99, 0.99]
 
 
 # Far outliers in the figures of a fit, and labels that share a place.
+
+
+def area(bars):
+    return sum(bar.get_height() * bar.get_width() for bar in bars)
 
 
 def test_far_outliers_are_arrows_and_the_bulk_keeps_its_room():
@@ -560,8 +564,7 @@ def test_far_outliers_are_arrows_and_the_bulk_keeps_its_room():
     assert -5 < low < x[:197].min() < x[:197].max() < high < 5
     grid = np.linspace(low, high, 101)
     ax = plots.histogram_fit(x, grid, stats.norm.pdf(grid), x, np.full(101, 0.5), np.array([198]))
-    area = sum(bar.get_height() * bar.get_width() for bar in ax.patches)
-    assert area == pytest.approx(197 / 200, rel=1e-9)  # not 1: what is out of view is part of the data
+    assert area(ax.patches) == pytest.approx(197 / 200, rel=1e-9)  # not 1: what is out of view is part of the data
     (right,) = [other for other in ax.figure.axes if other is not ax]
     assert {text.get_text(): text.get_color() for text in right.texts} == {
         "1 out of view": "black",

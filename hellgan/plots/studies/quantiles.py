@@ -23,7 +23,7 @@ _LOCAL = {0.9: 1.1, 0.95: 1.3, 0.99: 1.6}
 
 
 def qq(
-    standardised: Mapping | Sequence,
+    standardised: Mapping | Sequence | np.ndarray,
     *,
     level: float = 0.95,
     band: str = "simultaneous",
