@@ -5,9 +5,10 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import pandas as pd
 
 from hellgan.checks import checked_seed, shown
 from hellgan.execution.threads import progress_bar
@@ -250,6 +251,12 @@ class Study:
     def _example(self):
         return dict(self.cells[0].labels)
 
+    @overload
+    def replications_for(self, mcse: float, measure: str = ..., pilot: None = None, **options) -> int: ...
+    @overload
+    def replications_for(self, mcse: float, measure: str, pilot: StudyResults, **options) -> pd.DataFrame: ...
+    @overload
+    def replications_for(self, mcse: float, measure: str = ..., *, pilot: StudyResults, **options) -> pd.DataFrame: ...
     def replications_for(self, mcse: float, measure: str = "coverage", pilot: StudyResults | None = None, **options):
         """Say how many replications a wanted Monte Carlo standard error costs.
 

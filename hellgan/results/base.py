@@ -61,8 +61,15 @@ class EstimatedResults(JointResults):
         -------
         EstimatedResults
             Of the class on which ``of`` was called.
+
+        Raises
+        ------
+        ValueError
+            For a model without starting values of its own, where none are given.
         """
         equations: Equations = model.equations()
+        if theta is None and not hasattr(model, "start"):
+            raise ValueError(f"theta: {model.name} brings no starting values; give them, or use its own fit.")
         solution = equations.solve(model.start()[: equations.p] if theta is None else theta)
         return cls(model, solution, joint_law(equations, solution))
 
@@ -233,13 +240,13 @@ class EstimatedResults(JointResults):
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
 
-    def plot_profile(self, name: str, ax=None, alpha: float = 0.05):
+    def plot_profile(self, name: str | int, ax=None, alpha: float = 0.05):
         """Draw the distance test of each value of a parameter, with the Wald and the profile interval.
 
         Parameters
         ----------
-        name : str
-            Of ``params``.
+        name : str or int
+            Of ``params``, or its position there.
         ax : matplotlib Axes, optional
             A new figure's unless given.
         alpha : float

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Family(Protocol):
         """How many coordinates of an observation, the first, are given rather than simulated."""
         ...
 
-    def bound_to(self, columns: list[str] | None, shape: tuple[int, ...]) -> Self:
+    def bound_to(self, columns: list[str] | None, shape: tuple[int, ...]) -> "Family":
         """Give the model for data of this shape, their columns so named."""
         ...
 

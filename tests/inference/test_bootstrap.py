@@ -178,6 +178,7 @@ def test_errors_of_a_studentised_weighted_mean_by_hand():
     line = hg.discriminators.Polynomial(1)
     fit = hg.GAN(SKEWED, NORMAL.fix(scale=1.0), line, "log", n_simulated=64, weights=own).fit()
     drawn = fit.bootstrap(5, seed=2, studentised=True)
+    assert drawn.std_errors is not None
     for r in range(5):
         at = np.repeat(np.arange(48), counts_of(np.random.default_rng([2, r]), 48))
         w, rows = own[at] / own[at].sum(), SKEWED[at]
@@ -217,7 +218,7 @@ def test_unshifted_points_are_the_fits_own():
     still = SimpleNamespace(integers=lambda *_, size: np.zeros(size, np.int64))
     for law in (latents.uniform, latents.normal):
         own = latents.draw("sobol", law, 64, 2, 0)[0]
-        np.testing.assert_array_equal(latents.shifted(law, 64, 2, still), own)
+        np.testing.assert_array_equal(latents.shifted(law, 64, 2, still), own)  # pyright: ignore[reportArgumentType]
 
 
 # Errors and intervals of given refits.

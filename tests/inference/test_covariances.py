@@ -123,7 +123,7 @@ def test_clusters_with_the_correction_are_statsmodels_own_but_for_k(mean, ways):
 
 def test_clusters_by_hand(mean):
     """Sums of deviations within each cluster, squared, over n^2."""
-    sums = pd.Series(SERIES - SERIES.mean()).groupby(FIRMS).sum()
+    sums = np.asarray(pd.Series(SERIES - SERIES.mean()).groupby(FIRMS).sum())
     found = real_part(mean.with_cov("cluster", groups=FIRMS, use_correction=False))
     assert found == pytest.approx(np.sum(sums**2) / N**2, rel=SOLVER)
 
@@ -264,6 +264,7 @@ def test_files_keep_the_kind(kinds, kind, tmp_path):
     pd.testing.assert_frame_equal(again.conf_int(), fit.conf_int(), check_exact=True)
     pd.testing.assert_frame_equal(again.meat(), fit.meat(), check_exact=True)
     np.testing.assert_array_equal(again.covariance.theta, fit.covariance.theta)
+    assert again.law.sandwich is not None
     np.testing.assert_array_equal(again.law.sandwich.cov, fit.law.sandwich.cov)
     np.testing.assert_array_equal(again.with_cov("sandwich").joint_cov(), kinds["sandwich"].joint_cov())
 
@@ -292,7 +293,7 @@ def test_hac_correction_by_hand(normal, kinds):
 # Under a correct model: the data are the simulated sample.
 
 
-def at_the_truth(loss="log", ridge=0.0, n=64):
+def at_the_truth(loss: str | hg.Loss = "log", ridge=0.0, n=64):
     x = latents.draw("iid", LOGISTIC_LOCATION.law, n, 1, 5)[0, :, 0]
     features = hg.discriminators.Features(logistic_features, ridge)
     return hg.GAN(x, LOGISTIC_LOCATION, features, loss, latent="iid", n_simulated=n, seed=5).fit()
@@ -523,7 +524,7 @@ def test_sup_t_of_correlated_parameters():
     """Correlation .8: the quantile where the bivariate normal law of a square is .95, by SciPy."""
     cov = np.array([[1.0, 0.8], [0.8, 1.0]])
     q = sup_t_quantile(cov, 0.05)
-    law = stats.multivariate_normal(cov=cov)
+    law = stats.multivariate_normal(cov=cov)  # pyright: ignore[reportArgumentType]
     assert law.cdf([q, q], lower_limit=[-q, -q]) == pytest.approx(0.95, abs=2e-3)  # density times QUANTILE
 
 

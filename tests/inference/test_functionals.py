@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from compiled import compilations
 from matplotlib.axes import Axes
 from scipy import optimize, stats
 from tolerance import EXACT
@@ -454,10 +455,10 @@ def test_numbers_leave_as_numpy(newcomb):
 def test_other_levels_compile_nothing(newcomb):
     newcomb.quantile([0.5])
     newcomb.cdf([27.0])
-    before = line._values.compiled._cache_size(), line._local.compiled._cache_size()
+    before = compilations(line._values, line._local)
     newcomb.quantile([0.1, 0.2, 0.9])
     newcomb.cdf([10.0, 20.0])
-    assert (line._values.compiled._cache_size(), line._local.compiled._cache_size()) == before
+    assert compilations(line._values, line._local) == before
 
 
 def test_plot(newcomb):
@@ -466,7 +467,9 @@ def test_plot(newcomb):
     ax = newcomb.quantile([0.9, 0.1, 0.5]).plot()
     assert isinstance(ax, Axes)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("level", "quantile")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["95 % simultaneous", "95 % pointwise", "fit"]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["95 % simultaneous", "95 % pointwise", "fit"]
     (curve,) = ax.get_lines()
     assert np.all(np.diff(curve.get_xdata()) > 0)
     assert np.all(np.diff(curve.get_ydata()) > 0)

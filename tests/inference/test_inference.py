@@ -22,7 +22,7 @@ from hellgan.simulation import SCRAMBLES
 scores = jax.jit(objective.scores)
 
 
-def logistic_fit(loss="log", n=64, m=64, latent="iid", weights=None, seed=0):
+def logistic_fit(loss: str | hg.Loss = "log", n=64, m=64, latent="iid", weights=None, seed=0):
     x = np.random.default_rng(11).logistic(size=n)
     return hg.GAN(
         x, LOGISTIC_LOCATION, LOGISTIC_SCORE, loss, latent=latent, n_simulated=m, weights=weights, seed=seed
@@ -113,9 +113,9 @@ def test_sandwich_by_delicatessen(loss):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.estimate(deriv_method="approx", tolerance=1e-12)
-    np.testing.assert_allclose(estimator.theta[0], fit.params["loc"], atol=1e-7)
+    np.testing.assert_allclose(np.asarray(estimator.theta)[0], fit.params.loc["loc"], atol=1e-7)
     np.testing.assert_allclose(
-        estimator.variance[0, 0] * n / (n - 1), fit.bse["loc"] ** 2, rtol=1e-4
+        np.asarray(estimator.variance)[0, 0] * n / (n - 1), fit.bse.loc["loc"] ** 2, rtol=1e-4
     )  # its forward differences
 
 
@@ -143,9 +143,10 @@ def test_scores_centred_each_by_its_own_sample():
         real = np.asarray(scores(g, fit.saddle.theta, fit.saddle.alpha).real)
     mean = real.mean(axis=0)
     assert np.abs(mean[1]) > 0.4  # log: real'(0) = 1/2 on the intercept; so that centring is seen below
-    uncentred = fit.sandwich.meat_real + np.outer(mean, mean)
+    meat = fit.require_law().meat_real
+    uncentred = meat + np.outer(mean, mean)
     assert np.abs(uncentred - np.cov(real, rowvar=False))[1, 1] > 0.1
-    np.testing.assert_allclose(fit.sandwich.meat_real, np.cov(real, rowvar=False), atol=1e-10)
+    np.testing.assert_allclose(meat, np.cov(real, rowvar=False), atol=1e-10)
 
 
 def test_simulation_noise_of_sobol_points():
@@ -167,7 +168,7 @@ def test_simulation_noise_of_sobol_points():
     assert np.all(within[2:] < 0.1 * rows.var(axis=0)[2:] / 64)
     # Beside the real sample's noise it hardly matters here, so that the first samples are enough.
     shifted = means(0, 1 + evaluation.FIRST)[1:]
-    np.testing.assert_allclose(fit.sandwich.meat_simulated, 64 * np.cov(shifted, rowvar=False), atol=1e-13)
+    np.testing.assert_allclose(fit.require_law().meat_simulated, 64 * np.cov(shifted, rowvar=False), atol=1e-13)
 
 
 def test_simulation_noise_that_matters_is_measured_by_all_samples():
@@ -179,12 +180,12 @@ def test_simulation_noise_that_matters_is_measured_by_all_samples():
             [mean(g, fit.saddle.theta, fit.saddle.alpha, z).score for z in fit.model.simulation.scrambles()]
         )
     assert len(means) == SCRAMBLES
-    np.testing.assert_allclose(fit.sandwich.meat_simulated, 64 * np.cov(means, rowvar=False), rtol=1e-9)
+    np.testing.assert_allclose(fit.require_law().meat_simulated, 64 * np.cov(means, rowvar=False), rtol=1e-9)
 
 
 def test_more_simulations_less_variance():
     """The simulation part of (2) goes as n/m; kills an inverted or dropped ratio."""
-    few, many = (logistic_fit(n=64, m=m).sandwich for m in (64, 6400))
+    few, many = (logistic_fit(n=64, m=m).require_law() for m in (64, 6400))
     ratio = np.diag(few.meat_simulated)[2:] / np.diag(many.meat_simulated)[2:]
     np.testing.assert_allclose(ratio, 100, rtol=0.3)
 
@@ -228,7 +229,7 @@ def test_delta_method_by_hand():
     """With scale = exp(theta_2), its standard error is scale times that of theta_2; loc's is theta_1's own."""
     x = np.random.default_rng(3).normal(1, 2, 64)
     fit = hg.GAN(x, hg.generators.Normal(), hg.discriminators.Sigmoids(8), n_simulated=256).fit()
-    free = np.sqrt(np.diag(fit.sandwich.cov))[:2]
+    free = np.sqrt(np.diag(fit.require_law().cov))[:2]
     np.testing.assert_allclose(fit.bse, [free[0], fit.params["scale"] * free[1]], rtol=1e-10)
     low, high = fit.conf_int(0.1).loc["scale"]
     half = stats.norm.ppf(0.95) * free[1]
@@ -252,8 +253,10 @@ def test_weights_of_components_that_do_not_overlap_have_no_errors():
 
 
 def test_intervals_stay_inside_the_space():
-    spaces = {"a": hg.positive(), "b": hg.interval(-1, 1), "c": hg.simplex(2)}
-    generator = hg.generator(latent="uniform", **spaces)(lambda u, a, b, c: a + b + c[0] * u)
+    @hg.generator(latent="uniform", a=hg.positive(), b=hg.interval(-1, 1), c=hg.simplex(2))
+    def generator(u, a, b, c):
+        return a + b + c[0] * u
+
     rows = inference.intervals(
         generator.element_spaces, np.array([0.1, 0.95, 0.02, 0.98]), np.array([0.5, 0.5, 0.2, 0.2]), 1.96
     )

@@ -1,6 +1,7 @@
 """Departures from the model, and what defines a function."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_a_share_outside_is_refused(eps):
 
 def test_regressions_have_covariates():
     generator = hg.generators.LinearRegression(columns=("x", "z"))
-    values = dict(zip(generator.parameters, (1.0, 2.0, -1.0, 0.5), strict=True))
+    values: dict[str, Any] = dict(zip(generator.parameters, (1.0, 2.0, -1.0, 0.5), strict=True))
     truth = hg.truth(generator, covariates=lambda rng, n: rng.uniform(0, 1, (n, 2)), **values)
     rows = truth.samples(500, streams(0, "ab", range(40)), []).reshape(-1, 3)
     assert rows[:, :2].min() >= 0

@@ -64,7 +64,7 @@ def test_a_killed_study_is_taken_up_where_it_stopped(patience, serial, tmp_path)
 @pytest.fixture(scope="module")
 def client():
     distributed = pytest.importorskip("distributed")
-    import dask
+    import dask.config
 
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 10, "distributed.worker.daemon": False}),

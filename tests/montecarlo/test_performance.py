@@ -20,7 +20,12 @@ def replicates(estimate, std_error=None, lower=None, upper=None, converged=None,
     missing = np.full(estimate.shape, NAN)
     columns = [missing if column is None else np.asarray(column, float) for column in (std_error, lower, upper)]
     succeeded = np.ones(len(estimate), bool) if converged is None else np.asarray(converged, bool)
-    return Replicates(estimate, *columns, succeeded, truth, level)
+    return Replicates._make([estimate, *columns, succeeded, truth, level])
+
+
+def some(whole: Replicates, chosen) -> Replicates:
+    """Those replicates that are chosen, in that order."""
+    return Replicates._make([*(column[chosen] for column in whole[:5]), whole.truth, whole.level])
 
 
 # Worked by hand, R = 4. Estimates 1, 2, 3, 6 have mean 3, deviations -2, -1, 0, 3 with squares 14 in all, so that
@@ -93,7 +98,7 @@ def test_median_and_mad_of_nine_by_hand():
     eighth there are three above and four below: -1/7. The products of the signs of (|x - 4| - 3) and (x - 4) are
     -1 + 1 + 1 + 1 beyond, 1 + 1 - 1 within: mean 3/9. So the square is (16 + 2/7 * 1/3 * 24 + 36/49) / z^2.
     """
-    z = stats.norm.isf(10 / 512)
+    z = float(stats.norm.isf(10 / 512))
     found = measure(replicates([0, 1, 2, 3, 4, 6, 9, 13, 20], truth=1.0), ["median_bias", "mad_se"])
     np.testing.assert_allclose(found.loc["median_bias", ["value", "mcse"]].to_numpy(float), [3, 6 / z], rtol=EXACT)
     wanted = [3 / MAD, math.sqrt(16 + 16 / 7 + 36 / 49) / z / MAD]
@@ -148,9 +153,7 @@ class TestFailures:
         other = REFERENCE._replace(
             **{f: np.arange(7.0) ** 2 for f in ("estimate", "std_error", "lower", "upper")}, converged=np.ones(7, bool)
         )
-        part, of_other = (
-            Replicates(*(column[keep] for column in each[:5]), each.truth, each.level) for each in (SEVEN, other)
-        )
+        part, of_other = some(SEVEN, keep), some(other, keep)
         found, alone = measure(SEVEN, reference=other, null=2.25), measure(part, reference=of_other, null=2.25)
         names = found.index.drop("convergence")
         pd.testing.assert_frame_equal(
@@ -172,15 +175,15 @@ class TestFailures:
     @pytest.mark.parametrize("count", [0, 1])
     def test_too_few_for_an_error(self, count):
         """And without a warning of NumPy's, which would be an error here."""
-        few = Replicates(*(column[:count] for column in FOUR[:5]), 2.0, 0.95)
+        few = some(FOUR, slice(count))
         found = measure(few, reference=few, null=0.0)
         assert found[VALUES].isna().to_numpy().all()
         assert (found["n"] == count).all()
 
     def test_two_are_enough_for_all_but_a_correlation(self):
-        two = Replicates(*(column[:2] for column in FOUR[:5]), 2.5, 0.95)
+        two = some(FOUR, slice(2))._replace(truth=2.5)
         found = measure(two, reference=replicates([2, 5], truth=2.5), null=0.0)
-        assert list(found.index[found["mcse"].isna()]) == ["relative_efficiency"]
+        assert list(found.loc[found["mcse"].isna()].index) == ["relative_efficiency"]
         assert found["value"].notna().all()
 
     def test_infinite_estimates_have_none(self):
@@ -236,10 +239,10 @@ class TestInvariance:
         """Measure after an increasing affine map of everything, or a decreasing one."""
         pair = []
         for each in drawn:
-            ends = np.sort([function(each.lower), function(each.upper)], axis=0)
-            slope = abs(function(1.0) - function(0.0))
-            errors = slope * each.std_error
-            pair.append(Replicates(function(each.estimate), errors, *ends, each.converged, function(each.truth), 0.95))
+            lower, upper = np.sort([function(each.lower), function(each.upper)], axis=0)
+            errors = abs(function(1.0) - function(0.0)) * each.std_error
+            estimate, truth = function(each.estimate), function(each.truth)
+            pair.append(Replicates(estimate, errors, lower, upper, each.converged, truth, 0.95))
         return measure(pair[0], reference=pair[1], null=function(null))
 
     @pytest.mark.parametrize(("slope", "shift"), [(1.0, 7.0), (3.0, 0.0), (-1.0, 0.0), (-0.01, -0.3)])
@@ -259,7 +262,7 @@ class TestInvariance:
 
     def test_order_of_replicates(self, drawn):
         order = np.random.default_rng(0).permutation(40)
-        shuffled = [Replicates(*(c[order] for c in each[:5]), each.truth, each.level) for each in drawn]
+        shuffled = [some(each, order) for each in drawn]
         before, after = measure(drawn[0], reference=drawn[1]), measure(shuffled[0], reference=shuffled[1])
         np.testing.assert_allclose(after, before, rtol=EXACT)
 
@@ -294,7 +297,7 @@ def test_jackknife_leaves_one_out(drawn):
     names = ["rmse", "relative_mse"]
 
     def values(keep):
-        part = [Replicates(*(column[keep] for column in each[:5]), each.truth, 0.95) for each in (this, other)]
+        part = [some(each, keep) for each in (this, other)]
         return measure(part[0], names, reference=part[1])["value"].to_numpy()
 
     found = measure(this, names, reference=other)
@@ -417,7 +420,7 @@ class TestReplicationsFor:
 
     def test_failures_are_paid_for(self):
         """Eight of which FOUR converged, twice as many."""
-        half = Replicates(*(np.tile(c, 2) for c in FOUR[:4]), np.arange(8) < 4, 2.0, 0.95)
+        half = some(FOUR, np.tile(np.arange(4), 2))._replace(converged=np.arange(8) < 4)
         assert replications_for("bias", 0.1, half) == 934  # 2 * 466.67, rounded up
 
     def test_cost_that_was_told_is_what_it_takes(self, drawn):
@@ -524,9 +527,10 @@ class TestTable:
                 cell[cell["method"] == reference], how="left", on="replicate", suffixes=("", "_reference")
             )
             truth = both["truth"].iloc[0]
-            this = Replicates(*(both[c].to_numpy() for c in columns), truth, 0.95)
+            this = Replicates._make([*(both[c].to_numpy() for c in columns), truth, 0.95])
             numbers = (both[f"{c}_reference"].to_numpy(float) for c in columns[:4])
-            other = Replicates(*numbers, (both["converged_reference"] == True).to_numpy(bool), truth, 0.95)  # noqa: E712
+            converged = (both["converged_reference"] == True).to_numpy(bool)  # noqa: E712
+            other = Replicates._make([*numbers, converged, truth, 0.95])
             rows = (
                 measure(this, reference=other, null=null.get(key.parameter))
                 .reset_index()
@@ -540,7 +544,7 @@ class TestTable:
         null = {"loc": 0.5}
         found, wanted = table(frame, BY, reference=reference, null=null), self.expected(frame, null, reference)
         pd.testing.assert_frame_equal(found, wanted, check_exact=False, rtol=EXACT, check_dtype=False)
-        pairs = found[found["measure"] == "relative_mse"].groupby("method")["n_used"].max()
+        pairs = found.loc[found["measure"] == "relative_mse"].groupby("method")["n_used"].max()
         assert (pairs[["b", "a"]] > pairs["c"]).all() if reference == "a" else (pairs <= 26).all()
 
     def test_order_of_rows_does_not_matter(self, frame):
@@ -579,7 +583,7 @@ class TestTable:
     def test_groups_come_as_in_the_frame(self, frame):
         found = table(frame, BY, ["bias"])
         first = frame[[*BY, "parameter"]].drop_duplicates(ignore_index=True)
-        pd.testing.assert_frame_equal(found[[*BY, "parameter"]], first)
+        pd.testing.assert_frame_equal(found.loc[:, [*BY, "parameter"]], first)
 
     def test_empty_frame(self, frame):
         assert list(table(frame[:0], BY).columns) == list(table(frame, BY).columns)

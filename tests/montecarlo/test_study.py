@@ -155,7 +155,7 @@ def test_a_study_is_what_a_fit_is():
     frame = one.run().to_frame()
     again = one.replay({"n": 60}, 2)
     fit = hg.GAN(again.sample, hg.generators.Normal(), seed=again.fits["root"].model.seed).fit()
-    row = frame[frame["replicate"] == 2]
+    row = frame.loc[frame["replicate"] == 2]
     np.testing.assert_allclose(row["estimate"], fit.params, rtol=1e-10)
     np.testing.assert_allclose(row["std_error"], fit.bse, rtol=1e-7)
     np.testing.assert_allclose(row[["lower", "upper"]], fit.conf_int(), rtol=1e-7)
@@ -338,7 +338,7 @@ def test_a_method_may_say_that_it_found_nothing():
     [
         (lambda: hg.PointMass(0.1, at=np.nan), "at: got nan; PointMass needs finite numbers"),
         (lambda: hg.Cluster(0.1, loc=8.0, scale=-1.0), "scale: got -1.0; Cluster needs non-negative numbers"),
-        (lambda: hg.Cluster(0.1, loc="far"), "loc: got 'far'; Cluster needs finite numbers"),
+        (lambda: hg.Cluster(0.1, loc="far"), "loc: got 'far'; Cluster needs finite numbers"),  # pyright: ignore[reportArgumentType]
         (lambda: hg.Spread(0.1, low=5.0, high=1.0), "low: 5.0 lies above high, 1.0"),
         (lambda: hg.HeavyTails(0.1, df=0), "df: got 0; HeavyTails needs positive degrees of freedom"),
         (lambda: hg.Leverage(0.1, at=3.0, response=np.inf), "response: got inf; Leverage needs finite numbers"),
@@ -550,12 +550,12 @@ def test_failures_are_rows_and_can_be_replayed():
     assert len(frame) == 60
     failures = result.failures()
     assert 0 < len(failures) == (~frame["converged"]).sum() < 60
-    for row in failures.itertuples():
-        again = failing.replay({"contamination": "none"}, row.replicate)
+    for row in failures.to_dict("records"):
+        again = failing.replay({"contamination": "none"}, row["replicate"])
         assert again.sample[0] > 2
-        assert row.message == f"RuntimeError: too large: {again.sample[0]:.3f}"
+        assert row["message"] == f"RuntimeError: too large: {again.sample[0]:.3f}"
         assert str(again.errors["sometimes"]) == f"too large: {again.sample[0]:.3f}"
-        assert again.estimates["message"].tolist() == [row.message]
+        assert again.estimates["message"].tolist() == [row["message"]]
     told = result.warnings()
     small = [failing.replay(failing.cells[0], r).sample[0] < -2 for r in range(60)]
     assert told["replicates"].tolist() == [sum(small)]
@@ -677,10 +677,10 @@ def test_frames_and_datasets_agree():
     frame, data = result.to_frame(), result.to_xarray()
     assert dict(data.sizes) == {"method": 2, "contamination": 2, "n": 2, "replicate": 12, "parameter": 2}
     assert data["contamination"].values.tolist() == ["none", FAR.label]  # the study's order
-    for row in frame.sample(20, random_state=0).itertuples():
-        at = {"method": row.method, "contamination": row.contamination, "n": row.n, "replicate": row.replicate}
-        assert float(data["estimate"].sel({**at, "parameter": row.parameter})) == row.estimate
-        assert float(data["converged"].sel(at)) == row.converged
+    for row in frame.sample(20, random_state=0).to_dict("records"):
+        at = {factor: row[factor] for factor in ("method", "contamination", "n", "replicate")}
+        assert float(data["estimate"].sel({**at, "parameter": row["parameter"]})) == row["estimate"]
+        assert float(data["converged"].sel(at)) == row["converged"]
     assert np.isnan(data["estimate"].sel({"method": "median", "replicate": 7})).all()
     assert np.isnan(data["estimate"].sel({"method": "mean", "parameter": "scale"})).all()
     assert float(data["truth"].sel(contamination="none", n=20, parameter="scale")) == 2.0
@@ -726,10 +726,10 @@ def test_replications_for_a_wanted_error():
 def test_replications_with_failures_and_without_an_error():
     failing = study(methods={"sometimes": sometimes}, n=20, contamination=None, replications=60)
     pilot = failing.run()
-    (bias,) = pilot.performance(["bias"]).itertuples()
+    (bias,) = pilot.performance(["bias"]).to_dict("records")
     (found,) = failing.replications_for(0.01, "bias", pilot)["replications"]
-    assert bias.n_used < 60
-    assert found == np.ceil(60 * (bias.mcse / 0.01) ** 2)  # failures cost replications, too
+    assert bias["n_used"] < 60
+    assert found == np.ceil(60 * (bias["mcse"] / 0.01) ** 2)  # failures cost replications, too
     wide = {"wide": lambda x: {"estimate": {"loc": 1.0}, "std_error": {"loc": 9.0}}}
     given = study(methods=wide, n=20, contamination=None, replications=10)
     pilot = given.run()

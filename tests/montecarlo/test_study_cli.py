@@ -1,5 +1,6 @@
 """Designs in TOML, and `hellgan study`."""
 
+import importlib
 import sys
 import textwrap
 
@@ -8,6 +9,8 @@ import pytest
 
 import hellgan as hg
 from hellgan import cli
+from hellgan.montecarlo.comparators import SimulatedMoments
+from hellgan.montecarlo.methods import ComparatorMethod
 
 DESIGN = """
     n = [20, 30]
@@ -55,7 +58,7 @@ def plain(result):
 
 def test_a_file_means_what_python_says(design):
     read = hg.montecarlo.from_toml(design())
-    import own_methods
+    own_methods = importlib.import_module("own_methods")
 
     written = hg.Study(
         truth=hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0),
@@ -120,9 +123,12 @@ def test_gans_and_generators_of_a_file(design):
     assert models["wrong"].discriminator.generator == models["wrong"].generator
     assert models["own"].generator.name == "shifted"
     assert models["own"].loss.name == "least_squares"
-    import own_methods
+    own_methods = importlib.import_module("own_methods")
 
-    assert study._design.plans["moments"].method.comparator.moments is own_methods.two
+    method = study._design.plans["moments"].method
+    assert isinstance(method, ComparatorMethod)
+    assert isinstance(method.comparator, SimulatedMoments)
+    assert method.comparator.moments is own_methods.two
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,8 @@ def test_a_model_is_fitted_by_its_equations_alone(newcomb):
     again = hg.GANResults.of(newcomb.model, newcomb.model.starts()[0])
     assert again.params.equals(newcomb.params)
     assert again.cov_params().equals(newcomb.cov_params())
+    with pytest.raises(ValueError, match="theta: GAN brings no starting values; give them, or use its own fit"):
+        hg.GANResults.of(newcomb.model)
 
 
 # Reports.
@@ -533,7 +535,7 @@ def test_weight_zero_is_absence():
     without = hg.GAN(NEWCOMB[kept], hg.generators.Normal(), weights=weights[kept]).fit()
     np.testing.assert_allclose(with_zero.params, without.params, rtol=SOLVER)
     np.testing.assert_allclose(with_zero.cov_params(), without.cov_params(), rtol=1e-6)
-    assert with_zero.sandwich.n == pytest.approx(99**2 / 167, rel=EXACT)  # (31 + 2 * 34)^2 / (31 + 4 * 34)
+    assert with_zero.require_law().n == pytest.approx(99**2 / 167, rel=EXACT)  # (31 + 2 * 34)^2 / (31 + 4 * 34)
     assert with_zero.outlier_scores()[5] > 0.75  # it is still judged
 
 

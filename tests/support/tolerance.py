@@ -1,11 +1,12 @@
 """Tolerances: the one for exact identities, and the factory of all Monte Carlo ones."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 EXACT = 1e-12
 
 
-def assert_monte_carlo(estimate, truth, mcse, *, resolution, bias=0.0, z=4.89):
+def assert_monte_carlo(estimate, truth, mcse, *, resolution, bias: ArrayLike = 0.0, z=4.89):
     """Assert |estimate - truth| <= z mcse + bias, and that this tolerance is at most `resolution`.
 
     The default z gives one false alarm in 10^6 under normality. `resolution` is the largest error that the

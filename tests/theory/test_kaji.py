@@ -69,7 +69,7 @@ def misspecified_deviations():
             lambda x: special.log_expit(-(log_p(x) - log_q(x, theta))) * (x - theta), lambda x: np.exp(log_q(x, theta))
         )
 
-    theta = optimize.brentq(slope, -0.5, 0.5)
+    theta, _ = optimize.brentq(slope, -0.5, 0.5, full_output=True)
     curvature = (slope(theta + 1e-4) - slope(theta - 1e-4)) / 2e-4
 
     def variance(score, density):

@@ -38,7 +38,7 @@ def g_and_k():
 @pytest.fixture(scope="module")
 def stable():
     rng = np.random.default_rng(32)
-    x = stats.levy_stable.rvs(1.7, 0.3, loc=0, scale=1, size=(REPLICATIONS, N), random_state=rng)
+    x = np.asarray(stats.levy_stable.rvs(1.7, 0.3, loc=0, scale=1, size=(REPLICATIONS, N), random_state=rng))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return hg.fit_batch(hg.GAN(x[0], hg.generators.AlphaStable()), x)
@@ -50,6 +50,7 @@ def likelihood_estimates(x, start, steps=6):
     Scores are central differences of the inverted density; the information is their second moment.
     """
     theta = np.tile(start, (len(x), 1))
+    step = np.full(theta.shape, np.inf)
     for _ in range(steps):
         scores = np.empty((*x.shape, 4))
         for j in range(4):
