@@ -300,19 +300,11 @@ class GAN:
         saddle = equations.solve(self.starts(start), reserve=self.reserve(start))
         found = law(equations, saddle)
         if found.trouble:
-            self._report(found.trouble, throw)
+            _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)
         if (cov_type == "sandwich" and not cov_kwds) or found.trouble:
             return fit
         return fit.with_cov(cov_type, **(cov_kwds or {}))
-
-    def _report(self, trouble, throw):
-        from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
-        message = f"{self!r}: {trouble}."
-        if throw:
-            raise RuntimeError(message)
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""
@@ -335,3 +327,11 @@ def _count_varying(features: np.ndarray) -> int:
         raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
     spread = np.ptp(features, axis=0)
     return int(np.sum(spread > 1e-12 * np.max(np.abs(features), axis=0, initial=1e-300)))
+
+
+def _report(message: str, throw: bool) -> None:
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+    if throw:
+        raise RuntimeError(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)
