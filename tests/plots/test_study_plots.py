@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Annotation
 from scipy import stats
 from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
@@ -585,7 +586,9 @@ def test_labels_of_neighbours_are_one():
     values[[40, 41, 42, 70, 90]] = [1.0, 1.02, 0.98, -0.9, 0.5]
     assert influence._label_groups(values, np.array([41, 40, 42, 70, 90])) == [[41, 40, 42], [70], [90]]
     ax = plots.index_plot(values, "cooks_d", np.array([], int))
-    assert {text.get_text(): text.xy[0] for text in ax.texts} == {"40, 41, 42": 41, "70": 70, "90": 90}
+    labels = [text for text in ax.texts if isinstance(text, Annotation)]
+    assert labels == list(ax.texts)
+    assert {label.get_text(): label.xy[0] for label in labels} == {"40, 41, 42": 41, "70": 70, "90": 90}
     ax.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in ax.texts]
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
