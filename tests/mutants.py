@@ -121,7 +121,7 @@ MUTANTS = tuple(
         ("a doubtful saddle point is the last", "solver/saddle.py", "and leaves_doubt(game, found[-1])", "and False", "tests/solver/test_starts.py -k leaves_doubt"),
         ("the first of several saddle points", "solver/saddle.py", "return False, False, saddle.value", "return False, False, 0.0", "tests/solver/test_starts.py -k leaves_doubt"),
         ("doubtful fits of a batch are left", "batch.py", "settled = not leaves_doubt(programs.take(games, k), saddle)", "pass", "tests/solver/test_starts.py -k leaves_doubt"),
-        ("no starts in reserve", "solver/saddle.py", "yield from ranked(game, reserve())[:more]", "yield from ()", "tests/solver/test_starts.py -k lead_to_an_edge"),
+        ("no starts in reserve", "solver/saddle.py", "yield from ranked(game, reserve())[:more]", "yield from ()", "tests/solver/test_starts.py -k reserve_is_tried"),
         ("data out of view not counted in the histogram", "plots/fits.py", "1 / len(x) / (edges", "1 / len(shown) / (edges", "tests/plots/test_study_plots.py -k outliers"),
         ("Huber's errors in the scale that proposal 2 gives", "montecarlo/comparators/huber.py", "np.diag(to_family @ cov @ to_family.T)", "np.diag(cov)", "tests/montecarlo/test_comparators.py -k TestHuber"),
         ("a fixed scale adds an error to the median", "montecarlo/comparators/medians.py", ' * (0 if "scale" in _fixed(family) else 1)', "", "tests/montecarlo/test_comparators.py -k fixed_scale"),

@@ -1,5 +1,7 @@
 """Starting values for a user's simulator: near the truth wherever the data lie, the same every time."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -106,6 +108,24 @@ def test_a_sample_whose_quantiles_lead_to_an_edge():
     fit = hg.GAN(x, sloped).fit(throw=True)
     near = hg.GAN(x, sloped).fit(start={"lower": 5.0, "a": 3.0, "b": 2.0})
     np.testing.assert_allclose(fit.params, near.params, rtol=1e-6)
+
+
+def test_where_nothing_is_certified_the_reserve_is_tried_last(monkeypatch):
+    """The given start, those scattered around it, and then the best of the reserve."""
+    model = hg.GAN(np.random.default_rng(0).normal(1.0, 2.0, 60), generators.Normal())
+    start, tried = model.starts()[0], []
+    failed = dataclasses.replace(solver.solve_saddle(model.game(), start), is_saddle=False, reason="none of it")
+
+    def solve(game, theta):
+        tried.append(theta)
+        return failed
+
+    monkeypatch.setattr("hellgan.solver.saddle._solve_from", solve)
+    far = start + np.array([[30.0, 0.0], [0.5, 0.0], [20.0, 0.0], [1.0, 0.0]])
+    found = solver.solve_saddle(model.game(), start, more=2, reserve=lambda: far)
+    assert (found.starts, found.reason) == (5, "none of it")
+    np.testing.assert_array_equal(tried[0], start)
+    np.testing.assert_array_equal(tried[3:], far[[1, 3]])  # the two with the least inner maxima, in their order
 
 
 @hg.generator(latent="normal", a=hg.real(), b=hg.positive(), g=hg.real(), h=hg.interval(0, 1))
