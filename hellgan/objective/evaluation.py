@@ -100,17 +100,15 @@ def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
 
 
 def evaluated(
-    games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None, size: int | None = None
+    games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None, wanted: int | None = None
 ) -> list[Parts]:
-    """Evaluate ``parts`` for each of at most ``size`` games, by one call, padded to that size.
+    """Evaluate ``parts`` for the first ``wanted`` of a stack of games, by one call; the others only fill the stack.
 
     ``scrambles`` (S, m, dim) are Sobol samples independent of the games'; None where the latents are no Sobol points.
     All S are evaluated where the first few show that the simulation's noise matters.
     """
-    count = len(theta)
-    size = count if size is None else size
-    padded = [*range(count), *[0] * (size - count)]
-    games, theta, alpha = programs.take(games, padded), theta[padded], alpha[padded]
+    size = len(theta)
+    wanted = size if wanted is None else wanted
 
     def over(begin):
         samples = None
@@ -119,11 +117,11 @@ def evaluated(
         return parts(games, theta, alpha, samples)
 
     found = over(0)
-    rows = [programs.take(found, k) for k in range(count)]
+    rows = [programs.take(found, k) for k in range(wanted)]
     if scrambles is None:
         return rows
     noise = np.var(found.shifted.features, axis=1, ddof=1)
-    matters = np.any(noise > _MATTERS * np.diagonal(found.real_features, axis1=1, axis2=2), axis=1)[:count]
+    matters = np.any(noise > _MATTERS * np.diagonal(found.real_features, axis1=1, axis2=2), axis=1)[:wanted]
     if np.any(matters):
         others = [over(begin).shifted for begin in range(FIRST, len(scrambles), FIRST)]
         every = jax.tree.map(lambda *means: np.concatenate(means, axis=1), found.shifted, *others)

@@ -208,7 +208,13 @@ class GameEquations(Equations):
         return like(self.space, u[: self.p], self.sample.rows, rng)
 
     def unseen(self, natural):
-        return self.space.unseen(self.simulation.size, **self.space.named(np.asarray(natural)))
+        unseen, named = self._unseen_and_named
+        return unseen(self.simulation.size, **named(np.asarray(natural)))
+
+    @functools.cached_property
+    def _unseen_and_named(self):
+        """Two methods of the space: to look one up on a module of equinox costs more than to call it."""
+        return self.space.unseen, self.space.named
 
     # The value of the game.
 
@@ -301,10 +307,10 @@ def score_covariances(
     size, found = programs.group_size(len(saddles)), []
     for begin in range(0, len(chosen), size):
         group = list(chosen[begin : begin + size])
-        theta, alpha = (np.stack([getattr(saddles[k], name) for k in group]) for name in ("theta", "alpha"))
-        for k, parts in zip(
-            group, evaluation.evaluated(programs.take(games, group), theta, alpha, scrambles, size), strict=True
-        ):
+        filled = group + group[:1] * (size - len(group))
+        theta, alpha = (np.stack([getattr(saddles[k], name) for k in filled]) for name in ("theta", "alpha"))
+        evaluated = evaluation.evaluated(programs.take(games, filled), theta, alpha, scrambles, len(group))
+        for k, parts in zip(group, evaluated, strict=True):
             real, simulated = evaluation.score_covariances(parts)
             n = 1 / np.sum(np.square(games.x_weights[k]))
             found.append(ScoreCovariance(n * real, n * simulated, float(n)))
