@@ -82,7 +82,7 @@ sys.stderr.write(json.dumps({{"events": events, "modules": sorted(sys.modules)}}
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind (default: 5)")
     runs = parser.parse_args().runs
     programs = {"jax, equinox": "import jax, equinox", "hellgan": "import hellgan", "imports": IMPORTS, "fit": FIT}

@@ -196,7 +196,7 @@ def _error(count: int) -> float:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--out", type=Path, help="folder of coverage.json and coverage.md")
     parser.add_argument("--quick", action="store_true", help="few replications: whether it works")
     options = parser.parse_args()

@@ -283,7 +283,7 @@ class _Torch:
     """The game in PyTorch, in double precision on one thread."""
 
     def __init__(self, problem: Problem):
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         torch.set_num_threads(1)
         self.torch, self.problem = torch, problem

@@ -205,7 +205,7 @@ def large_fit(rows: int, runs: int) -> Measured:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--fits", type=int, default=1000, help="fits in the batch (default: 1000)")
     parser.add_argument("--runs", type=int, default=5, help="runs of the batch (default: 5)")
     parser.add_argument("--large", type=int, default=1_000_000, help="n = m of the large fit (default: 1000000)")

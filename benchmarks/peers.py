@@ -68,11 +68,12 @@ def model_of(x: np.ndarray, loss: str) -> hg.GAN:
 def problem_of(model: hg.GAN) -> Problem:
     """Write a model with a one-dimensional location-scale generator and sigmoids in NumPy, from its public parts."""
     generator, basis = model.generator, model.basis
+    assert isinstance(basis, hg.discriminators.ProjectedSigmoids)
     shares = np.full(model.nobs, 1 / model.nobs)
     z = latents.draw(model.latent, generator.law, model.n_simulated, 1, model.seed)[0, :, 0]
     start = generator.theta(**generator.start(model.x, shares))
-    placed = [np.asarray(part, np.float64) for part in (basis.knots, basis.widths, basis.ridge)]
-    return Problem(model.loss.name, model.x, z, basis.center.item(), basis.scale.item(), *placed, start)
+    knots, widths, ridge = (np.asarray(part, np.float64) for part in (basis.knots, basis.widths, basis.ridge))
+    return Problem(model.loss.name, model.x, z, basis.center.item(), basis.scale.item(), knots, widths, ridge, start)
 
 
 def answer_of(result: hg.GANResults) -> Answer:
@@ -107,10 +108,8 @@ def time_batch(loss: str, size: int, threads: int, runs: int) -> Batch:
     model = model_of(samples[0], loss)
     others = np.stack([draw(PILOT + r) for r in range(size)])
     first, _ = timed(lambda: hg.fit_batch(model, others, threads=threads))
-    seconds = []
-    for _ in range(runs):
-        length, fits = timed(lambda: hg.fit_batch(model, samples, threads=threads))
-        seconds.append(length / size)
+    calls = [timed(lambda: hg.fit_batch(model, samples, threads=threads)) for _ in range(runs)]
+    seconds, fits = [length / size for length, _ in calls], calls[-1][1]
     theta = np.column_stack([fits.params["loc"], np.log(fits.params["scale"])])
     norms = []
     for r in range(0, size, -(-size // 20)):
@@ -188,7 +187,7 @@ def measure(loss: str, options) -> None:
     batches = {1: time_batch(loss, options.batch, 1, options.runs)}
     if (os.cpu_count() or 1) > 1:
         batches[2] = in_process_of(2, loss, options)
-    single = statistics.median(t.seconds for t in times[hellgan])
+    single = statistics.median(t.seconds for t in times[hellgan] if t.seconds is not None)
     batch = statistics.median(batches[1].seconds)
     print(f"\n## Loss `{loss}`\n")
     print(
@@ -240,11 +239,13 @@ def show(name, seconds, single, batch, norm, off, with_errors):
 
 def distance(theta: np.ndarray, ours: Answer) -> float:
     """The largest difference from hellgan's estimate in its standard errors."""
+    assert ours.cov is not None
     return float(np.max(np.abs(theta - ours.theta) / np.sqrt(np.diag(ours.cov)[: theta.size])))
 
 
 def tune(problem: Problem, ours: Answer, share: float, options):
     """Learning rates that arrive first on a data set of its own; the usual pair where none does within the cap."""
+    assert ours.cov is not None
     best, fewest = None, options.cap
     for rates in RATES[2:6] if options.quick else RATES:
         run = equations.torch_adam(problem, ours.theta, np.sqrt(np.diag(ours.cov)[:2]), rates, fewest, share)
@@ -329,7 +330,7 @@ def in_process_of(threads: int, loss: str, options) -> Batch:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--datasets", type=int, default=5, help="data sets for medians (default: 5)")
     parser.add_argument("--batch", type=int, default=1000, help="fits in a batch (default: 1000)")
     parser.add_argument("--runs", type=int, default=5, help="runs of a batch (default: 5)")

@@ -84,13 +84,13 @@ class Profile:
 
         setattr(owner, attribute, timed)
 
-    def _note(self, event, seconds, **facts):
+    def _note(self, event, duration_secs, **facts):
         kind = EVENTS.get(event.rsplit("/", 1)[-1])
         if kind is not None:
             program = str(facts.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
-            self.programs[program][kind] += seconds
+            self.programs[program][kind] += duration_secs
             self.times[program][kind] += 1
-            self.compiling[self.stack[-1][0] if self.stack else "elsewhere"] += seconds
+            self.compiling[self.stack[-1][0] if self.stack else "elsewhere"] += duration_secs
 
 
 def fit(seed: int, loss: str) -> float:
@@ -103,7 +103,7 @@ def fit(seed: int, loss: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--fits", type=int, default=20, help="fits after the first (default: 20)")
     parser.add_argument("--loss", default="root", help="name of the loss (default: root)")
     parser.add_argument("--quick", action="store_true", help="two fits after the first: whether it works")

@@ -51,7 +51,8 @@ def sign(files: Iterable[Path], made_by: str) -> None:
 
 def _markdown(file: Path, made_by: str) -> None:
     text = file.read_text(encoding="utf-8")
-    title = re.match(r"(# .*\n\n)?", text)[0]
+    titled = re.match(r"# .*\n\n", text)
+    title = titled[0] if titled else ""
     file.write_text(f"{title}{made_by}\n\n{text[len(title) :]}", encoding="utf-8")
 
 

@@ -52,7 +52,7 @@ def rejections(r: int, where: float | None, loss: str, latent: str) -> list[floa
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--replications", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="few replications: whether it works")
     options = parser.parse_args()

@@ -31,7 +31,7 @@ def likelihood(x: np.ndarray, seed: int):
 
 def median(x: np.ndarray, seed: int):
     """Median and MAD with their asymptotic standard errors at the normal law."""
-    scale = stats.median_abs_deviation(x, scale="normal")
+    scale = stats.median_abs_deviation(x, scale="normal")  # pyright: ignore[reportArgumentType]
     return _wald([np.median(x), scale], [1.2533 * scale / np.sqrt(N), 1.1664 * scale / np.sqrt(N)])
 
 
@@ -62,7 +62,7 @@ METHODS = {
 
 def main() -> None:
     """Print one row a method, for each share of contamination: bias and coverage of loc and scale."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--replications", type=int, default=1000)
     replications = parser.parse_args().replications
     print(f"N(1, 1), n = {N}, contaminated by N(8, .3^2); {replications} replications; coverage of 95 % intervals.\n")

@@ -16,6 +16,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import machine
 
@@ -33,7 +34,7 @@ def generator_of(p: int):
         return hg.generators.Normal().fix(scale=1.0)
     if p == 2:
         return hg.generators.Normal()
-    spaces = {"loc": hg.real(), "scale": hg.positive(), "skew": hg.real(), "tail": hg.positive()}
+    spaces: dict[str, Any] = {"loc": hg.real(), "scale": hg.positive(), "skew": hg.real(), "tail": hg.positive()}
 
     def transformed(z, loc, scale, skew, tail=1.0):
         return loc + scale * jnp.sinh((jnp.arcsinh(z) + skew) / tail)
@@ -57,7 +58,7 @@ def measure(n: int, q: int, p: int, loss: str, latent: str, runs: int) -> dict:
     def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
-    imported, generator, told = peak(), generator_of(p), []
+    imported, generator, m, told = peak(), generator_of(p), 0, []
     for seed in range(runs + 1):
         x = np.random.default_rng([53, seed]).normal(0.0, 1.0, n)
         start = time.perf_counter()
@@ -67,8 +68,9 @@ def measure(n: int, q: int, p: int, loss: str, latent: str, runs: int) -> dict:
             warnings.simplefilter("ignore")  # whether it converged is in the table
             result = model.fit()
         told.append((time.perf_counter() - start, result.converged, result.saddle))
+        m = model.n_simulated
     return {
-        "m": model.n_simulated,
+        "m": m,
         "first": told[0][0],
         "seconds": sorted(seconds for seconds, _, _ in told[1:])[runs // 2],
         "certified": sum(converged for _, converged, _ in told),
@@ -137,7 +139,7 @@ def show_growth(rows: list[dict]) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="largest n (default: 1000000)")
     parser.add_argument("--latent", choices=["iid", "sobol"], default="iid")
     parser.add_argument("--runs", type=int, default=3, help="fits after the one that compiles (default: 3)")

@@ -34,8 +34,11 @@ def renewed(page: str) -> str:
         file, some, old = place.groups()
         begin = place.group(0)[: -len(old)]
         header, rule, *rows = old.splitlines()
-        new = {first(row): row for row in _rows(ROOT / file, header)} if some else list(_rows(ROOT / file, header))
-        return "\n".join([begin + header, rule, *([new[first(row)] for row in rows] if some else new)]) + "\n"
+        new = list(_rows(ROOT / file, header))
+        if some:
+            of = {first(row): row for row in new}
+            new = [of[first(row)] for row in rows]
+        return "\n".join([begin + header, rule, *new]) + "\n"
 
     return PLACE.sub(table, page)
 

@@ -47,7 +47,7 @@ def processes(count: int, options) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--fits", type=int, default=1024, help="fits in a batch (default: 1024)")
     parser.add_argument("--runs", type=int, default=7, help="batches of each kind (default: 7)")
     parser.add_argument("--quick", action="store_true", help="two small batches: whether it works")

@@ -76,13 +76,13 @@ def fit(seed: int) -> tuple[float, hg.GANResults]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
     parser.add_argument("--fits", type=int, default=20, help="fits a round (default: 20)")
     options = parser.parse_args()
     traced, compiled = [], []
     jax.monitoring.register_event_duration_secs_listener(
-        lambda event, _, **facts: (
+        lambda event, duration_secs, **facts: (
             traced.append(facts.get("fun_name"))
             if event.endswith("jaxpr_trace_duration")
             else compiled.append(facts.get("fun_name"))

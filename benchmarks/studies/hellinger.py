@@ -16,6 +16,7 @@ in brackets are Monte Carlo standard errors.
 """
 
 import itertools
+from typing import Any
 
 import shared
 from shared import crossed, entry, listed, only
@@ -27,6 +28,7 @@ from scipy import stats
 
 import hellgan as hg
 from hellgan import plots
+from hellgan.plots.canvas import panels
 
 LOSSES = ("log", "hellinger", "root", "root_ns", "least_squares")
 SHARES, SIZES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3), (200, 500, 2000)
@@ -102,18 +104,19 @@ def verdicts(relative: pd.DataFrame, limit: float) -> pd.DataFrame:
     gap = (frame["with_failures"] - 1) / frame["with_failures_mcse"]
     frame = frame.assign(better=gap > 2, worse=gap < -2, undecided=~(abs(gap) > 2), cells=1)
     by = ["reference", "method", "distance", "parameter"]
-    return frame.groupby(by, observed=True, sort=False)[["better", "worse", "undecided", "cells"]].sum().reset_index()
+    counts: Any = frame.groupby(by, observed=True, sort=False)[["better", "worse", "undecided", "cells"]].sum()
+    return counts.reset_index()
 
 
 def counted(part: pd.DataFrame) -> str:
     """Say how often a loss was better."""
-    better, worse, cells = (int(part[column].sum()) for column in ("better", "worse", "cells"))
+    better, worse, cells = (int(part[column].to_numpy().sum()) for column in ("better", "worse", "cells"))
     return f"smaller in {better}, larger in {worse} and not told apart in {cells - better - worse} of {cells}"
 
 
 def holds(part: pd.DataFrame) -> str:
     """Judge a claim to be better, by the cells."""
-    better, worse, cells = (int(part[column].sum()) for column in ("better", "worse", "cells"))
+    better, worse, cells = (int(part[column].to_numpy().sum()) for column in ("better", "worse", "cells"))
     if better == cells:
         return "holds"
     if worse == 0:
@@ -192,9 +195,9 @@ def conclude(report: shared.Report, relative: pd.DataFrame, ideal: pd.DataFrame,
         seen = seen.assign(size=seen["value"].abs()).sort_values("size", ascending=False)
         report.say(
             f"{distance.capitalize()}, eps = {most:g}, loc, from the most biased to the least. Ideal discriminator: "
-            + ", ".join(f"{row.method} ({row.value:.4f})" for row in order.itertuples())
+            + ", ".join(f"{m} ({v:.4f})" for m, v in order[["method", "value"]].itertuples(index=False))
             + f". Measured at n = {n:,}: "
-            + ", ".join(f"{row.method} {entry(row.value, row.mcse)}" for row in seen.itertuples())
+            + ", ".join(f"{m} {entry(v, e)}" for m, v, e in seen[["method", "value", "mcse"]].itertuples(index=False))
             + "."
         )
 
@@ -205,7 +208,7 @@ def figures(report: shared.Report, table: pd.DataFrame, n: int) -> None:
     names = [*LOSSES, "maximum likelihood", "median and MAD", "density power (.5)"]
     for distance in PLACES:
         frame = only(table, n=n, distance=["none", distance], method=names, measure=measures)
-        axes = plots.canvas.panels(6, None, 3, (4.2, 3.3))
+        axes = panels(6, None, 3, (4.2, 3.3))
         grid = np.reshape(axes, (2, 3))
         for row, parameter in zip(grid, ("loc", "scale"), strict=True):
             part = only(frame, parameter=parameter, method=list(LOSSES), measure=["bias", "rmse"])
@@ -236,15 +239,16 @@ def figures(report: shared.Report, table: pd.DataFrame, n: int) -> None:
 
 
 def main():
-    given = shared.options(__doc__, REPLICATIONS)
+    given = shared.options(str(__doc__), REPLICATIONS)
     study = design(given.quick, given.replications)
     result = shared.run(study, given, "hellinger")
     table = result.performance(list(MEASURES))
     relative = pd.concat(
         [result.performance(["relative_mse"], reference=name).assign(reference=name) for name in ("log", CLASSIC)]
     )
-    relative = relative[relative["method"].isin([*LOSSES, *CLASSICAL]) & (relative["method"] != relative["reference"])]
-    report = shared.Report(given, "hellinger", "The Hellinger study", __doc__)
+    differs = relative["method"] != relative["reference"]
+    relative = relative.loc[relative["method"].isin([*LOSSES, *CLASSICAL]) & differs]
+    report = shared.Report(given, "hellinger", "The Hellinger study", str(__doc__))
     ideal = population(sorted(set(table["eps"])))
     report.keep(pd.concat([table.assign(reference=""), relative]))
     report.keep(ideal, "population")

@@ -181,7 +181,8 @@ def means(result) -> pd.DataFrame:
 
 
 def table_of(report: shared.Report, found: pd.DataFrame, columns: dict[str, str], title: str, more=()) -> None:
-    values = {(r.method, r.parameter): entry(r.value, r.mcse) for r in found.itertuples()}
+    cells = found[["method", "parameter", "value", "mcse"]].itertuples(index=False)
+    values = {(m, p): entry(v, e) for m, p, v, e in cells}
     rows = []
     for method, own in found.groupby("method", sort=False):
         failed = f"{own['n_failed'].iloc[0]} of {own['replications'].iloc[0]}"
@@ -219,20 +220,20 @@ def draw(report: shared.Report, found: pd.DataFrame, oracle: float, p: int) -> N
 
 
 def main():
-    given = shared.options(__doc__)
+    given = shared.options(str(__doc__))
     p, n = (10, 2000) if given.quick else (P, N)
     studies = {"location": location_study(given.quick), "scatter": scatter_study(given.quick)}
     found = {
         name: means(shared.run(study, given, f"high_dimension-{name}", threads=1)) for name, study in studies.items()
     }
     oracle = math.sqrt(p / ((1 - EPS) * n))
-    report = shared.Report(given, "high_dimension", "High dimension", __doc__)
+    report = shared.Report(given, "high_dimension", "High dimension", str(__doc__))
     report.keep(pd.concat([part.assign(study=name) for name, part in found.items()]))
     l2 = only(found["location"], parameter="l2").set_index("method")
     games = l2.drop(index="coordinate median")
     best = games["value"].idxmin()
     report.heading("Location")
-    least, middle = (entry(l2["value"][name], l2["mcse"][name]) for name in (best, "coordinate median"))
+    least, middle = (entry(l2.loc[name, "value"], l2.loc[name, "mcse"]) for name in (best, "coordinate median"))
     told = (
         f"{studies['location'].replications} replications, p = {p}, n = {n:,}; oracle scale {oracle:.4f}. The least "
         f"error is that of {best}: {least}, {games['value'][best] / oracle:.2f} times the oracle scale; the coordinate "

@@ -34,6 +34,7 @@ from scipy import stats
 
 import hellgan as hg
 from hellgan import plots
+from hellgan.plots.canvas import panels
 
 LOSSES, LATENTS, SIZES, REPLICATIONS = (
     ("root", "log", "hellinger", "least_squares"),
@@ -61,7 +62,7 @@ def fit(sample, seed, loss, latent):
     m = len(sample) if latent == "iid" else None
     model = hg.GAN(sample, hg.generators.Normal(), FEATURES, loss, latent=latent, n_simulated=m, seed=seed)
     result = model.fit()
-    values = result.joint_params[list(NAMES)]
+    values = result.joint_params.loc[list(NAMES)]
     if not result.converged:
         return {"estimate": values.to_dict(), "converged": False, "message": result.trouble}
     cov = result.joint_cov().loc[list(NAMES), list(NAMES)].to_numpy()
@@ -158,7 +159,7 @@ def draw_quantiles(report: shared.Report, found: pd.DataFrame) -> None:
     law, colors = stats.chi2(Q), dict(zip(LOSSES, (plots.BLUE, plots.ORANGE, plots.RED, plots.GREEN), strict=True))
     cells = list(itertools.product(LATENTS, sorted(set(found["n"]))))
     for kind in ("estimated", "limit"):
-        axes = plots.canvas.panels(len(cells), None, len(cells) // 2, (3.3, 3.3), sharex=True, sharey=True)
+        axes = panels(len(cells), None, len(cells) // 2, (3.3, 3.3), sharex=True, sharey=True)
         for ax, (latent, n) in zip(axes, cells, strict=True):
             own = {loss: only(found, method=f"{loss} ({latent})", n=n, kind=kind)["value"].dropna() for loss in LOSSES}
             count = max(len(values) for values in own.values())
@@ -192,7 +193,7 @@ def draw_quantiles(report: shared.Report, found: pd.DataFrame) -> None:
 def draw_pairs(report: shared.Report, frame: pd.DataFrame, n: int) -> None:
     for latent in LATENTS:
         part = only(frame, method=f"root ({latent})", n=n)
-        wide = part[part["converged"]].pivot(index="replicate", columns="parameter", values="estimate")[list(NAMES)]
+        wide = part.loc[part["converged"]].pivot(index="replicate", columns="parameter", values="estimate")[list(NAMES)]
         chosen = ("loc", "scale", "alpha_1", "alpha_2", "alpha_3")
         at = [NAMES.index(name) for name in chosen]
         cov = limit_of(latent, n)[np.ix_(at, at)]
@@ -214,9 +215,9 @@ def conclude(report: shared.Report, summary: pd.DataFrame) -> None:
         for n in sorted(set(summary["n"])):
             part = only(summary, kind=kind, n=n)
             beyond, ks = only(part, measure="beyond"), only(part, measure="ks")
-            off = beyond[(beyond["value"] - 0.05).abs() > 2 * np.sqrt(0.05 * 0.95 / beyond["used"])]
+            off = beyond.loc[(beyond["value"] - 0.05).abs() > 2 * np.sqrt(0.05 * 0.95 / beyond["used"])]
             critical = 1.358 / np.sqrt(ks["used"])
-            rejected = ks[ks["value"] > critical]
+            rejected = ks.loc[ks["value"] > critical]
             report.say(
                 f"- {kind.capitalize()} covariance, n = {n:,}: share of distances beyond the 95 % point from "
                 f"{beyond['value'].min():.3f} to {beyond['value'].max():.3f}, .05 in the limit; more than two errors "
@@ -227,15 +228,15 @@ def conclude(report: shared.Report, summary: pd.DataFrame) -> None:
 
 
 def main():
-    given = shared.options(__doc__, REPLICATIONS)
+    given = shared.options(str(__doc__), REPLICATIONS)
     study = design(given.quick, given.replications)
     result = shared.run(study, given, "joint_normality")
     frame = result.to_frame()
     table = result.performance(list(MEASURES))
-    table = table[table["parameter"] != "distance"]
+    table = table.loc[table["parameter"] != "distance"]
     found = distances(frame)
     summary = compared(found)
-    report = shared.Report(given, "joint_normality", "Joint normality of both players", __doc__)
+    report = shared.Report(given, "joint_normality", "Joint normality of both players", str(__doc__))
     report.keep(table)
     report.keep(summary, "distances")
     report.say(f"{study.replications:,} replications a cell. {shared.failures(table)}")

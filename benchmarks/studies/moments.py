@@ -21,6 +21,7 @@ import pandas as pd
 
 import hellgan as hg
 from hellgan import montecarlo, plots
+from hellgan.plots.canvas import panels
 
 DEGREES, N, REPLICATIONS = (1, 3, 5, 7, 9, 11), 200, 2000
 MEASURES = ("bias", "empirical_se", "rmse", "median_bias", "mad_se", "se_ratio", "coverage", "convergence")
@@ -60,7 +61,7 @@ def split(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(report: shared.Report, table: pd.DataFrame) -> None:
-    axes = plots.canvas.panels(4, None, 2, (4.6, 3.2), sharex=True)
+    axes = panels(4, None, 2, (4.6, 3.2), sharex=True)
     colors = dict(zip(KINDS, (plots.GREY, plots.GREEN, plots.BLUE), strict=True))
     for ax, measure in zip(axes, ("rmse", "mad_se", "bias", "coverage"), strict=True):
         part = table[table["measure"] == measure]
@@ -115,23 +116,24 @@ def conclude(report: shared.Report, table: pd.DataFrame) -> None:
 
 
 def main():
-    given = shared.options(__doc__, REPLICATIONS)
+    given = shared.options(str(__doc__), REPLICATIONS)
     study = design(given.quick, given.replications)
     result = shared.run(study, given, "moments")
     table = split(result.performance(list(MEASURES)))
-    report = shared.Report(given, "moments", "Adversarial against moments", __doc__)
+    report = shared.Report(given, "moments", "Adversarial against moments", str(__doc__))
     report.keep(table)
     report.say(f"{study.replications:,} replications. {shared.failures(table)}")
     conclude(report, table)
     draw(report, table)
     for measure in ("rmse", "bias", "mad_se", "coverage", "convergence"):
         part = only(table, measure=measure)
-        header, rows = crossed(part[part["d"] > 0], "kind", "d")
+        header, rows = crossed(part.loc[part["d"] > 0], "kind", "d")
         report.table(["method", *(f"d = {d}" for d in header[1:])], rows, TITLES[measure])
     rows = []
     for kind in (*DEFAULTS, "maximum likelihood"):
         own = only(table, kind=kind).set_index("measure")
-        rows.append([kind, *(entry(own["value"][m], own["mcse"][m]) for m in ("rmse", "bias", "mad_se", "coverage"))])
+        cells = [entry(own.loc[m, "value"], own.loc[m, "mcse"]) for m in ("rmse", "bias", "mad_se", "coverage")]
+        rows.append([kind, *cells])
     report.table(["method", "RMSE", "bias", "mad_se", "coverage"], rows, "Without powers")
     report.write()
 

@@ -117,7 +117,7 @@ def judged(value: float, goal: float, below: bool) -> tuple[str, str]:
 
 
 def main():
-    given = shared.options(__doc__)
+    given = shared.options(str(__doc__))
     count, many, runs, fits = (64, 256, 1, 16) if given.quick else (1000, 10_000, 3, 1000)
     turns = child("threaded", 2, count, 1 if given.quick else 9)
     one, two = turns["one"], turns["all"]
@@ -138,7 +138,7 @@ def main():
     for r, peak in zip(replicates, peaks, strict=True):
         what = f"{r:,} replications of median and MAD: highest memory, GiB"
         rows.append([what, f"{peak:.2f}", *judged(peak, GOALS["memory"], True)])
-    report = shared.Report(given, "overhead", "What a study costs", __doc__)
+    report = shared.Report(given, "overhead", "What a study costs", str(__doc__))
     report.table(["", "median (lowest to highest)", "goal", ""], rows)
     report.say(
         f"The floor of a fit with its standard errors is {1e3 * floor:.3g} ms on one core. "

@@ -20,6 +20,7 @@ import pandas as pd
 
 import hellgan as hg
 from hellgan import plots
+from hellgan.plots.canvas import panels
 
 REPLICATIONS = {100: 4000, 316: 4000, 1000: 2000, 3162: 1000, 10_000: 1000, 31_623: 400, 100_000: 200}
 QUICK = {100: 8, 200: 8}
@@ -60,7 +61,7 @@ def slopes(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(report: shared.Report, table: pd.DataFrame) -> None:
-    axes = plots.canvas.panels(4, None, 2, (4.6, 3.5), sharex=True)
+    axes = panels(4, None, 2, (4.6, 3.5), sharex=True)
     for ax, (departure, parameter) in zip(
         axes, itertools.product(("clean", "10 % far"), ("loc", "scale")), strict=True
     ):
@@ -70,7 +71,7 @@ def draw(report: shared.Report, table: pd.DataFrame) -> None:
             zip(names, (plots.BLUE, plots.ORANGE, plots.BLUE, plots.ORANGE, plots.GREY, plots.GREEN), strict=True)
         )
         for name in names:
-            own = part[part["method"] == name].sort_values("n")
+            own = part.loc[part["method"] == name].sort_values("n")
             dashed = name.endswith(GROWING)
             ax.errorbar(
                 own["n"], own["value"], yerr=1.96 * own["mcse"], label=name, color=colors[name], capsize=2.5,
@@ -94,14 +95,15 @@ def draw(report: shared.Report, table: pd.DataFrame) -> None:
 
 def conclude(report: shared.Report, found: pd.DataFrame, table: pd.DataFrame) -> None:
     methods = [f"{loss} {kind}" for loss in LOSSES for kind in (FIXED, GROWING)]
+    columns = ["method", "parameter", "value", "mcse"]
     for departure, measure, what in (
         ("clean", "rmse", "log RMSE, no contamination"),
         ("10 % far", "empirical_se", "the log of the estimates' standard deviation under contamination"),
         ("10 % far", "rmse", "log RMSE under contamination"),
     ):
         part = only(found, contamination=departure, measure=measure, method=methods)
-        far = part[(part["value"] + 0.5).abs() > 2 * part["mcse"]]
-        told = "; ".join(f"{r.method}, {r.parameter}: {entry(r.value, r.mcse)}" for r in far.itertuples())
+        far = part.loc[(part["value"] + 0.5).abs() > 2 * part["mcse"]]
+        told = "; ".join(f"{m}, {p}: {entry(v, e)}" for m, p, v, e in far[columns].itertuples(index=False))
         report.say(
             f"Slope of {what}: between {part['value'].min():.3f} and {part['value'].max():.3f}; "
             f"{len(part) - len(far)} of {len(part)} within two Monte Carlo errors of -1/2"
@@ -111,7 +113,7 @@ def conclude(report: shared.Report, found: pd.DataFrame, table: pd.DataFrame) ->
     bias = only(table, n=last, contamination="10 % far", measure="bias", method=methods)
     report.say(
         f"Bias under contamination at n = {last:,}: "
-        + "; ".join(f"{r.method}, {r.parameter}: {entry(r.value, r.mcse)}" for r in bias.itertuples())
+        + "; ".join(f"{m}, {p}: {entry(v, e)}" for m, p, v, e in bias[columns].itertuples(index=False))
         + ". At the model, the ratio of RMSE with 1,024 points to that with m = n there: "
         + "; ".join(_ratio(table, last, loss, parameter) for loss in LOSSES for parameter in ("loc", "scale"))
         + "."
@@ -125,7 +127,7 @@ def _ratio(table, n, loss, parameter):
 
 
 def main():
-    given = shared.options(__doc__)
+    given = shared.options(str(__doc__))
     replications = QUICK if given.quick else REPLICATIONS
     tables = []
     for n, count in replications.items():
@@ -133,7 +135,7 @@ def main():
         tables.append(result.performance(list(MEASURES)))
     table = pd.concat(tables, ignore_index=True)
     found = slopes(table)
-    report = shared.Report(given, "rates", "Consistency and rates", __doc__)
+    report = shared.Report(given, "rates", "Consistency and rates", str(__doc__))
     report.keep(table)
     report.keep(found, "slopes")
     report.table(
@@ -147,7 +149,7 @@ def main():
         rows = []
         for (method, parameter), own in part.groupby(["method", "parameter"], observed=True, sort=False):
             by = own.set_index("measure")
-            cells = [entry(by["value"][m], by["mcse"][m]) for m in ("rmse", "empirical_se")]
+            cells = [entry(by.loc[m, "value"], by.loc[m, "mcse"]) for m in ("rmse", "empirical_se")]
             rows.append([method, parameter, *cells, f"{by['misfit']['rmse']:.1f}"])
         report.table(
             [

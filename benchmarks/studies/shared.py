@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -50,7 +51,7 @@ def only(frame: pd.DataFrame, **levels) -> pd.DataFrame:
     """Choose rows by levels of columns, each one or a list."""
     for name, level in levels.items():
         wanted = level if isinstance(level, (list, tuple, range)) else [level]
-        frame = frame[frame[name].isin(list(wanted))]
+        frame = frame.loc[frame[name].isin(list(wanted))]
     return frame
 
 
@@ -128,7 +129,7 @@ def listed(words: Iterable[str]) -> str:
 def failures(frame: pd.DataFrame) -> str:
     """Say in a sentence which methods failed, and how often: of ``performance`` of one measure."""
     once = frame.drop_duplicates([c for c in frame.columns if c in ("method", "eps", "distance", "n", "contamination")])
-    failed = once.groupby("method", observed=True, sort=False)[["n_failed", "replications"]].sum()
+    failed: Any = once.groupby("method", observed=True, sort=False)[["n_failed", "replications"]].sum()
     told = [f"{name} {row.n_failed:,} of {row.replications:,}" for name, row in failed.iterrows() if row.n_failed]
     return f"Fits that failed, over all cells: {listed(told)}." if told else "No fit failed."
 
