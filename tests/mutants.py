@@ -161,8 +161,8 @@ MUTANTS = tuple(
         ("wide clusters", "influence/contamination.py", "0.1 if kind", "1.0 if kind", "tests/influence/test_influence.py -k default_widths"),
         ("narrow spreads", "influence/contamination.py", "else 10.0)", "else 5.0)", "tests/influence/test_influence.py -k default_widths"),
         ("covariates are spread, too", "influence/contamination.py", "(np.arange(sample.d) >= sample.covariates)", "np.ones(sample.d)", "tests/influence/test_influence.py -k only_responses"),
-        ("components overlap in sixteen times as many points", "solver/equations.py", "self.space.unseen(self.simulation.size, **", "self.space.unseen(16 * self.simulation.size, **", "tests/inference/test_inference.py -k do_not_overlap"),
-        ("a batch's covariances at each other's solutions", "solver/equations.py", "getattr(saddles[k], name) for k in group]", "getattr(saddles[k], name) for k in group[::-1]]", "tests/test_batch.py -k fit_alone"),
+        ("components overlap in sixteen times as many points", "solver/equations.py", "unseen(self.simulation.size, **", "unseen(16 * self.simulation.size, **", "tests/inference/test_inference.py -k do_not_overlap"),
+        ("a batch's covariances at each other's solutions", "solver/equations.py", "getattr(saddles[k], name) for k in filled]", "getattr(saddles[k], name) for k in filled[::-1]]", "tests/test_batch.py -k fit_alone"),
         ("the size of one refit's sample for all", "inference/sandwich.py", "n = np.array([c.n for c in covariances])", "n = np.array([covariances[0].n for c in covariances])", "tests/inference/test_bootstrap.py -k studentised_weighted_mean"),
         ("a fit after one that failed has another's law", "inference/sandwich.py", "usable, sandwiches([solutions", "range(len(usable)), sandwiches([solutions", "tests/test_batch.py -k leaves_the_others_alone"),
         ("the natural slopes of the first of a batch for all", "parameters.py", "jax.jacfwd(space.natural_vector)(t)))(thetas)", "jax.jacfwd(space.natural_vector)(thetas[0])))(thetas)", "tests/test_batch.py -k fit_alone"),
@@ -194,12 +194,7 @@ def survives(mutant: Mutant) -> bool:
         programs.mkdir(exist_ok=True)
         (Path(folder) / ".pytest_cache").symlink_to(programs)
         path = Path(folder) / "hellgan" / mutant.file
-        text = path.read_text()
-        if mutant.old not in text:
-            raise SystemExit(
-                f"{mutant.name}: the text {mutant.old!r} is not in {mutant.file}; bring the mutant up to date"
-            )
-        path.write_text(text.replace(mutant.old, mutant.new))
+        path.write_text(path.read_text().replace(mutant.old, mutant.new))
         command = [
             sys.executable,
             "-m",
@@ -228,6 +223,11 @@ def main(chosen: list[str]) -> int:
     """Try the chosen mutants, or all; returns the number of survivors."""
     alive = 0
     mutants = [mutant for mutant in MUTANTS if not chosen or mutant.name in chosen]
+    for mutant in mutants:
+        if mutant.old not in (ROOT / "hellgan" / mutant.file).read_text():
+            raise SystemExit(
+                f"{mutant.name}: the text {mutant.old!r} is not in {mutant.file}; bring the mutant up to date"
+            )
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for mutant, survived in zip(mutants, pool.map(survives, mutants), strict=True):
             alive += survived

@@ -242,8 +242,10 @@ def test_weights_of_components_that_do_not_overlap_have_no_errors():
     mixture = hg.generators.NormalMixture(2)
     law = inference.JointLaw(inference.Sandwich(one, one, one, 1.0, one), natural, np.eye(6, 5), "")
 
+    x = np.random.default_rng(0).normal(4.0 * (np.arange(200) % 2), 1.0)
+
     def covs(m):
-        return inference.natural_covs(mixture, [law], lambda values: mixture.unseen(m, **mixture.named(values)))[0]
+        return inference.natural_covs(mixture, [law], hg.GAN(x, mixture, n_simulated=m).equations().unseen)[0]
 
     few, many = covs(64), covs(1024)
     assert np.all(np.isnan(few[:2]))
