@@ -15,6 +15,7 @@ from hellgan.discriminators.features import (
     PiecewisePolynomials,
     ProjectedSigmoids,
 )
+from hellgan.discriminators.moments import Redescending, RedescendingMoments
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.regression import Residuals, ResidualSigmoids
 from hellgan.discriminators.scores import Scores
@@ -44,6 +45,8 @@ __all__ = [
     "Polynomial",
     "ProjectedSigmoids",
     "RandomFeatures",
+    "Redescending",
+    "RedescendingMoments",
     "ResidualSigmoids",
     "Residuals",
     "Scores",

@@ -3,6 +3,7 @@
 import dataclasses
 
 from hellgan.checks import shown
+from hellgan.discriminators.moments import RedescendingMoments
 from hellgan.discriminators.regression import ResidualSigmoids
 from hellgan.discriminators.scores import Scores
 from hellgan.discriminators.specification import Discriminator
@@ -21,17 +22,30 @@ from hellgan.generators.family import Generator
 def default(generator: Generator) -> Discriminator:
     """Choose the default discriminator of a generator.
 
-    A regression gets sigmoids of residuals; any other generator gets 16 sigmoids in one dimension, and fewer for each
-    direction in several.
+    A regression gets sigmoids of residuals, an elliptical law in several dimensions redescending moments; any other
+    generator gets 16 sigmoids in one dimension, and fewer for each direction in several.
     """
     d = generator.dim
     if generator.covariates:
         return ResidualSigmoids()
-    return Sigmoids(16) if d == 1 else Sigmoids(max(2, 6 - d))
+    if d > 1 and generator.is_elliptical:
+        return RedescendingMoments()
+    return Sigmoids(16) if d == 1 else Sigmoids(4 if d <= 4 else 2)
 
 
 _CATALOGUE = {
-    c.__name__: c for c in (Polynomial, Sigmoids, Splines, GaussianBumps, RandomFeatures, ResidualSigmoids, Scores, MLP)
+    c.__name__: c
+    for c in (
+        Polynomial,
+        Sigmoids,
+        Splines,
+        GaussianBumps,
+        RandomFeatures,
+        RedescendingMoments,
+        ResidualSigmoids,
+        Scores,
+        MLP,
+    )
 }
 
 

@@ -62,6 +62,11 @@ class Generator(ParameterSpace):
         return {}
 
     @property
+    def is_elliptical(self) -> bool:
+        """Whether the law has location and scatter and, after whitening, no direction."""
+        return False
+
+    @property
     def sobol_points(self) -> int:
         """How many Sobol points a fit takes unless told otherwise."""
         return 1024
@@ -209,6 +214,10 @@ class Fixed(Generator):
     @property
     def held(self):
         return self.values
+
+    @property
+    def is_elliptical(self):
+        return self.generator.is_elliptical
 
     @property
     def sobol_points(self):

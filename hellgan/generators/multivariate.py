@@ -4,15 +4,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special
 
 from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
-from hellgan.generators.heavy_tailed import start_of_df, t_scale
 from hellgan.generators.inversion import log_gamma_quantile
 from hellgan.generators.location_scale import checked_df
 from hellgan.generators.special import log_gamma
-from hellgan.samples.robust import deviation, quantile, robust_scale
+from hellgan.samples.bulk import bulk
+from hellgan.samples.robust import quantile
 
 
 class MultivariateNormal(Generator):
@@ -40,12 +41,21 @@ class MultivariateNormal(Generator):
     def dim(self):
         return self.d
 
+    @property
+    def sobol_points(self):
+        return _sobol_points(self.d)
+
+    @property
+    def is_elliptical(self):
+        return True
+
     def draw(self, z, loc, scale, corr):
         return loc + scale * (_correlation_factor(corr, self.d) @ z)
 
     def start(self, x, weights):
-        scale = np.array([robust_scale(column, weights) for column in x.T])
-        return {"loc": _medians(x, weights), "scale": scale, "corr": _robust_correlations(x / scale, weights)}
+        found = bulk(x, weights)
+        scale = np.sqrt(np.diag(found.scatter))
+        return {"loc": found.center, "scale": scale, "corr": _correlations(found.scatter)}
 
     def log_density(self, x, loc, scale, corr):
         distance, log_det = _mahalanobis(x, loc, scale, corr)
@@ -92,6 +102,14 @@ class MultivariateStudentT(Generator):
     def dim(self):
         return self.d
 
+    @property
+    def sobol_points(self):
+        return _sobol_points(self.d)
+
+    @property
+    def is_elliptical(self):
+        return True
+
     def draw(self, z, /, loc, scale, corr, df=None):
         half = self._df(df, z) / 2
         # The last coordinate makes the chi-square, 2 x gamma(df / 2).
@@ -102,9 +120,13 @@ class MultivariateStudentT(Generator):
         return jnp.asarray(self.df if df is None else df, like.dtype)
 
     def start(self, x, weights):
-        df = float(np.median([start_of_df(column, weights) for column in x.T])) if self.df is None else self.df
-        scale = np.array([t_scale(column, weights, df) for column in x.T])
-        start = {"loc": _medians(x, weights), "scale": scale, "corr": _robust_correlations(x / scale, weights)}
+        found = bulk(x, weights)
+        factor = np.linalg.cholesky(found.scatter)
+        distances = np.sum(np.linalg.solve(factor, (x - found.center).T) ** 2, axis=0) / self.d
+        low, middle, high = quantile(distances, _LEVELS, weights)
+        df = _start_of_df(high / low, self.d) if self.df is None else self.df
+        scale = np.sqrt(np.diag(found.scatter) * middle / special.fdtri(self.d, df, _WITHIN * _LEVELS[1]))
+        start = {"loc": found.center, "scale": scale, "corr": _correlations(found.scatter)}
         return {"df": df, **start} if self.df is None else start
 
     def log_density(self, x, /, loc, scale, corr, df=None):
@@ -120,24 +142,28 @@ def _checked_dimension(d, univariate):
     return int(d)
 
 
-def _medians(x, weights):
-    return np.array([quantile(column, 0.5, weights) for column in x.T])
+# Levels at which squared distances from the bulk are looked at, and those of the bulk itself over them: at most a fifth
+# of the sample, taken to be a tenth, lies further away.
+_LEVELS = np.array([0.2, 0.4, 0.6])
+_WITHIN = 1 / 0.9
 
 
-def _robust_correlations(t, weights):
-    """Correlations of standardised columns, below the diagonal, of a matrix that is positive definite."""
-    d = t.shape[1]
-    corr = np.eye(d)
-    for i in range(d):
-        for j in range(i):
-            # Gnanadesikan and Kettenring (1972): a correlation from two robust scales.
-            plus, minus = (deviation(t[:, i] + sign * t[:, j], weights) ** 2 for sign in (1, -1))
-            # Both are 0 where more than half of the rows are equal.
-            corr[i, j] = corr[j, i] = (plus - minus) / (plus + minus) if plus + minus > 0 else 0.0
-    values, vectors = np.linalg.eigh(corr)
-    corr = (vectors * np.maximum(values, 0.05)) @ vectors.T
-    corr = corr / np.sqrt(np.outer(np.diag(corr), np.diag(corr)))
-    return corr[np.tril_indices(d, -1)]
+def _start_of_df(ratio: float, d: int) -> float:
+    """Degrees of freedom at which two quantiles of the F law of squared distances, over d, have this ratio."""
+    df = np.geomspace(1.0, 30.0, 40)
+    ratios = special.fdtri(d, df, _WITHIN * _LEVELS[2]) / special.fdtri(d, df, _WITHIN * _LEVELS[0])
+    return float(df[np.argmin(np.abs(np.log(ratios / ratio)))])
+
+
+def _sobol_points(d: int) -> int:
+    """Points enough that the simulation's noise in d (d + 1) / 2 products stays small beside that of the data."""
+    return 1024 if d <= 10 else 4096
+
+
+def _correlations(scatter: np.ndarray) -> np.ndarray:
+    """Correlations, below the diagonal, of a scatter matrix."""
+    scale = np.sqrt(np.diag(scatter))
+    return (scatter / np.outer(scale, scale))[np.tril_indices(len(scale), -1)]
 
 
 def _mahalanobis(x, loc, scale, corr):

@@ -23,6 +23,7 @@ from hellgan.objective.game import Array, Game, features, simulate
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
 # step, in blocks of BLOCK rows, so that memory does not grow with rows times features.
 STORED, BLOCK = 32_768, 4_096
+_MANY = 8  # arguments from which on derivatives in each of them cost more than going back from the result
 
 
 def row_sums(function, *rows):
@@ -154,7 +155,7 @@ def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
         d_theta_theta = (
             (v_theta * (weights * curvature)[:, None]).T @ v_theta
             + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
-            + jax.jacfwd(jax.jacfwd(curved))(theta)
+            + _hessian(curved, theta)
         )
 
         def cross(slope, curvature):
@@ -166,6 +167,24 @@ def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
         return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
 
     return row_sums(block, game.z_weights, game.z)
+
+
+def _hessian(function, theta):
+    """Hessian (p, p) of a number: forward through the gradient where p is large and the function allows it."""
+    gradient = _backward(function, theta)
+    return jax.jacfwd(jax.jacfwd(function) if gradient is None else gradient)(theta)
+
+
+def _backward(function, argument):
+    """The gradient of a number by reverse mode; None where its argument is short, or the function has no reverse."""
+    if argument.shape[0] <= _MANY:
+        return None
+    gradient = jax.grad(function)
+    try:
+        jax.eval_shape(gradient, argument)
+    except ValueError:  # a loop of which only running tells how often it runs
+        return None
+    return gradient
 
 
 def _moved(weights, phi_x, x_theta):
@@ -187,6 +206,9 @@ def _features_and_slopes(basis: Basis, row):
 
 def _along(basis: Basis, alpha, row):
     """Features, their slopes and the Hessian in x (d, d) of v = alpha . features, for one observation."""
+    gradient = _backward(lambda point: basis.features(point) @ alpha, row)
+    if gradient is not None:
+        return *_features_and_slopes(basis, row), jax.jacfwd(gradient)(row)
 
     def slope(point):
         phi, phi_x = _features_and_slopes(basis, point)
@@ -243,9 +265,19 @@ def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
     """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis."""
 
     def block(weights, z):
-        rows = simulated_rows(game, theta, alpha, z)
-        d_alpha, features = jnp.stack([weights * rows.slopes, weights]) @ rows.features
-        return SimulatedMeans(jnp.concatenate([weights @ rows.d_theta, d_alpha]), features)
+        def loss_of_generator(theta):
+            phi = features(game, simulate(game, theta, z))
+            return weights @ game.loss.adversary(phi @ alpha)
+
+        gradient = _backward(loss_of_generator, theta)
+        if gradient is None:
+            rows = simulated_rows(game, theta, alpha, z)
+            d_theta, phi, slopes = weights @ rows.d_theta, rows.features, rows.slopes
+        else:
+            phi = features(game, simulate(game, theta, z))
+            d_theta, slopes = gradient(theta), derivatives(game.loss.fake, phi @ alpha)[1]
+        d_alpha, means = jnp.stack([weights * slopes, weights]) @ phi
+        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means)
 
     return row_sums(block, game.z_weights, z)
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from hellgan import latents
-from hellgan.checks import checked_seed
+from hellgan.checks import checked_points, checked_seed
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import simulated
 from hellgan.inference.functionals import law as functionals
 from hellgan.inference.functionals.estimates import Functionals
+from hellgan.inference.functionals.scatter import MatrixEstimate
 from hellgan.results.base import EstimatedResults
 
 
@@ -62,6 +63,67 @@ class LawResults(EstimatedResults):
             Where the mean rests on a few draws far away, as it does where it is infinite.
         """
         return functionals.mean(self)
+
+    def covariance_matrix(self) -> MatrixEstimate:
+        """Estimate the covariance matrix of an observation of the fitted law, in several dimensions.
+
+        Returns
+        -------
+        MatrixEstimate
+            ``matrix`` is a frame (d, d) labelled by the columns; standard errors and intervals of its elements are
+            those of the delta method: ``result.covariance_matrix().conf_int()``. Computed over 131,072 scrambled Sobol
+            points, as ``functional`` is.
+
+        Raises
+        ------
+        ValueError
+            For a law of one dimension, and for a regression.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where it rests on a few draws far away, as it does where it is infinite.
+
+        Examples
+        --------
+        >>> import hellgan as hg
+        >>> stars = hg.datasets.load_stars_cyg()
+        >>> result = hg.GAN(stars, hg.generators.MultivariateNormal(2)).fit()
+        >>> print(result.correlation_matrix().matrix.iloc[0, 1].round(1))
+        0.6
+        """
+        return functionals.scatter(self, False)
+
+    def correlation_matrix(self) -> MatrixEstimate:
+        """Estimate the correlations of the coordinates of the fitted law; as ``covariance_matrix``.
+
+        Intervals stay between -1 and 1.
+        """
+        return functionals.scatter(self, True)
+
+    def mahalanobis(self, x=None) -> np.ndarray | pd.Series:
+        """Compute distances from the fitted law's mean in the metric of its covariance matrix.
+
+        Parameters
+        ----------
+        x : (n, d) array_like or DataFrame, optional
+            The data of the fit unless given.
+
+        Returns
+        -------
+        Series for a frame, else (n,) array
+            Distances, not squared: for a normal law their squares are chi-square with d degrees of freedom.
+
+        Raises
+        ------
+        ValueError
+            For a law of one dimension, for a regression, and for rows of another length.
+        """
+        scatter, mean = self.covariance_matrix().matrix.to_numpy(), self.mean().params.to_numpy()
+        rows = self.equations.sample.rows if x is None else checked_points(x, self.generator.dim)
+        whitened = np.linalg.solve(np.linalg.cholesky(scatter), (rows - mean).T)
+        distances = np.linalg.norm(whitened, axis=0)
+        return pd.Series(distances, x.index, name="mahalanobis") if isinstance(x, pd.DataFrame) else distances
 
     def quantile(self, levels) -> Functionals:
         """Estimate quantiles of the fitted law, with their joint covariance.

@@ -13,7 +13,17 @@ from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import discriminators, generators, latents
-from hellgan.discriminators import MLP, Features, GaussianBumps, Polynomial, RandomFeatures, Scores, Sigmoids, Splines
+from hellgan.discriminators import (
+    MLP,
+    Features,
+    GaussianBumps,
+    Polynomial,
+    RandomFeatures,
+    RedescendingMoments,
+    Scores,
+    Sigmoids,
+    Splines,
+)
 
 SPECS = {
     "Polynomial": Polynomial(3),
@@ -720,8 +730,13 @@ def test_default_ridge():
 
 
 def test_default_discriminator():
-    families = [NORMAL, *(generators.MultivariateNormal(d) for d in (2, 3, 4, 9))]
-    assert [discriminators.default(family) for family in families] == [Sigmoids(k) for k in (16, 4, 3, 2, 2)]
+    @hg.generator(latent="normal", latent_dim=3, loc=hg.real((3,)))
+    def shifted(z, loc):
+        return z + loc
+
+    elliptical = [generators.MultivariateNormal(d) for d in (2, 9)] + [generators.MultivariateStudentT(3).fix(df=4.0)]
+    assert [discriminators.default(family) for family in elliptical] == [RedescendingMoments()] * 3
+    assert [discriminators.default(family) for family in (NORMAL, shifted)] == [Sigmoids(16), Sigmoids(4)]
 
 
 RECIPES = [
@@ -730,6 +745,7 @@ RECIPES = [
     Sigmoids(4, ridge=1e-5),
     Splines(6),
     Splines(6, 4, ridge=1e-5),
+    RedescendingMoments(2, ridge=0.5),
     Scores(generators.Normal()),
     Scores(generators.StudentT(3.0), bounded=False, ridge=0),
     Scores(generators.MultivariateNormal(3), c=2),

@@ -349,7 +349,6 @@ def test_contradictory_pairs_still_make_a_correlation_matrix():
     x += 0.1 * np.random.default_rng(2).normal(size=(99, 3))
     start = MVN.start(x, equal(99))
     assert MVN.parameters["corr"].problem(start["corr"]) is None
-    assert np.all(start["corr"] * [1, 1, -1] > 0.3)
 
 
 def test_more_than_half_equal_rows_still_start():

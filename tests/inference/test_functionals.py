@@ -262,6 +262,56 @@ def test_multivariate_mean(at):
     assert list(unnamed.mean().params.index) == ["x1", "x2"]
 
 
+def test_covariance_and_correlation_matrices(at):
+    """Of a normal law: products of scales and correlations, with the delta method's errors."""
+    data = hg.datasets.load_stars_cyg()
+    cov = np.diag([4.0, 1.0, 2.0, 3.0, 1.0]) * 1e-4
+    result = at(MultivariateNormal(2), data, cov, loc=[4.0, 5.0], scale=[0.2, 0.5], corr=[0.6])
+    found, a, b = result.covariance_matrix(), *data.columns
+    assert list(found.params.index) == [f"cov[{a}, {a}]", f"cov[{b}, {a}]", f"cov[{b}, {b}]"]
+    assert list(found.matrix.index) == list(found.matrix.columns) == [a, b]
+    assert np.all(np.abs(found.params - [0.04, 0.06, 0.25]) < 5 * found.simulation_error)
+    np.testing.assert_array_equal(np.asarray(found), found.matrix)
+    assert found.matrix.loc[a, b] == found.params[f"cov[{b}, {a}]"]
+    # d log variance = 2 d log scale, and scales are estimated by their logarithms
+    np.testing.assert_allclose(found.bse.iloc[[0, 2]], [0.04 * 2 * np.sqrt(2e-4), 0.25 * 2 * np.sqrt(3e-4)], rtol=1e-3)
+    assert found.conf_int().loc[f"cov[{a}, {a}]", "lower"] > 0
+    correlation = result.correlation_matrix()
+    assert list(correlation.params.index) == [f"corr[{b}, {a}]"]
+    np.testing.assert_allclose(correlation.matrix, [[1, 0.6], [0.6, 1]], atol=1e-4)
+    assert correlation.bse.iloc[0] == pytest.approx(result.bse["corr_12"], rel=1e-3)
+    assert correlation.conf_int().to_numpy().ravel() == pytest.approx(result.conf_int().loc["corr_12"], abs=1e-3)
+    assert "corr of <GAN MultivariateNormal" in repr(correlation)
+
+
+def test_matrices_over_a_bootstrap(at):
+    result = at(MultivariateNormal(2), hg.datasets.load_stars_cyg(), loc=[4.0, 5.0], scale=[0.2, 0.5], corr=[0.6])
+    theta = np.tile(result.solution.theta, (3, 1))
+    theta[1, 2] += np.log(2)
+    found = result.covariance_matrix()
+    drawn = found.draws(SimpleNamespace(theta=theta)).to_numpy()
+    np.testing.assert_allclose(drawn[1] / drawn[0], [4, 2, 1], rtol=1e-3)  # less the first sample's own error
+    np.testing.assert_allclose(drawn[0], found.params, rtol=1e-12)
+
+
+def test_mahalanobis(at):
+    data = hg.datasets.load_stars_cyg()
+    result = at(MultivariateNormal(2), data, loc=[4.0, 5.0], scale=[0.2, 0.5], corr=[0.0])
+    wanted = np.hypot((data.iloc[:, 0] - 4) / 0.2, (data.iloc[:, 1] - 5) / 0.5)
+    np.testing.assert_allclose(result.mahalanobis(), wanted, rtol=1e-3)
+    framed = result.mahalanobis(data.iloc[3:5])
+    assert list(framed.index) == list(data.index[3:5])
+    np.testing.assert_allclose(framed, wanted.iloc[3:5], rtol=1e-3)
+    with pytest.raises(ValueError, match="points: shape"):
+        result.mahalanobis(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("method", ["covariance_matrix", "correlation_matrix", "mahalanobis"])
+def test_matrices_are_of_several_dimensions(newcomb, method):
+    with pytest.raises(ValueError, match="it is of laws in several dimensions, and this one has one dimension"):
+        getattr(newcomb, method)()
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_regression_mean(at, weighted):
     """By hand: the location at the covariates' weighted mean, and its derivative."""

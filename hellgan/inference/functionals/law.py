@@ -17,6 +17,7 @@ from hellgan.inference.functionals.estimates import Functionals
 from hellgan.inference.functionals.expectation import Mean
 from hellgan.inference.functionals.functional import LawFit, Points
 from hellgan.inference.functionals.line import Line, Probabilities, Quantiles
+from hellgan.inference.functionals.scatter import MatrixEstimate, Scatter
 
 REPEATS, POINTS = 16, 2**13
 _NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to them and is told
@@ -30,6 +31,16 @@ def mean(fit: LawFit) -> Functionals:
     else:
         response, names = _itself, ["mean"] if g.dim == 1 else columns or [f"x{k + 1}" for k in range(g.dim)]
     return _told(Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names)), "mean")
+
+
+def scatter(fit: LawFit, is_correlation: bool) -> MatrixEstimate:
+    """Give the covariance or correlation matrix at the fit; see ``LawResults.covariance_matrix``."""
+    what, g = "correlation_matrix" if is_correlation else "covariance_matrix", fit.generator
+    if g.dim == 1 or g.covariates:
+        of = "a regression's responses are of many laws" if g.covariates else "this one has one dimension"
+        raise ValueError(f"{what}: it is of laws in several dimensions, and {of}; use functional(f) or mean().")
+    names = fit.equations.sample.columns or [f"x{k + 1}" for k in range(g.dim)]
+    return _told(MatrixEstimate(fit, Scatter(_points(fit), is_correlation), names), what)
 
 
 def functional(fit: LawFit, f, names=None) -> Functionals:
