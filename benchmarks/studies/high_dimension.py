@@ -14,8 +14,8 @@ derivatives of all features in pairs of coordinates, rows x p x p x features num
 
 Scatter: n = 2,000 observations of N(0, S) in 10 dimensions, S the correlations .5^|i - j|, a tenth of them replaced
 by observations of N(5 1, I); location, scales and correlations, 65 parameters, are fitted with the default
-discriminator of 10 dimensions (2 sigmoids along each axis and diagonal) and with 4 sigmoids, and by scikit-learn's
-MinCovDet. Errors are Frobenius and operator norms of the fitted covariance less S.
+discriminator, with 2 and with 4 sigmoids along each axis and diagonal, and by scikit-learn's MinCovDet. Errors are
+Frobenius and operator norms of the fitted covariance less S.
 
 Numbers in brackets are Monte Carlo standard errors of means over few replications.
 """
@@ -155,6 +155,7 @@ def scatter_study(quick: bool) -> hg.Study:
         "sample covariance": sample_covariance,
         "MinCovDet": minimum_determinant,
         "root (default)": functools.partial(scatter, knots=None),
+        "root (2 sigmoids)": functools.partial(scatter, knots=2),
         "root (4 sigmoids)": functools.partial(scatter, knots=4),
     }
     return hg.Study(

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from hellgan.inference.functionals.functional import LawFit, Points
 from hellgan.inference.functionals.line import Line, Probabilities, Quantiles
 from hellgan.inference.functionals.scatter import MatrixEstimate, Scatter
 
+Found = TypeVar("Found", bound=Functionals)
 REPEATS, POINTS = 16, 2**13
 _NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to them and is told
 
@@ -139,7 +141,7 @@ def _checked_names(names, count: int | None) -> list[str]:
     return given
 
 
-def _told(found: Functionals, what: str) -> Functionals:
+def _told(found: Found, what: str) -> Found:
     """Warn where the simulation's own error is no longer small."""
     errors = found.bse.to_numpy()
     share = np.divide(found.simulation_error, errors, out=np.zeros_like(errors), where=errors > 0)

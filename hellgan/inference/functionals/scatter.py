@@ -32,7 +32,7 @@ class MatrixEstimate(Functionals):
         rows, others = functional.elements(len(columns))
         names = [f"{functional.name}[{columns[i]}, {columns[j]}]" for i, j in zip(rows, others, strict=True)]
         super().__init__(fit, functional, names, [functional.space(i, j) for i, j in zip(rows, others, strict=True)])
-        matrix = np.eye(len(columns))
+        self._kind, matrix = functional.name, np.eye(len(columns))
         matrix[rows, others] = matrix[others, rows] = self.params.to_numpy()
         self.matrix = pd.DataFrame(matrix, columns, columns)
 
@@ -40,7 +40,7 @@ class MatrixEstimate(Functionals):
         return np.array(self.matrix, dtype)
 
     def __repr__(self):
-        return f"<{self.functional.name} of {self._fit.model!r}:\n{self.matrix}>"
+        return f"<{self._kind} of {self._fit.model!r}:\n{self.matrix}>"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
