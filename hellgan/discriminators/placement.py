@@ -6,6 +6,7 @@ from typing import Literal, overload
 import numpy as np
 
 from hellgan.samples.robust import quantile, robust_scale
+from hellgan.samples.ties import spread_quantile
 
 
 @overload
@@ -52,6 +53,11 @@ def arcsine_levels(k) -> np.ndarray:
 
 
 def knots_and_widths(t, k, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Knots (..., k) at quantiles of arcsine levels of t (..., n), and widths: their spacing, at least .1 scales."""
-    knots = quantile(t, arcsine_levels(k), weights)
-    return knots, np.maximum(np.gradient(knots, axis=-1), 0.1 * np.asarray(robust_scale(t, weights))[..., None])
+    """Knots (..., k) at quantiles of arcsine levels of t (..., n), and widths: their spacing, at least .1 scales.
+
+    Of rounded data the knots spread over the steps, and widths are at least a step: sigmoids that are narrower
+    would see the steps and little else.
+    """
+    knots, step = spread_quantile(t, arcsine_levels(k), weights)
+    least = np.maximum(0.1 * np.asarray(robust_scale(t, weights)), step)
+    return knots, np.maximum(np.gradient(knots, axis=-1), least[..., None])

@@ -21,6 +21,7 @@ from hellgan.discriminators.placement import (
 )
 from hellgan.discriminators.specification import Discriminator
 from hellgan.samples.robust import quantile, robust_scale
+from hellgan.samples.ties import spread_quantile
 
 
 class Polynomial(Discriminator):
@@ -54,9 +55,10 @@ class Sigmoids(Discriminator):
     """Sigmoids with knots at quantiles of the data: bounded, deterministic, the default.
 
     In one dimension there are ``k`` knots at the quantiles of levels sin^2(pi (j - 1/2) / (2 k)), j = 1..k, denser
-    in the tails, and each width is the local spacing of the knots, at least a tenth of the robust scale. In d
-    dimensions the same is done, ``k`` knots each, along the axes and the diagonals e_i + e_j and e_i - e_j of the
-    data standardised by median and MAD.
+    in the tails, and each width is the local spacing of the knots, at least a tenth of the robust scale. Of rounded
+    data, more than 15 % of which are one value, the knots spread over the steps of the rounding, and widths are at
+    least a step. In d dimensions the same is done, ``k`` knots each, along the axes and the diagonals e_i + e_j and
+    e_i - e_j of the data standardised by median and MAD.
 
     Parameters
     ----------
@@ -119,7 +121,8 @@ class Splines(Discriminator):
 
     Notes
     -----
-    Knots closer than 1/k of the robust scale, as in tied data, are moved apart to that distance.
+    Knots closer than 1/k of the robust scale, as in tied data, are moved apart to that distance; of rounded data, to
+    two steps of the rounding.
 
     References
     ----------
@@ -147,7 +150,8 @@ class Splines(Discriminator):
         )
 
     def _knots(self, t, weights):
-        knots = _apart(quantile(t, arcsine_levels(self.k), weights), robust_scale(t, weights) / self.k)
+        knots, step = spread_quantile(t, arcsine_levels(self.k), weights)
+        knots = _apart(knots, max(robust_scale(t, weights) / self.k, 2 * float(step)))
         further = np.arange(1, self.degree)
         below = knots[0] - (knots[1] - knots[0]) * further[::-1]
         return np.concatenate([below, knots, knots[-1] + (knots[-1] - knots[-2]) * further])

@@ -12,6 +12,7 @@ from hellgan.checks import checked_points
 from hellgan.estimation import Sandwich
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.results import summary
+from hellgan.samples.ties import rounding_step
 
 if TYPE_CHECKING:
     from hellgan.results.gan import GANResults
@@ -63,6 +64,13 @@ def notes(fit: "GANResults") -> list[str]:
         own.append(
             f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
             "extreme first)."
+        )
+    sample = fit.model.sample
+    step = 0.0 if fit.generator.covariates or sample.d > 1 else rounding_step(sample.rows[:, 0], sample.weights)
+    if step:
+        own.append(
+            f"The data are rounded to steps of {step:.4g}: the discriminator does not look inside a step, and the "
+            f"fitted law's variance includes about {step**2 / 12:.3g} (step^2 / 12) that is rounding's."
         )
     found = summary.notes(fit, tuple(own))
     if fit.law.sandwich is not None and features == fit.generator.size:
