@@ -22,25 +22,29 @@ def problems(space: ParameterSpace, jacobians: Sequence[np.ndarray]) -> list[str
         return []
     found = informations(np.stack(jacobians), space.size)
     size = np.sqrt(np.abs(np.diagonal(found, axis1=1, axis2=2)))
-    usable = np.all(np.isfinite(found), axis=(1, 2)) & ~_is_inert(size)
+    usable = np.all(np.isfinite(found), axis=(1, 2)) & ~np.any(_is_inert(space, size), axis=1)
     size = np.where(usable[:, None], size, 1.0)
     scaled = np.where(usable[:, None, None], found / (size[:, :, None] * size[:, None, :]), 0.0)
     identified = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR * space.size
     return [None if ok else _unidentified(space, each) for ok, each in zip(identified, found, strict=True)]
 
 
-def _is_inert(size):
-    """Whether nothing reacts to one of the parameters; ``size`` (..., p) is the square root of their information."""
-    least = np.min(size, axis=-1)
-    return (least == 0) | ((least <= 1e-8 * np.max(size, axis=-1)) & (least < 1e-12))
+def _is_inert(space, size) -> np.ndarray:
+    """Whether nothing reacts to a parameter; ``size`` (..., p) is the square root of their information.
+
+    A real parameter has a unit, so that only 0 is little; the others have none on the unconstrained scale.
+    """
+    has_unit = np.array([where.kind == "real" for where in space.parameters.values() for _ in range(where.size)])
+    return (size == 0) | (~has_unit & (size < 1e-12) & (size <= 1e-8 * np.max(size, axis=-1, keepdims=True)))
 
 
 def _unidentified(space, information) -> str:
     if not np.all(np.isfinite(information)):
         return "the information matrix is not finite"
     size = np.sqrt(np.abs(np.diag(information)))
-    if _is_inert(size):
-        return f"the simulated features do not react to {_element_names(space)[int(np.argmin(size))]}"
+    inert = _is_inert(space, size)
+    if np.any(inert):
+        return f"the simulated features do not react to {_element_names(space)[int(np.argmax(inert))]}"
     worst = weakest_combination(space, information)
     return (
         f"the combination {worst.text} (unconstrained, standardised) is not identified by the features: the "

@@ -114,6 +114,7 @@ def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = N
             found.iterations[k],
             found.inner_iterations[k],
             curvatures=(float(tops[k]), float(leasts[k])),
+            weights=games.x_weights[k],
         )
         for k in range(len(starts))
     ]
