@@ -5,6 +5,7 @@ score is statsmodels' for serially dependent and for clustered observations.
 """
 
 import dataclasses
+import inspect
 import warnings
 from collections.abc import Sequence
 
@@ -77,15 +78,17 @@ def cluster_meat(rows: np.ndarray, n: float, groups: Sequence[np.ndarray], corre
 def of_fit(fit: Fit, kind: str, options: dict) -> Covariance:
     """Give a fit's covariance of another kind, with the options of ``with_cov``; all kinds but ``bootstrap``."""
     fit.require_law()
-    makers = {"sandwich": _sandwich, "HC1": _hc1, "model": _model, "HAC": _hac, "cluster": _cluster}
-    try:
-        law, note = makers[kind](fit, **options)
-    except TypeError as error:
-        if options and "argument" in str(error):
-            raise ValueError(
-                f"with_cov: {kind!r} does not take {', '.join(options)}; its options are {_OPTIONS.get(kind, 'none')}."
-            ) from None
-        raise
+    correction = options.get("correction") if kind == "sandwich" else None
+    if correction is not None:
+        if correction != "HC1":
+            raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1' or None.")
+        kind, options = "HC1", {name: value for name, value in options.items() if name != "correction"}
+    maker = {"sandwich": _sandwich, "HC1": _hc1, "model": _model, "HAC": _hac, "cluster": _cluster}[kind]
+    if not options.keys() <= inspect.signature(maker).parameters.keys() - {"fit"}:
+        raise ValueError(
+            f"with_cov: {kind!r} does not take {', '.join(options)}; its options are {_OPTIONS.get(kind, 'none')}."
+        )
+    law, note = maker(fit, **options)
     return of_law(fit.equations, law, kind, note)
 
 
@@ -95,12 +98,8 @@ def _joint(fit: Fit) -> Sandwich:
     return fit.law.sandwich
 
 
-def _sandwich(fit: Fit, correction: str | None = None):
-    if correction is None:
-        return fit.law, ""
-    if correction != "HC1":
-        raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1' or None.")
-    return _hc1(fit)
+def _sandwich(fit: Fit, correction: None = None):
+    return fit.law, ""
 
 
 def _hc1(fit: Fit):

@@ -281,6 +281,10 @@ def test_hc1_by_hand(normal, kinds):
     np.testing.assert_allclose(kinds["HC1"].joint_cov(), normal.joint_cov() * 48 / 40, rtol=EXACT)
     np.testing.assert_array_equal(normal.with_cov("sandwich", correction="HC1").joint_cov(), kinds["HC1"].joint_cov())
     assert normal.with_cov("sandwich", correction=None).cov_type == "sandwich"
+    assert normal.with_cov("sandwich", correction="HC1").cov_type == "HC1"
+    # tests that ask for the kind get the corrected covariance either way
+    asked = [each.score_test("loc = 0") for each in (normal.with_cov("sandwich", correction="HC1"), kinds["HC1"])]
+    assert asked[0].statistic == asked[1].statistic
 
 
 def test_hac_correction_by_hand(normal, kinds):
