@@ -90,7 +90,7 @@ class LawResults(EstimatedResults):
         >>> stars = hg.datasets.load_stars_cyg()
         >>> result = hg.GAN(stars, hg.generators.MultivariateNormal(2)).fit()
         >>> print(result.correlation_matrix().matrix.iloc[0, 1].round(1))
-        0.6
+        0.7
         """
         return functionals.scatter(self, False)
 
