@@ -54,6 +54,13 @@ def test_a_fifth_elsewhere_is_found(d, n, kind):
         assert abs(along @ x[:k].mean(axis=0)) > 0.9 * np.linalg.norm(x[:k].mean(axis=0))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_quarter_at_a_point_is_seen_from_the_centre(seed):
+    """Skewness and kurtosis point elsewhere: in five dimensions chance makes more of them than a quarter at a point."""
+    x, k = contaminated(5, 500, 0.25, "point", seed)
+    assert not np.any(bulk(x, equal(500)).inside[:k])
+
+
 def test_a_point_that_the_smallest_ellipsoid_covers():
     """The reason for lines: the minimum covariance determinant takes the point for the bulk's."""
     x, k = contaminated(5, 500, 0.2, "point", distance=10.0)
