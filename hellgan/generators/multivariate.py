@@ -123,7 +123,7 @@ class MultivariateStudentT(Generator):
         found = bulk(x, weights)
         factor = np.linalg.cholesky(found.scatter)
         distances = np.sum(np.linalg.solve(factor, (x - found.center).T) ** 2, axis=0) / self.d
-        low, middle, high = quantile(distances, _LEVELS, weights)
+        low, middle, high = np.maximum(quantile(distances, _LEVELS, weights), 1e-6)  # 0 where rows are tied
         df = _start_of_df(high / low, self.d) if self.df is None else self.df
         scale = np.sqrt(np.diag(found.scatter) * middle / special.fdtri(self.d, df, _WITHIN * _LEVELS[1]))
         start = {"loc": found.center, "scale": scale, "corr": _correlations(found.scatter)}

@@ -356,6 +356,8 @@ def test_more_than_half_equal_rows_still_start():
     start = MVN.start(x, equal(100))
     MVN.theta(**start)
     np.testing.assert_array_equal(start["loc"], [1.0, 2.0, 3.0])
+    heavy = hg.generators.MultivariateStudentT(3)
+    assert np.all(np.isfinite(heavy.theta(**heavy.start(x, equal(100)))))
 
 
 @EACH
