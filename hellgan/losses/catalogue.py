@@ -119,6 +119,11 @@ class Loss:
         return 4 * self.A / self.c**2
 
     @property
+    def generator_pull(self) -> float:
+        """The slope at 0 of what the generator minimises, over that of ``fake``; 1 for a zero-sum loss."""
+        return 1.0 if self.generator is None else -float(_own_slope(self)) / self.c
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether log p/p_theta is the optimal log ratio: real'(v) exp(v) + fake'(v) = 0."""
         slope_real, slope_fake = _near(self)[:, 1, _AROUND]
@@ -157,6 +162,11 @@ class Loss:
 @functools.lru_cache(maxsize=128)
 def _near(loss: Loss) -> np.ndarray:
     return tabulate((loss.real, loss.fake), _NEAR)
+
+
+@functools.lru_cache(maxsize=128)
+def _own_slope(loss: Loss) -> float:
+    return tabulate((loss.adversary,), np.zeros(1))[0, 1, 0]
 
 
 def _grows_not(loss: Loss, order: int) -> bool:

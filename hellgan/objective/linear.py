@@ -125,27 +125,19 @@ class Expansion(NamedTuple):
     d_theta_alpha: Float[Array, "p q"]  # derivative in alpha of the generator's score
 
 
-def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
+def expand(game: Game, theta, alpha) -> Expansion:
     """Expand the generator's side through the chain theta -> x = G_theta(z) -> features(x) -> v = alpha . features.
 
     The generator and the basis are each differentiated in their own few arguments (forward mode, so that a
-    generator may contain loops); the p second derivatives never pass through the q features. Where ``on_generator``
-    is given and false the generator minimises ``fake``, whatever objective of its own the loss has.
+    generator may contain loops); the p second derivatives never pass through the q features.
     """
-    loss = game.loss
-
-    def adversary(v):
-        if loss.generator is None or on_generator is None:
-            return derivatives(loss.adversary, v)
-        own, fake = (functools.partial(derivatives, f) for f in (loss.generator, loss.fake))
-        return lax.cond(on_generator, own, fake, v)
 
     def block(weights, z):
         x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
         phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
         v, v_x = phi @ alpha, phi_x @ alpha
         v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
-        _, slope, curvature = adversary(v)
+        _, slope, curvature = derivatives(game.loss.adversary, v)
         pull = (weights * slope)[:, None] * v_x
 
         def curved(theta):
@@ -162,8 +154,8 @@ def expand(game: Game, theta, alpha, on_generator=None) -> Expansion:
             """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
             return phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
 
-        d_alpha_theta = cross(*derivatives(loss.fake, v)[1:])
-        d_theta_alpha = d_alpha_theta.T if loss.is_zero_sum else cross(slope, curvature).T
+        d_alpha_theta = cross(*derivatives(game.loss.fake, v)[1:])
+        d_theta_alpha = d_alpha_theta.T if game.loss.is_zero_sum else cross(slope, curvature).T
         return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
 
     return row_sums(block, game.z_weights, game.z)

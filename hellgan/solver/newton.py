@@ -24,6 +24,8 @@ MAX_OUTER = 60
 MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
 MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
+_MOST_SCORING = 30
+_NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
 _SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
@@ -40,7 +42,7 @@ class Local(NamedTuple):
 
 
 @programs.program
-def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
+def locate(games: Game, theta, alpha, on_log) -> Local:
     """Climb to the inner maximum and expand there, for each of a stack of games.
 
     Parameters
@@ -51,17 +53,15 @@ def locate(games: Game, theta, alpha, on_log, on_generator) -> Local:
         theta at which the inner maximum is sought, and alpha from which the climb begins.
     on_log : (k,) bool array
         Whether the climb begins on the concave ``log`` loss, for a loss that is not concave.
-    on_generator : (k,) bool array
-        Whether the generator of a non-zero-sum loss pursues its own objective.
     """
 
-    def one(game, theta, alpha, on_log, on_generator):
+    def one(game, theta, alpha, on_log):
         climbed = _climb(game, theta, alpha, None if game.loss.is_concave else on_log)
-        expansion = linear.expand(game, theta, climbed.alpha, on_generator)
+        expansion = linear.expand(game, theta, climbed.alpha)
         reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), theta.dtype)))
         return Local(climbed.alpha, climbed.value, climbed.gradient, climbed.hessian, expansion, climbed.steps, reach)
 
-    return programs.each(one, games, theta, alpha, on_log, on_generator)
+    return programs.each(one, games, theta, alpha, on_log)
 
 
 class _Ascent(NamedTuple):
@@ -141,7 +141,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
     """Search the saddle point of each of a stack of games (k, ...) by Newton's outer iteration, from its start (k, p).
 
     A group of games is at work; as one ends, the next takes its place. Where ``alphas`` (k, q + 1) are given the start
-    is near a solution: neither the concave log loss nor the zero-sum game is gone through first.
+    is near a solution: neither the concave log loss nor the steps of scoring are gone through first.
     """
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
@@ -154,7 +154,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
     outcome: list = [None] * count
     while np.any(running):
         on_log = (state.outer == 0) & (not is_warm)
-        local = locate(group, state.trial, state.trial_alpha, on_log, state.on_generator)
+        local = locate(group, state.trial, state.trial_alpha, on_log)
         state.update(local)
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
@@ -187,6 +187,7 @@ class _Point(NamedTuple):
 class _State:
     """The outer iterations of a group of games: the best point of each, and the next to try."""
 
+    pull: float  # of the generator's own objective at v = 0, in that of fake
     is_zero_sum: bool
     is_warm: bool
     best: _Point
@@ -195,7 +196,7 @@ class _State:
     damping: np.ndarray
     outer: np.ndarray
     inner: np.ndarray
-    on_generator: np.ndarray  # a non-zero-sum loss now works on the generator's own objective
+    scoring: np.ndarray  # the generator of a non-zero-sum loss follows its score in the metric M
 
     @staticmethod
     def begin(games: Game, starts: np.ndarray, alphas: np.ndarray, is_warm: bool) -> "_State":
@@ -203,8 +204,9 @@ class _State:
         shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
         best = _Point(*(np.empty((k, *shape)) for shape in shapes))
         counts = np.zeros(k, int), np.zeros(k, int)
-        trial, damping, on_generator = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
-        state = _State(games.loss.is_zero_sum, is_warm, best, *trial, damping, *counts, on_generator)
+        trial, damping, scoring = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
+        loss = games.loss
+        state = _State(loss.generator_pull, loss.is_zero_sum, is_warm, best, *trial, damping, *counts, scoring)
         for slot in range(k):
             state.restart(slot, starts[slot], alphas[slot])
         return state
@@ -216,32 +218,27 @@ class _State:
         self.best.alpha[slot] = self.trial_alpha[slot] = alpha
         self.best.merit[slot] = self.best.score_norm[slot] = np.inf
         self.damping[slot] = self.outer[slot] = self.inner[slot] = 0
-        self.on_generator[slot] = self.is_warm and not self.is_zero_sum
+        self.scoring[slot] = not (self.is_warm or self.is_zero_sum)
 
     def update(self, local: Local) -> None:
         """Judge the points that were tried, keep the better ones, and choose the next to try."""
         here = self._model(local)
         with np.errstate(invalid="ignore"):
             slack = _SLACK * (1 + np.abs(here.merit))
-            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE)
+            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE) | self.scoring
         accept = np.isfinite(here.score_norm) & better
         for old, new in zip(self.best, here, strict=True):
             old[accept] = new[accept]
         self.damping = np.where(accept, np.where(self.damping < 1e-2, 0.0, self.damping / 10), 10 * self.damping + 0.3)
         self.outer = self.outer + 1
         self.inner = self.inner + local.steps
-        enter = np.zeros(len(accept), bool)
-        if not self.is_zero_sum:
-            enter = ~self.on_generator & (self.best.score_norm < 1e-3)
-            # Entering, the same point is evaluated anew: its merit is now the norm of another score.
-            self.best.merit[enter], self.best.score_norm[enter] = np.inf, 1.0
-            self.on_generator = self.on_generator | enter
-        step = np.where(enter[:, None], 0.0, self._step(local.reach))
+        self.scoring = self.scoring & (self.best.score_norm > _NEAR) & (self.outer < _MOST_SCORING)
+        step = self._step(local.reach)
         self.trial = self.best.theta + step
         self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
 
     def finished(self) -> np.ndarray:
-        settled = (self.best.score_norm <= TOLERANCE) & (self.on_generator | self.is_zero_sum)
+        settled = self.best.score_norm <= TOLERANCE
         limit = MAX_WARM if self.is_warm else MAX_TOTAL
         lost = ~np.isfinite(self.best.score_norm)  # not even the start has a local model
         return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= limit) | (self.damping >= 1e6)
@@ -267,7 +264,7 @@ class _State:
         schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
         norm = np.maximum(np.max(np.abs(score), axis=1), np.max(np.abs(local.gradient), axis=1))
         value = local.value
-        merit = value if self.is_zero_sum else np.where(self.on_generator, np.sum(score**2, axis=1), value)
+        merit = value if self.is_zero_sum else np.sum(score**2, axis=1)
         return _Point(
             self.trial,
             local.alpha,
@@ -282,20 +279,19 @@ class _State:
         )
 
     def _step(self, reach: np.ndarray) -> np.ndarray:
-        """Newton's step: damped, of bounded length in the metric M, and downhill where T is not positive."""
+        """Newton's step, or one of scoring: damped, of bounded length in the metric M, downhill where T is not positive."""
         known = np.isfinite(self.best.score_norm)
         schur = np.where(known[:, None, None], self.best.schur, 0.0)
         score = np.where(known[:, None], self.best.score, 0.0)
-        if self.is_zero_sum or not np.all(self.on_generator):
+        if self.is_zero_sum:
             values, vectors = np.linalg.eigh((schur + np.swapaxes(schur, 1, 2)) / 2)
             pulls = _apply(np.swapaxes(vectors, 1, 2), score)
             step = -_apply(vectors, pulls / (np.maximum(np.abs(values), 0.05) + self.damping[:, None]))
         else:
-            step = np.zeros_like(score)
-        if np.any(self.on_generator):
             normal = np.swapaxes(schur, 1, 2) @ schur + self.damping[:, None, None] * np.eye(schur.shape[-1])
             rootward = -_solve(normal, (np.swapaxes(schur, 1, 2) @ score[:, :, None]))[:, :, 0]
-            step = np.where(self.on_generator[:, None], rootward, step)
+            along = -score / (self.pull * (1 + self.damping[:, None]))
+            step = np.where(self.scoring[:, None], along, rootward)
         length = np.maximum(np.linalg.norm(step, axis=1), 1e-300)
         step = step * np.minimum(1.0, reach / length)[:, None]
         return _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)

@@ -4,9 +4,10 @@ With H the derivative of the mean score, in blocks of theta and alpha, the outer
 theta, through the Schur complement T = H_tt - H_ta H_aa^-1 H_at: the derivative of the profile score. The steps are
 measured in the metric M = -H_at' H_aa^-1 H_at, which at the truth is the information about theta that the discriminator
 has, so that they do not depend on the units of the parameters. The inner iteration is a damped Newton ascent in alpha,
-warm-started by d alpha/d theta = -H_aa^-1 H_at. The generator's own objective (a non-zero-sum loss) takes over once the
-zero-sum saddle is near: then the same step is Newton's on the stacked equations with alpha eliminated. See section 4 of
-``docs/theory.md``; equation numbers are those of that page.
+warm-started by d alpha/d theta = -H_aa^-1 H_at. A generator with an objective of its own (a non-zero-sum loss) descends
+nothing: it first follows its score in the metric M, the steps of Fisher scoring, which only a stable solution attracts;
+near it the same step is Newton's on the stacked equations with alpha eliminated. See section 4 of ``docs/theory.md``;
+equation numbers are those of that page.
 """
 
 import dataclasses
@@ -149,5 +150,5 @@ def _inner_value(game: Game, start) -> float:
     if not game.discriminator.is_linear:
         return network.inner_value(game, start)
     alpha = np.zeros((1, game.discriminator.size))
-    local = newton.locate(programs.stack([game]), start[None], alpha, np.ones(1, bool), np.zeros(1, bool))
+    local = newton.locate(programs.stack([game]), start[None], alpha, np.ones(1, bool))
     return float(local.value[0])
