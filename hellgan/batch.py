@@ -19,8 +19,7 @@ from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
 from hellgan.solver.certificate import SaddlePoint
-from hellgan.solver.equations import score_covariances
-from hellgan.solver.saddle import first_start, leaves_doubt, solve_saddle, solve_saddles
+from hellgan.solver.saddle import first_start, leaves_doubt
 from hellgan.solver.starts import matched
 
 
@@ -168,8 +167,8 @@ def fit_all(
         for k in range(len(samples)):
             _on(model, samples[k], seeds[k], begin + k)  # names the sample that is refused
         raise
-    is_linear = games.discriminator.is_linear
-    found = solve_saddles(games, starts) if is_linear else [None] * len(samples)
+    of, is_linear = model.equations(), games.discriminator.is_linear
+    found = of.solve_all(games, starts) if is_linear else [None] * len(samples)
     saddles: list[SaddlePoint] = []
     searched = model.reserve() is not None
     for k, saddle in enumerate(found):
@@ -179,12 +178,11 @@ def fit_all(
         if saddle is None or (k < wanted and not settled):
             # A network, or a fit that is not settled from its first start, is taken up alone, from all its starts.
             alone = _on(model, samples[k], seeds[k], begin + k)
-            saddle = solve_saddle(alone.game(), alone.starts(), reserve=alone.reserve())
+            saddle = alone.equations().solve(alone.starts(), reserve=alone.reserve())
         saddles.append(saddle)
-    of = model.equations()
 
     def covariances(chosen):
-        return score_covariances(games, saddles, chosen, of.scrambles)
+        return of.covariances_at(games, saddles, chosen)
 
     laws = inference.laws(of.space, saddles, covariances if is_linear else None)
     covs = inference.natural_covs(of.space, laws, of.unseen)

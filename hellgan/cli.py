@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--loss", default="root", help="adversarial loss (default: root)")
     fit.add_argument("--latent", default="sobol", help="sobol or iid latent draws (default: sobol)")
     fit.add_argument("--simulated", type=int, metavar="M", help="size of the simulated sample")
+    fit.add_argument("--reweight", action="store_true", help="fit twice, against contamination nearby")
     fit.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: 0.95)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the latent draws (default: 0)")
     fit.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -129,7 +130,13 @@ def _fit(options) -> int:
     fixed = dict(_assignment(text) for text in options.fix)
     generator = generator.fix(**fixed) if fixed else generator
     model = GAN(
-        data, generator, loss=options.loss, latent=options.latent, n_simulated=options.simulated, seed=options.seed
+        data,
+        generator,
+        loss=options.loss,
+        latent=options.latent,
+        n_simulated=options.simulated,
+        seed=options.seed,
+        reweight=options.reweight,
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -72,6 +72,7 @@ def load(
         latent=facts["latent"],
         n_simulated=facts["n_simulated"],
         seed=facts["seed"],
+        reweight=facts.get("reweight", False),  # no fact of fits before there was the choice
     )
     if model.generator.name != facts["simulator"]:
         raise ValueError(

@@ -128,6 +128,17 @@ class Refits:
     jacobians: list[np.ndarray] | None = None
     covariances: list[ScoreCovariance | None] | None = None
 
+    @staticmethod
+    def of(solutions: Sequence, covariances: list[ScoreCovariance | None], evaluate: bool) -> "Refits":
+        """Collect solutions, whose ``reason`` says why one is not certified; Jacobians too, where ``evaluate``."""
+        certified = np.array([not each.reason for each in solutions])[:, None]
+        return Refits(
+            np.where(certified, np.array([each.u for each in solutions]), np.nan),
+            [each.reason for each in solutions],
+            [each.jacobian for each in solutions] if evaluate else None,
+            covariances if evaluate else None,
+        )
+
     @property
     def certified(self) -> np.ndarray:
         """Whether each solution is certified: (R,)."""

@@ -21,6 +21,7 @@ from hellgan.losses.functions import (
     log_real,
     root_ns_generator,
     root_real,
+    sharp_ns_generator,
 )
 
 # Where the properties of a loss are looked at: |v| <= 700 is all that double precision can tell apart.
@@ -203,10 +204,11 @@ log_ns = Loss(log_real, generator=log_ns_generator, name="log_ns", concave=True)
 hellinger = Loss(hellinger_real, name="hellinger", concave=True)
 root = Loss(root_real, name="root", concave=False)
 root_ns = Loss(root_real, generator=root_ns_generator, name="root_ns", concave=False)
+sharp_ns = Loss(log_real, generator=sharp_ns_generator, name="sharp_ns", concave=True)
 least_squares = Loss(least_squares_real, name="least_squares", concave=False)
 kl = Loss(log_real, generator=kl_generator, name="kl", concave=True)
 
-_CATALOGUE = {loss.name: loss for loss in (log, log_ns, hellinger, root, root_ns, least_squares, kl)}
+_CATALOGUE = {loss.name: loss for loss in (log, log_ns, hellinger, root, root_ns, sharp_ns, least_squares, kl)}
 
 
 # For a smaller a, c = a 2^(1/a - 2) is beyond 1e16: nothing could be told from rounding.
@@ -285,6 +287,7 @@ def get(loss) -> Loss:
     ``least_squares``   -(1 - expit(v))^2              a quarter of integral (p-q)^2/(p+q); bounded
     ``log_ns``          as ``log``                     generator minimises -log expit(v) (non-saturating)
     ``root_ns``         as ``root``                    generator minimises -sqrt(expit(2v))
+    ``sharp_ns``        as ``log``                     generator minimises -expit(3v)^(1/3): the most robust one
     ``kl``              as ``log``                     generator minimises -v: KL(P_theta || P)
     ``alpha(1.5)``      as in ``losses.alpha``         Arimoto's divergences; any number of at least 1/64
     ==================  =============================  ====================================================

@@ -58,6 +58,11 @@ def root_ns_generator(v):
     return -root_real(v)
 
 
+def sharp_ns_generator(v):
+    """-expit(3v)^(1/3)."""
+    return -jnp.exp(log_sigmoid(3 * v) / 3)
+
+
 def least_squares_real(v):
     """-(1 - expit(v))^2."""
     return -(sigmoid(-v) ** 2)

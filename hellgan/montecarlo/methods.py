@@ -20,7 +20,7 @@ from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.streams import METHOD
 
 # Arguments of GAN that a method may give; data, weights and seed are the study's.
-_OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated")
+_OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated", "reweight")
 _OF_FIT = ("cov_type", "cov_kwds")
 _OF_STUDY = ("replications", "where")
 

@@ -121,13 +121,18 @@ def evaluated(
     if scrambles is None:
         return rows
     noise = np.var(found.shifted.features, axis=1, ddof=1)
-    matters = np.any(noise > _MATTERS * np.diagonal(found.real_features, axis1=1, axis2=2), axis=1)[:wanted]
+    matters = simulation_matters(noise, np.diagonal(found.real_features, axis1=1, axis2=2))[:wanted]
     if np.any(matters):
         others = [over(begin).shifted for begin in range(FIRST, len(scrambles), FIRST)]
         every = jax.tree.map(lambda *means: np.concatenate(means, axis=1), found.shifted, *others)
         for k in np.flatnonzero(matters).tolist():
             rows[k] = rows[k]._replace(shifted=programs.take(every, k))
     return rows
+
+
+def simulation_matters(noise: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Whether variances (k, q) of simulated means are any part of the real sample's worth counting: (k,)."""
+    return np.any(noise > _MATTERS * real, axis=1)
 
 
 def score_covariances(parts: Parts) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,10 @@ def facts(fit: "GANResults") -> list[tuple[str, str]]:
     found = [
         ("Generator:", fit.generator.name),
         ("Discriminator:", _described(model.discriminator, model.basis)),
-        ("Loss:", loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)")),
+        (
+            "Loss:",
+            loss.name + ("" if loss.is_zero_sum else " (non-zero-sum)") + (", reweighted" if model.reweight else ""),
+        ),
         ("Cov. type:", summary.kind(fit)),
         ("Observations n:", summary.observations(fit)),
         ("Simulated m:", (f"{fit.nobs} x {each}" if each else f"{fit.n_simulated}") + f" {kind}"),

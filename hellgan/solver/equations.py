@@ -104,7 +104,22 @@ class GameEquations(Equations):
     # Solutions.
 
     def solve(self, theta: np.ndarray, reserve: Callable[[], np.ndarray] | None = None, more: int = 8) -> SaddlePoint:
-        return solve_saddle(self.game, theta, more, reserve)
+        return self.solve_one(self.game, theta, more, reserve)
+
+    def solve_one(self, game: Game, starts, more: int = 8, reserve: Callable[[], np.ndarray] | None = None):
+        """Solve a game of these equations on any sample; arguments as `solve_saddle` takes them."""
+        return solve_saddle(game, starts, more, reserve)
+
+    def solve_all(self, games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -> list:
+        """Solve each of a stack of games (R, ...), from one start each (R, p) or from solutions ``warm`` (R, k) nearby.
+
+        ``reason`` of a solution says why it is not certified.
+        """
+        return solve_saddles(games, starts, None if warm is None else warm[:, self.p :])
+
+    def covariances_at(self, games: Game, saddles: Sequence, chosen: Sequence[int]) -> list[ScoreCovariance]:
+        """Compute covariances of the mean scores at some of the solutions of a stack of games."""
+        return score_covariances(games, saddles, chosen, self.scrambles)
 
     def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
         u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p
@@ -113,26 +128,19 @@ class GameEquations(Equations):
             change = resamples(chunk)
             games = self.games(change)
             begin = u[chunk] if change.step is None else u[chunk] + change.step
-            alphas = None if change.fresh is not None and self.discriminator.is_linear else begin[:, p:]
-            saddles = solve_saddles(games, begin[:, :p], alphas)
+            is_cold = change.fresh is not None and self.discriminator.is_linear
+            saddles = self.solve_all(games, begin[:, :p], None if is_cold else begin)
             for k, saddle in enumerate(saddles):
                 if not saddle.is_saddle and more is not None:
-                    saddles[k] = solve_saddle(programs.take(games, k), u[chunk][k, :p], more=more)
+                    saddles[k] = self.solve_one(programs.take(games, k), u[chunk][k, :p], more=more)
             good = [k for k, saddle in enumerate(saddles) if saddle.is_saddle and evaluate]
             found: list[ScoreCovariance | None] = [None] * len(saddles)
-            for k, covariance in zip(good, score_covariances(games, saddles, good, self.scrambles), strict=True):
+            for k, covariance in zip(good, self.covariances_at(games, saddles, good), strict=True):
                 found[k] = covariance
             return list(zip(saddles, found, strict=True))
 
         done: list[tuple[SaddlePoint, ScoreCovariance | None]] = over_chunks(task, count, threads, progress, "refit")
-        saddles = [saddle for saddle, _ in done]
-        certified = np.array([saddle.is_saddle for saddle in saddles])[:, None]
-        return Refits(
-            np.where(certified, np.array([saddle.u for saddle in saddles]), np.nan),
-            [saddle.reason for saddle in saddles],
-            [saddle.jacobian for saddle in saddles] if evaluate else None,
-            [covariance for _, covariance in done] if evaluate else None,
-        )
+        return Refits.of([saddle for saddle, _ in done], [found for _, found in done], evaluate)
 
     def games(self, change: Resamples) -> Game:
         """Assemble the games (R, ...) of other samples."""
@@ -248,7 +256,7 @@ class GameEquations(Equations):
 
     def log_ratios(self, u, points: np.ndarray) -> np.ndarray:
         """The log density ratio, real over fitted, at points (r, d): (r,)."""
-        return programs.in_blocks(lambda rows: _log_ratios(self.discriminator, u[self.p :], rows), points)
+        return programs.in_blocks(lambda rows: _log_ratios(self.discriminator, self._split(u)[1], rows), points)
 
     def counts(self, log_ratios: np.ndarray) -> np.ndarray:
         """What observations of given log ratios v count in the discriminator's score: real'(v) over real'(0)."""

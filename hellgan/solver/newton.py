@@ -279,7 +279,7 @@ class _State:
         )
 
     def _step(self, reach: np.ndarray) -> np.ndarray:
-        """Newton's step, or one of scoring: damped, of bounded length in the metric M, downhill where T is not positive."""
+        """A step of Newton or scoring, damped, of bounded length in the metric M; downhill where T is not positive."""
         known = np.isfinite(self.best.score_norm)
         schur = np.where(known[:, None, None], self.best.schur, 0.0)
         score = np.where(known[:, None], self.best.score, 0.0)

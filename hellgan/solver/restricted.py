@@ -97,9 +97,7 @@ class _Problem:
 
     def model(self, theta, alpha) -> _Model | None:
         """Climb to the inner maximum at a point and expand there; None where no maximum is found."""
-        is_zero_sum, no = self.games.loss.is_zero_sum, np.zeros(1, bool)
-        local = newton.locate(self.games, theta[None], alpha[None], no, no if is_zero_sum else ~no)
-        local = programs.take(local, 0)
+        local = programs.take(newton.locate(self.games, theta[None], alpha[None], np.zeros(1, bool)), 0)
         of, h_aa = local.expansion, local.hessian
         h_at = of.d_alpha_theta
         jacobian = np.block([[of.d_theta_theta, of.d_theta_alpha], [h_at, h_aa]])

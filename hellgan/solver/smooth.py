@@ -147,14 +147,7 @@ class SmoothEquations(Equations):
             return list(zip(rows, covariances, strict=True))
 
         done = over_chunks(task, count, threads, progress, "refit")
-        roots = [root for root, _ in done]
-        certified = np.array([not root.reason for root in roots])[:, None]
-        return Refits(
-            np.where(certified, np.array([root.u for root in roots]), np.nan),
-            [root.reason for root in roots],
-            [root.jacobian for root in roots] if evaluate else None,
-            [covariance for _, covariance in done] if evaluate else None,
-        )
+        return Refits.of([root for root, _ in done], [found for _, found in done], evaluate)
 
     def _resampled(self, change: Resamples) -> tuple[np.ndarray, ...]:
         """Rows, weights, latents and their weights of R samples, each with a leading axis R."""

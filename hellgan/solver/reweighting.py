@@ -1,0 +1,204 @@
+"""A reweighted GAN as estimating equations: both steps of `two_steps` on the seam of ``hellgan.estimation``."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan.estimation import Restricted
+from hellgan.execution import programs
+from hellgan.losses.catalogue import Loss
+from hellgan.objective.game import features
+from hellgan.objective.scores import mean_score
+from hellgan.solver.equations import GameEquations
+from hellgan.solver.two_steps import (
+    FIRST,
+    ReweightedSaddle,
+    belief,
+    beliefs_of,
+    covariances_of,
+    jacobians_of,
+    reweighted_covariances,
+    solve_all,
+    solve_reweighted,
+)
+from hellgan.solver.with_jaxopt import root_derivatives
+
+
+class ReweightedEquations(GameEquations):
+    """Scores of both steps, u = (theta, alpha, first), on one sample; a discriminator linear in alpha."""
+
+    solution_type = ReweightedSaddle
+
+    @property
+    def nuisance_names(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return [*super().nuisance_names, *(f"first_{name}" for name in self.first.names)]
+
+    @functools.cached_property
+    def first(self) -> GameEquations:
+        """The equations of the first fit."""
+        return self._plain(FIRST)
+
+    def second(self, u) -> GameEquations:
+        """The equations of the second step, with the weights that follow from the first fit in u."""
+        return self._plain(self.loss).reweighted(self.sample.weights * self.beliefs(u))
+
+    def _plain(self, loss: Loss) -> GameEquations:
+        return GameEquations(
+            self.sample, self.space, self.discriminator, self.specification, loss, self.simulation, self.seed
+        )
+
+    def beliefs(self, u) -> np.ndarray:
+        """What each observation counts in the second step, between 0 and 1: (n,)."""
+        alpha = self._steps(u)[1][self.p :]
+        return beliefs_of(programs.stack([self.first.game]), alpha[None])[0, : len(self.sample)]
+
+    def _split(self, u):
+        return u[: self.p], u[self.p : self.p + self.discriminator.size]
+
+    def _steps(self, u):
+        """The parameters of the second step and of the first, each theta before alpha."""
+        size = self.p + self.discriminator.size
+        return u[:size], u[size:]
+
+    # Solutions.
+
+    def solve_one(self, game, starts, more=8, reserve=None):
+        return solve_reweighted(game, starts, more, reserve)
+
+    def solve_all(self, games, starts, warm=None):
+        return solve_all(games, starts, warm)
+
+    def covariances_at(self, games, saddles, chosen):
+        return reweighted_covariances(games, saddles, chosen, self.scrambles)
+
+    def restricted(self, restriction, u) -> Restricted:
+        """Solve the second step under restrictions, its weights those of the unrestricted first fit."""
+        after, before = self._steps(u)
+        found = self.second(u).restricted(restriction, after)
+        u = np.concatenate([found.u, before])
+        share = float(self.sample.weights @ self.beliefs(u))
+        return dataclasses.replace(
+            found,
+            u=u,
+            criterion=np.nan,
+            multipliers=share * found.multipliers,
+            score=share * found.score,
+            jacobian=self.jacobian(u),
+        )
+
+    # Scores.
+
+    def _constant(self, u) -> np.ndarray:
+        """What every observation's score of the second step contains: the simulated sample's mean and the penalty."""
+        second, after = self.second(u), self._steps(u)[0]
+        mean = _mean_score(second.game, *second._split(after))
+        return mean - second.sample.weights @ second.scores(after)
+
+    def scores(self, u):
+        after, before = self._steps(u)
+        second = self.beliefs(u)[:, None] * (self.second(u).scores(after) + self._constant(u))
+        return np.concatenate([second, self.first.scores(before)], axis=1)
+
+    def scores_at(self, u, points):
+        after, before = self._steps(u)
+        second = self.second(u).scores_at(after, points) + self._constant(u)
+        weights = _belief(self.first.log_ratios(before, points))
+        return np.concatenate([weights[:, None] * second, self.first.scores_at(before, points)], axis=1)
+
+    def score_gradients(self, u, points):
+        after, before = self._steps(u)
+        second, v = self.second(u), self.first.log_ratios(before, points)
+        v_x = programs.in_blocks(lambda rows: _slopes_in_x(self.discriminator, before[self.p :], rows), points)
+        of_weights = (_belief_slope(v)[:, None] * v_x)[:, None, :]
+        own = _belief(v)[:, None, None] * second.score_gradients(after, points)
+        moved = (second.scores_at(after, points) + self._constant(u))[:, :, None] * of_weights
+        return np.concatenate([own + moved, self.first.score_gradients(before, points)], axis=1)
+
+    def score_jacobians(self, u):
+        after, before = self._steps(u)
+        second, k = self.second(u), len(after)
+        weights, v = self.beliefs(u), self.first.log_ratios(before, self.sample.rows)
+        shared = second.jacobian(after)
+        for rows, each in second.score_jacobians(after):
+            shared = shared - np.einsum("b,bij->ij", second.sample.weights[rows], each)
+        moved = _belief_slope(v)[:, None] * (second.scores(after) + self._constant(u))
+        blocks = zip(second.score_jacobians(after), self.first.score_jacobians(before), strict=True)
+        for (rows, of_second), (_, of_first) in blocks:
+            block = np.zeros((len(of_second), 2 * k, 2 * k))
+            block[:, :k, :k] = weights[rows][:, None, None] * (of_second + shared)
+            phi = self.first.features(self.sample.rows[rows])
+            phi = np.concatenate([np.ones((len(phi), 1)), phi], axis=1)
+            block[:, :k, k + self.p :] = moved[rows][:, :, None] * phi[:, None, :]
+            block[:, k:, k:] = of_first
+            yield rows, block
+
+    def independent_scores(self, u):
+        after, before = self._steps(u)
+        second, first = self.second(u).independent_scores(after), self.first.independent_scores(before)
+        if second is None or first is None:
+            return None
+        return np.concatenate([float(self.sample.weights @ self.beliefs(u)) * second, first], axis=1)
+
+    def jacobian(self, u):
+        after, before = self._steps(u)
+        pair = programs.stack([self.second(u).game]), programs.stack([self.first.game])
+        return jacobians_of(*pair, after[None], before[None])[0]
+
+    def score_covariance(self, u):
+        after, before = self._steps(u)
+        pair = programs.stack([self.second(u).game]), programs.stack([self.first.game])
+        return covariances_of(*pair, after[None], before[None], self.scrambles)[0]
+
+    def weight_derivatives(self, u):
+        return _weight_derivatives(self.game, self.first.game, u)[:, : len(self.sample)]
+
+    # What is asked of the game is asked of the second step's.
+
+    def parts(self, u):
+        return self.second(u).parts(self._steps(u)[0])
+
+    def balance(self, u, under):
+        return self.second(u).balance(self._steps(u)[0], under)
+
+    def mean_features(self, u):
+        return self.second(u).mean_features(self._steps(u)[0])
+
+    def log_ratios(self, u, points):
+        return super().log_ratios(self._steps(u)[0], points)
+
+    def distance_trouble(self, robust):
+        return "the weights come from a first fit that the restrictions leave alone; use wald_test or score_test."
+
+    def model_covariance(self, u):
+        raise ValueError("model: a reweighted fit has no closed form at the model; use 'sandwich'.")
+
+    def model_influence(self, u, points):
+        raise ValueError("under: a reweighted fit has no closed form at the model; give 'fit'.")
+
+
+_belief = programs.program(belief)
+_belief_slope = programs.program(jax.vmap(jax.grad(belief)))
+_mean_score = programs.program(mean_score)
+
+
+@programs.program
+def _slopes_in_x(discriminator, alpha, x):
+    return jax.vmap(jax.grad(lambda row: discriminator.log_ratio(alpha, row)))(x)
+
+
+@programs.program
+def _weight_derivatives(game, first, u):
+    p, size = game.p, game.size
+
+    def equations(u, weights):
+        before = dataclasses.replace(first, x_weights=weights)
+        believed = weights * belief(features(first, first.x) @ u[size + p :])
+        share = jnp.sum(believed)
+        after = dataclasses.replace(game, x_weights=believed / share)
+        late = share * mean_score(after, u[:p], u[p:size])
+        return jnp.concatenate([late, mean_score(before, u[size : size + p], u[size + p :])])
+
+    return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))

@@ -1,0 +1,217 @@
+"""A parametric GAN in two steps, for stacks of games: a robust first fit, then one reweighting by what it says.
+
+The first fit has the loss ``FIRST``, whose generator hardly follows observations that the discriminator is sure are not
+its own. Each observation is then weighted by how far the first discriminator believes it, and the game of the user's
+loss is solved with these weights. With u = (theta, alpha, first), the stacked scores are
+
+    (w(v_first(x)) [psi_real(x) + E psi_simulated + penalty], psi_first(x))
+
+so that what is inferred from them includes the first fit. See section 4 of ``docs/theory.md``.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan.estimation import ScoreCovariance
+from hellgan.execution import programs
+from hellgan.losses.catalogue import sharp_ns as FIRST
+from hellgan.objective import linear
+from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
+from hellgan.objective.evaluation import covariances_of_means, simulation_matters
+from hellgan.objective.game import Array, Game, features
+from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
+from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.saddle import solve_saddle, solve_saddles
+
+# An observation counts half where the first log density ratio is _HALF, that is where the data are 4.5 times as dense
+# as the fitted law; at ratios below 2 and above 10 it counts more than .96 and less than .04;
+# benchmarks/studies/near.py has other choices.
+_HALF, _STEEPNESS = 1.5, 4.0
+
+
+def belief(v):
+    """The weight w of an observation whose log density ratio, real over fitted, was v in the first fit."""
+    return jax.nn.sigmoid(_STEEPNESS * (_HALF - v))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReweightedSaddle(SaddlePoint):
+    """A solution of the reweighted game, which the fields of ``SaddlePoint`` describe, and the first fit behind it.
+
+    Attributes
+    ----------
+    jacobian : array
+        Derivative of the stacked mean score, the first fit's parameters last.
+    first : (p + q + 1,) array
+        Parameters of the first fit, generator before discriminator.
+    """
+
+    first: np.ndarray
+
+    @property
+    def u(self) -> np.ndarray:
+        return np.concatenate([self.theta, self.alpha, self.first])
+
+
+def first_of(games: Game) -> Game:
+    """Give the games of the first fits."""
+    return dataclasses.replace(games, loss=FIRST)
+
+
+def second_of(games: Game, alpha: np.ndarray) -> Game:
+    """Give the games (k, ...) of the second step, by the first fits' alpha (k, q + 1)."""
+    weights = games.x_weights * beliefs_of(first_of(games), alpha)
+    return dataclasses.replace(games, x_weights=weights / np.sum(weights, axis=1, keepdims=True))
+
+
+def solve_reweighted(game: Game, starts: np.ndarray, more: int = 8, reserve=None) -> ReweightedSaddle:
+    """Solve both steps for one game, whose weights are those of the first; arguments as `solve_saddle` takes them."""
+    first = solve_saddle(first_of(game), starts, more, reserve)
+    games = programs.stack([game])
+    second = solve_saddle(programs.take(second_of(games, first.alpha[None]), 0), first.theta, more)
+    return _joined(games, [first], [second])[0]
+
+
+def solve_all(games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -> list[ReweightedSaddle]:
+    """Solve both steps for each of a stack of games (k, ...), from one start each (k, p).
+
+    ``warm`` (k, ...) are solutions u nearby, where there are some.
+    """
+    p, size = games.p, games.size
+    if warm is None:
+        first = solve_saddles(first_of(games), starts)
+    else:
+        first = solve_saddles(first_of(games), warm[:, size : size + p], warm[:, size + p :])
+    seconds = second_of(games, np.stack([each.alpha for each in first]))
+    if warm is None:
+        second = solve_saddles(seconds, np.stack([each.theta for each in first]))
+    else:
+        second = solve_saddles(seconds, warm[:, :p], warm[:, p:size])
+    return _joined(games, first, second)
+
+
+def _joined(games: Game, first: Sequence[SaddlePoint], second: Sequence[SaddlePoint]) -> list[ReweightedSaddle]:
+    """Join the solutions of both steps; one is certified where both are."""
+    after, before = (np.stack([each.u for each in step]) for step in (second, first))
+    seconds = second_of(games, before[:, games.p :])
+    found = jacobians_of(seconds, first_of(games), after, before)
+    joined = []
+    for a, b, derivative in zip(first, second, found, strict=True):
+        fields = {field.name: getattr(b, field.name) for field in dataclasses.fields(SaddlePoint)}
+        fields |= {"jacobian": derivative, "iterations": a.iterations + b.iterations, "starts": max(a.starts, b.starts)}
+        fields |= {"inner_iterations": a.inner_iterations + b.inner_iterations}
+        fields |= {"score_norm": max(a.score_norm, b.score_norm)}
+        if not a.is_saddle:
+            reason = f"the first of the two fits: {a.reason}"
+            fields |= {"is_saddle": False, "kind": a.kind, "reason": reason, "converged": a.converged and b.converged}
+        joined.append(ReweightedSaddle(**fields, first=a.u))
+    return joined
+
+
+def reweighted_covariances(
+    games: Game, saddles: Sequence[SaddlePoint], chosen: Sequence[int], scrambles: np.ndarray | None
+) -> list[ScoreCovariance]:
+    """Covariances of the mean scores at some of the solutions of a stack of games; as `score_covariances`."""
+    size, found = programs.group_size(len(saddles)), []
+    for begin in range(0, len(chosen), size):
+        group = list(chosen[begin : begin + size])
+        filled = group + group[:1] * (size - len(group))
+        part = programs.take(games, filled)
+        u = np.stack([saddles[k].u for k in filled])
+        after, before = u[:, : games.size], u[:, games.size :]
+        seconds = second_of(part, before[:, games.p :])
+        found += covariances_of(seconds, first_of(part), after, before, scrambles)[: len(group)]
+    return found
+
+
+def covariances_of(seconds: Game, firsts: Game, after, before, scrambles) -> list[ScoreCovariance]:
+    """Covariances of the stacked mean scores of games (k, ...), at parameters (k, p + q + 1) of either step."""
+
+    def over(begin):
+        samples = None
+        if scrambles is not None:
+            chosen = scrambles[begin : begin + FEW_SCRAMBLES]
+            samples = np.broadcast_to(chosen, (len(after), *chosen.shape))
+        return _covariance_parts(seconds, firsts, after, before, samples)
+
+    found = over(0)
+    real, simulated, means = found.real, found.simulated, found.shifted
+    if scrambles is not None:
+        noise, scale = np.var(means, axis=1, ddof=1), np.diagonal(real, axis1=1, axis2=2)
+        if np.any(simulation_matters(noise, scale)):
+            others = [over(begin).shifted for begin in range(FEW_SCRAMBLES, len(scrambles), FEW_SCRAMBLES)]
+            means = np.concatenate([means, *others], axis=1)
+        centred = means - np.mean(means, axis=1, keepdims=True)
+        simulated = np.swapaxes(centred, 1, 2) @ centred / (means.shape[1] - 1)
+    sizes = 1 / np.sum(np.square(firsts.x_weights), axis=1)
+    return [ScoreCovariance(n * a, n * b, float(n)) for n, a, b in zip(sizes, real, simulated, strict=True)]
+
+
+class _Parts(NamedTuple):
+    real: Array  # (k, k) covariance of the real sample's stacked mean score
+    simulated: Array  # of the simulated sample's, where its draws are independent; else 0
+    shifted: Array | None  # (S, k) the simulated sample's mean score over other Sobol samples
+
+
+@programs.program
+def _covariance_parts(seconds, firsts, after, before, scrambles) -> _Parts:
+    return programs.each(_parts, seconds, firsts, after, before, scrambles)
+
+
+def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:
+    p = second.p
+    share = first.x_weights @ belief(features(first, first.x) @ before[p:])
+    (real,) = covariances_of_means(lambda rows: (rows,), first.x_weights, _rows(second, first, after, before))
+    simulated, shifted = jnp.zeros_like(real), None
+    if not second.draws_each and scrambles is None:
+        draws = [scores(game, u[:p], u[p:]).simulated for game, u in ((second, after), (first, before))]
+        stacked = jnp.concatenate([share * draws[0], draws[1]], axis=1)
+        (simulated,) = covariances_of_means(lambda rows: (rows,), second.z_weights, stacked)
+    if scrambles is not None:
+
+        def means(z):
+            a, b = (linear.simulated_means(g, u[:p], u[p:], z).score for g, u in ((second, after), (first, before)))
+            return jnp.concatenate([share * a, b])
+
+        shifted = jax.lax.map(means, scrambles)
+    return _Parts(real, simulated, shifted)
+
+
+def _rows(second: Game, first: Game, after, before):
+    """Stacked scores of the observations, (n, k)."""
+    p = second.p
+    own = observation_scores(second, after[:p], after[p:])
+    constant = mean_score(second, after[:p], after[p:]) - second.x_weights @ own
+    weights = belief(features(first, first.x) @ before[p:])
+    earlier = observation_scores(first, before[:p], before[p:])
+    return jnp.concatenate([weights[:, None] * (own + constant), earlier], axis=1)
+
+
+@programs.program
+def jacobians_of(seconds, firsts, after, before):
+    """Derivatives of the stacked mean scores (k, ...): block triangular, joined by what alpha of the first weights."""
+
+    def one(second, first, after, before):
+        p = second.p
+        phi = features(first, first.x)
+        v = phi @ before[p:]
+        weights, slopes = belief(v), jax.vmap(jax.grad(belief))(v)
+        own = observation_scores(second, after[:p], after[p:])
+        constant = mean_score(second, after[:p], after[p:]) - second.x_weights @ own
+        joint = ((first.x_weights * slopes)[:, None] * (own + constant)).T @ phi
+        share = first.x_weights @ weights
+        upper = [share * jacobian(second, after[:p], after[p:]), jnp.pad(joint, ((0, 0), (p, 0)))]
+        return jnp.block([upper, [jnp.zeros_like(upper[1]), jacobian(first, before[:p], before[p:])]])
+
+    return programs.each(one, seconds, firsts, after, before)
+
+
+@programs.program
+def beliefs_of(firsts, alpha):
+    """Weigh the observations of games (k, ...) by the first fits' alpha (k, q + 1): (k, n)."""
+    return programs.each(lambda first, alpha: belief(features(first, first.x) @ alpha), firsts, alpha)
