@@ -37,8 +37,8 @@ class GAN:
     discriminator : Discriminator, optional
         Unless given, sigmoids at quantiles of the data; for a regression, sigmoids of its residuals.
     loss : str or Loss
-        ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``, ``"kl"``, or
-        ``"alpha(1.5)"`` with any number of at least 1/64.
+        ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``,
+        ``"sharp_ns"``, ``"kl"``, or ``"alpha(1.5)"`` with any number of at least 1/64.
     weights : (n,) array_like, optional
         Observation (sampling) weights, not negative; only their ratios matter. A weight is no count of repeated
         rows: repeat those with ``numpy.repeat``.
@@ -51,10 +51,9 @@ class GAN:
     seed : int
         Seed of the latent draws and of whatever else is random. The same seed gives the same answer.
     reweight : bool
-        Whether to fit twice: first with the loss ``sharp_ns``, then with ``loss`` on observations weighted by how far
-        the first discriminator believes them. For contamination that is near, 3 or 4 standard deviations from the
-        bulk, which otherwise is only partly told from it; standard errors are those of both fits. It takes about three
-        times as long, and nothing of note is lost on clean data: see ``docs/robustness.md``.
+        Whether to fit twice: with the loss ``sharp_ns``, then with ``loss`` on observations weighted by how far the
+        first discriminator believes them. For contamination that is near, from 3 standard deviations of the bulk on;
+        some three times slower, as good on clean data (``docs/robustness.md``). Standard errors include both fits.
 
     Attributes
     ----------
@@ -224,17 +223,9 @@ class GAN:
 
     def on(self, data, seed: int | None = None) -> "GAN":
         """Give the same model on another sample (of a regression: other rows), with another seed if given."""
-        model = GAN(
-            data,
-            self.generator,
-            self.discriminator,
-            self.loss,
-            weights=self.weights,
-            latent=self.latent,
-            n_simulated=self.n_simulated,
-            seed=self.seed if seed is None else seed,
-            reweight=self.reweight,
-        )
+        seed, parts = self.seed if seed is None else seed, (self.generator, self.discriminator, self.loss)
+        how = {"latent": self.latent, "n_simulated": self.n_simulated, "reweight": self.reweight}
+        model = GAN(data, *parts, weights=self.weights, seed=seed, **how)
         model.formula, model.design_again = self.formula, self.design_again
         return model
 
@@ -306,8 +297,7 @@ class GAN:
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
         equations = self.equations()
-        saddle = equations.solve(self.starts(start), reserve=self.reserve(start))
-        found = law(equations, saddle)
+        found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)

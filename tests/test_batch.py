@@ -11,10 +11,9 @@ from compiled import compilations
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
-from hellgan import batch as batches
 from hellgan.execution import programs
 from hellgan.objective import evaluation
-from hellgan.solver import newton
+from hellgan.solver import equations, newton
 
 # A multiple of the group's size and a rest, in two chunks.
 SAMPLES = np.random.default_rng(5).normal(1.0, 2.0, size=(69, 60))
@@ -149,18 +148,17 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
     def uncertified(saddle):
         return dataclasses.replace(saddle, is_saddle=False, kind="not certified", reason="it would not")
 
-    solve = batches.solve_saddles
+    solve = equations.solve_saddles
     monkeypatch.setattr(
-        batches,
+        equations,
         "solve_saddles",
-        lambda games, starts: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, starts))],
+        lambda games, *rest: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, *rest))],
     )
-    alone = programs.stack
 
-    def again(game, starts, reserve):
-        return uncertified(solve(alone([game]), starts[:1])[0])
+    def again(game, starts, more, reserve):
+        return uncertified(solve(programs.stack([game]), starts[:1])[0])
 
-    monkeypatch.setattr(batches, "solve_saddle", again)
+    monkeypatch.setattr(equations, "solve_saddle", again)
     with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
         failed = hg.fit_batch(model(), SAMPLES[:9], threads=1)
     assert list(np.flatnonzero(~failed.converged)) == [5]

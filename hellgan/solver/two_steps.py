@@ -189,7 +189,7 @@ def _rows(second: Game, first: Game, after, before):
     constant = mean_score(second, after[:p], after[p:]) - second.x_weights @ own
     weights = belief(features(first, first.x) @ before[p:])
     earlier = observation_scores(first, before[:p], before[p:])
-    return jnp.concatenate([weights[:, None] * (own + constant), earlier], axis=1)
+    return jnp.concatenate([weights[:, None] * (own + constant[None]), earlier], axis=1)
 
 
 @programs.program
@@ -203,7 +203,7 @@ def jacobians_of(seconds, firsts, after, before):
         weights, slopes = belief(v), jax.vmap(jax.grad(belief))(v)
         own = observation_scores(second, after[:p], after[p:])
         constant = mean_score(second, after[:p], after[p:]) - second.x_weights @ own
-        joint = ((first.x_weights * slopes)[:, None] * (own + constant)).T @ phi
+        joint = ((first.x_weights * slopes)[:, None] * (own + constant[None])).T @ phi
         share = first.x_weights @ weights
         upper = [share * jacobian(second, after[:p], after[p:]), jnp.pad(joint, ((0, 0), (p, 0)))]
         return jnp.block([upper, [jnp.zeros_like(upper[1]), jacobian(first, before[:p], before[p:])]])

@@ -101,7 +101,7 @@ def test_nonlinear_restriction_against_scipy(loss):
     games, no = programs.stack([fit.model.game()]), np.zeros(1, bool)
 
     def profile(theta):
-        local = newton.locate(games, theta[None], fit.saddle.alpha[None], no, no)
+        local = newton.locate(games, theta[None], fit.saddle.alpha[None], no)
         return float(local.value[0]), local.expansion.d_theta[0]
 
     equation = {"type": "eq", "fun": lambda t: t[0] / np.exp(t[1]) - 6.5}

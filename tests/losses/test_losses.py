@@ -13,7 +13,7 @@ from tolerance import EXACT
 
 from hellgan import divergences, losses
 
-NAMES = ["log", "log_ns", "hellinger", "root", "root_ns", "least_squares", "kl"]
+NAMES = ["log", "log_ns", "hellinger", "root", "root_ns", "sharp_ns", "least_squares", "kl"]
 V = np.concatenate([np.linspace(-700, 700, 57), np.linspace(-3, 3, 31), [-1e-9, 1e-9, 1e-3, -36.7, 37.1]])
 
 
@@ -37,6 +37,13 @@ def root_by_hand(v):
     return 1 / s, y / s**3, y * (y - 2) / s**5
 
 
+def cube_root_by_hand(v):
+    # with D = expit(3v), D' = 3 D (1 - D)
+    d, rest = 1 / (1 + (-3 * v).exp()), 1 / (1 + (3 * v).exp())
+    root = (d.ln() / 3).exp()
+    return root, root * rest, root * rest * (rest - 3 * d)
+
+
 def least_squares_by_hand(v):
     # u = 1 - expit(v), du/dv = -u (1 - u)
     u, w = 1 / (1 + v.exp()), 1 / (1 + (-v).exp())
@@ -57,6 +64,7 @@ BY_HAND = {
     "hellinger": (hellinger_by_hand, None),
     "root": (root_by_hand, None),
     "root_ns": (root_by_hand, negative(root_by_hand)),
+    "sharp_ns": (log_by_hand, negative(cube_root_by_hand)),
     "least_squares": (least_squares_by_hand, None),
     "kl": (log_by_hand, kl_generator_by_hand),
 }
@@ -257,11 +265,13 @@ WORKED = {
     "hellinger": (np.log(4), -1 / 2, -2.0),
     "root": (np.log(2), np.sqrt(4 / 5), np.sqrt(1 / 5)),
     "root_ns": (np.log(2), np.sqrt(4 / 5), np.sqrt(1 / 5)),
+    "sharp_ns": (np.log(3), np.log(3 / 4), np.log(1 / 4)),
     "least_squares": (np.log(3), -1 / 16, -9 / 16),
 }
 WORKED_GENERATOR = {
     "log_ns": (np.log(3), -np.log(3 / 4)),
     "root_ns": (np.log(2), -np.sqrt(4 / 5)),
+    "sharp_ns": (np.log(3), -((27 / 28) ** (1 / 3))),
     "kl": (np.log(3), -np.log(3)),
 }
 
@@ -284,6 +294,7 @@ CONSTANTS = {
     "hellinger": (-2.0, 1 / 2, 1 / 4, 4.0),
     "root": (np.sqrt(2), 2**-1.5, 2**-2.5, 4 * np.sqrt(2)),
     "root_ns": (np.sqrt(2), 2**-1.5, 2**-2.5, 4 * np.sqrt(2)),
+    "sharp_ns": (-np.log(4), 1 / 2, 1 / 4, 4.0),
     "least_squares": (-1 / 2, 1 / 4, 1 / 8, 8.0),
 }
 
@@ -306,6 +317,7 @@ FLAGS = {
     "hellinger": (True, True, False, False, False),
     "root": (True, False, True, True, True),
     "root_ns": (False, False, True, True, True),
+    "sharp_ns": (False, True, False, True, False),
     "least_squares": (True, False, True, True, True),
 }
 
