@@ -67,6 +67,11 @@ class Generator(ParameterSpace):
         return False
 
     @property
+    def may_jump(self) -> bool:
+        """Whether draws may be discontinuous in the parameters, so that slopes at a solution are to be checked."""
+        return False
+
+    @property
     def sobol_points(self) -> int:
         """How many Sobol points a fit takes unless told otherwise."""
         return 1024
@@ -218,6 +223,10 @@ class Fixed(Generator):
     @property
     def is_elliptical(self):
         return self.generator.is_elliptical
+
+    @property
+    def may_jump(self):
+        return self.generator.may_jump
 
     @property
     def sobol_points(self):

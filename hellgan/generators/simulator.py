@@ -45,6 +45,10 @@ class Simulator(Generator):
         return self.covariate_count
 
     @property
+    def may_jump(self):
+        return True
+
+    @property
     def name(self):
         return getattr(self.function, "__name__", "simulator")
 

@@ -11,17 +11,18 @@ import numpy as np
 from hellgan.objective.game import Game
 
 TOLERANCE = 1e-9  # of the score norm at which the search ends
-_SOLVED = 1e-4  # of the score norm's own standard error
+_SOLVED, _AT_KINKS = 1e-4, 0.03  # of the score norm's own standard error
 
 
-def accepted(weights: np.ndarray) -> float:
+def accepted(weights: np.ndarray, kinks: bool = False) -> float:
     """Largest score norm of a solution, for observation weights (n,) that sum to 1.
 
-    Where a simulator has kinks, or data are so far from 0 that their own digits are few, the search may end above its
-    tolerance. The mean score at the truth is of the order of n^(-1/2): with a ten thousandth of that left, the estimate
-    is as far from the root as a ten thousandth of its standard error.
+    Where data are so far from 0 that their own digits are few the search may end above its tolerance. The mean score at
+    the truth is of the order of n^(-1/2): with a ten thousandth of that left, the estimate is as far from the root as a
+    ten thousandth of its standard error. Where a simulator has ``kinks``, as of ``jnp.maximum``, each draw that passes
+    one changes the score at once, by some 1/m: there need be no root, and three hundredths pass for one.
     """
-    return max(10 * TOLERANCE, _SOLVED * float(np.sqrt(np.sum(np.square(weights)))))
+    return max(10 * TOLERANCE, (_AT_KINKS if kinks else _SOLVED) * float(np.sqrt(np.sum(np.square(weights)))))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +51,8 @@ class SaddlePoint:
     generator_curvature : float
         Least eigenvalue of T in the metric M; for a non-zero-sum loss the least real part of these eigenvalues.
     converged : bool
-        Whether ``score_norm`` is below 1e-8, or a ten thousandth of its own standard error.
+        Whether ``score_norm`` is below 1e-8, or a ten thousandth of its own standard error; of a simulator of the
+        user's, which may have kinks, three hundredths.
     is_saddle : bool
         Whether the solution is a certified strict local minimax point; for a non-zero-sum loss, locally stable.
     kind : str
@@ -108,7 +110,9 @@ def certify(
         curvatures = [float(c[0]) for c in curvatures_of(np.asarray(jacobian)[None], game.p, game.loss.is_zero_sum)]
     top, least = curvatures
     finite = bool(np.all(np.isfinite(jacobian))) and bool(np.isfinite(score_norm))
-    converged = finite and bool(score_norm <= accepted(game.x_weights if weights is None else weights))
+    converged = finite and bool(
+        score_norm <= accepted(game.x_weights if weights is None else weights, game.generator.may_jump)
+    )
     reason = _reason(finite, converged, score_norm, top, least, game.loss.is_concave)
     if collapsed and not reason:
         reason = (

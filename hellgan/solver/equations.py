@@ -32,6 +32,7 @@ from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import resampling
 from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.jumps import jacobian_with_kinks
 from hellgan.solver.restricted import solve_restricted
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 from hellgan.solver.starts import reaches
@@ -193,7 +194,7 @@ class GameEquations(Equations):
         return _simulated_scores(self.game, *self._split(u))[: self.simulation.size]
 
     def jacobian(self, u):
-        return _jacobian(self.game, *self._split(u))
+        return jacobian_with_kinks(self.game, u, _jacobian(self.game, *self._split(u)))
 
     def score_covariance(self, u):
         real, simulated = evaluation.score_covariances(self.parts(u))

@@ -7,6 +7,7 @@ those of ``hellgan.solver.saddle``.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game
-from hellgan.solver.certificate import TOLERANCE
+from hellgan.solver.certificate import TOLERANCE, accepted
 
 MAX_OUTER = 60
 MAX_INNER = 60
@@ -148,7 +149,8 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
     is_warm = alphas is not None
     slots = list(range(programs.group_size(count)))
     waiting = iter(range(len(slots), count))
-    state = _State.begin(games, starts[slots], begins[slots], is_warm)
+    rounded = [accepted(weights, games.generator.may_jump) for weights in games.x_weights]
+    state = _State.begin(games, starts[slots], begins[slots], rounded, is_warm)
     group = programs.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
@@ -162,7 +164,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
             running[slot] = following is not None
             if following is not None:
                 slots[slot] = following
-                state.restart(slot, starts[following], begins[following])
+                state.restart(slot, starts[following], begins[following], rounded[following])
                 for array, all_of_them in zip(jax.tree.leaves(group), jax.tree.leaves(games), strict=True):
                     array[slot] = all_of_them[following]
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
@@ -197,27 +199,31 @@ class _State:
     outer: np.ndarray
     inner: np.ndarray
     scoring: np.ndarray  # the generator of a non-zero-sum loss follows its score in the metric M
+    passes: np.ndarray  # the score norm that passes for a solution's where no step makes it smaller
 
     @staticmethod
-    def begin(games: Game, starts: np.ndarray, alphas: np.ndarray, is_warm: bool) -> "_State":
+    def begin(games: Game, starts: np.ndarray, alphas: np.ndarray, passes: Sequence[float], is_warm: bool) -> "_State":
         (k, p), q = starts.shape, games.discriminator.size
         shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
         best = _Point(*(np.empty((k, *shape)) for shape in shapes))
         counts = np.zeros(k, int), np.zeros(k, int)
         trial, damping, scoring = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
         loss = games.loss
-        state = _State(loss.generator_pull, loss.is_zero_sum, is_warm, best, *trial, damping, *counts, scoring)
+        state = _State(
+            loss.generator_pull, loss.is_zero_sum, is_warm, best, *trial, damping, *counts, scoring, np.zeros(k)
+        )
         for slot in range(k):
-            state.restart(slot, starts[slot], alphas[slot])
+            state.restart(slot, starts[slot], alphas[slot], passes[slot])
         return state
 
-    def restart(self, slot: int, start: np.ndarray, alpha: np.ndarray) -> None:
+    def restart(self, slot: int, start: np.ndarray, alpha: np.ndarray, passes: float) -> None:
         for array in self.best:
             array[slot] = np.nan
         self.best.theta[slot] = self.trial[slot] = start
         self.best.alpha[slot] = self.trial_alpha[slot] = alpha
         self.best.merit[slot] = self.best.score_norm[slot] = np.inf
         self.damping[slot] = self.outer[slot] = self.inner[slot] = 0
+        self.passes[slot] = passes
         self.scoring[slot] = not (self.is_warm or self.is_zero_sum)
 
     def update(self, local: Local) -> None:
@@ -238,7 +244,7 @@ class _State:
         self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
 
     def finished(self) -> np.ndarray:
-        settled = self.best.score_norm <= TOLERANCE
+        settled = self.best.score_norm <= np.where(self.damping > 1, self.passes, TOLERANCE)
         limit = MAX_WARM if self.is_warm else MAX_TOTAL
         lost = ~np.isfinite(self.best.score_norm)  # not even the start has a local model
         return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= limit) | (self.damping >= 1e6)

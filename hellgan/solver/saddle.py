@@ -19,7 +19,7 @@ from scipy import special
 from hellgan.execution import programs
 from hellgan.objective.game import Game
 from hellgan.objective.linear import STORED
-from hellgan.solver import network, newton
+from hellgan.solver import jumps, network, newton
 from hellgan.solver.certificate import SaddlePoint, certify, curvatures_of
 from hellgan.solver.starts import nearby
 
@@ -104,7 +104,7 @@ def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = N
     found = newton.descend(games, np.asarray(starts, np.float64), alphas)
     values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
-    return [
+    saddles = [
         certify(
             games,
             found.theta[k],
@@ -119,6 +119,7 @@ def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = N
         )
         for k in range(len(starts))
     ]
+    return jumps.checked(games, saddles)
 
 
 def _solve_from(game, start):

@@ -1,0 +1,122 @@
+"""Simulators that jump, or bend at once: their slopes, as JAX takes them, beside differences over wide steps.
+
+Where ``jnp.where(u < p, 0, ...)`` sends a draw elsewhere as p moves, the simulated features' means change with p and
+their derivative, which JAX takes draw by draw, does not know: the game's stationary points are then no minima, its
+standard errors wrong, and there is no certificate. Where a draw has a kink, as of ``jnp.maximum``, the derivative of
+the mean is the mean of the derivatives, but the second derivative is not: there the derivative of the generator's
+score in theta is a difference of scores over a wide step.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan.execution import programs
+from hellgan.objective import linear
+from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.solver.certificate import SaddlePoint, certify
+from hellgan.solver.starts import reach_of
+
+# The step of the differences, in interquartile ranges of the simulated law: wide, so that many draws jump or bend.
+_STEP = 0.1
+# A slope that is off by more than this part of its own size, and by more than curvature explains, is no slope.
+_OFF = 0.1
+
+
+def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
+    """Look at the simulator at the solutions (k,) of a stack of games.
+
+    Where it jumps there is no certificate; where it has kinks the Jacobian, and what is certified by it, is mended.
+    """
+    finite = [k for k, saddle in enumerate(saddles) if np.all(np.isfinite(saddle.jacobian))]
+    kept = list(saddles)
+    if not finite or not games.generator.may_jump:
+        return kept
+    filled = finite + finite[:1] * (len(saddles) - len(finite))  # one size, one program
+    u = np.stack([saddles[k].u for k in filled])
+    at = [programs.take(_slopes(programs.take(games, filled), u), k) for k in range(len(finite))]
+    names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
+    for k, slopes in zip(finite, at, strict=True):
+        saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_near, slopes.features_far)
+        jacobian = _mended(saddle.jacobian, slopes, games.loss.is_zero_sum)
+        if np.any(jumps):
+            told = ", ".join(dict.fromkeys(name for name, jump in zip(names, jumps, strict=True) if jump))
+            reason = (
+                f"the simulator jumps as {told} moves: the means of the simulated features change by what their "
+                "derivatives do not say; write it so that every draw is continuous in the parameters"
+            )
+            kept[k] = dataclasses.replace(saddle, is_saddle=False, kind="not certified", reason=reason)
+        elif jacobian is not saddle.jacobian:
+            found = saddle.theta, saddle.alpha, jacobian, saddle.value, saddle.score_norm
+            steps = saddle.iterations, saddle.inner_iterations
+            kept[k] = certify(games, *found, *steps, weights=games.x_weights[k])
+    return kept
+
+
+def jacobian_with_kinks(game: Game, u: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Give the derivative of the mean score at u (p + q + 1,), mended where the simulator has kinks."""
+    if not game.generator.may_jump or not np.all(np.isfinite(jacobian)):
+        return jacobian
+    slopes = programs.take(_slopes(programs.stack([game]), u[None]), 0)
+    return _mended(jacobian, slopes, game.loss.is_zero_sum)
+
+
+def _mended(jacobian: np.ndarray, slopes: "_Slopes", is_symmetric: bool) -> np.ndarray:
+    p = len(slopes.reach)
+    units = slopes.reach[:, None] * slopes.reach
+    of_score = jacobian[:p, :p] * units
+    off = _are_off(of_score, slopes.scores_near, slopes.scores_far)
+    if not np.any(off):
+        return jacobian
+    block = np.where(off, slopes.scores_near, of_score) / units
+    mended = jacobian.copy()
+    mended[:p, :p] = (block + block.T) / 2 if is_symmetric else block
+    return mended
+
+
+def _are_off(slope: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Whether slopes (r, p) disagree with differences over half a step and a whole one, in each of p directions."""
+    curvature = np.max(np.abs(far - near), axis=0)
+    size = np.maximum(np.max(np.abs(near), axis=0), np.max(np.abs(slope), axis=0))
+    return np.max(np.abs(near - slope), axis=0) > 2 * curvature + _OFF * size
+
+
+class _Slopes(NamedTuple):
+    """Slopes in the unconstrained parameters, by the unit in which each moves the law by its interquartile range."""
+
+    reach: Array  # (p,) these units
+    features: Array  # (q, p) of the features' means, in units of their standard deviations, by differentiation
+    features_near: Array  # likewise, by differences over half a step,
+    features_far: Array  # and over a whole one
+    scores_near: Array  # (p, p) of the generator's score, in the same units, by differences
+    scores_far: Array
+
+
+@programs.program
+def _slopes(games: Game, u) -> _Slopes:
+    def one(game: Game, u):
+        theta, alpha = u[: game.p], u[game.p :]
+        reach = reach_of.__wrapped__(game.generator, theta, game.z)
+        phi = features(game, simulate(game, theta))[:, 1:]
+        centred = phi - (game.z_weights @ phi)[None]
+        spread = jnp.sqrt(game.z_weights @ centred**2)
+        unit = jnp.where(spread > 0, spread, 1.0)
+
+        def means(theta):
+            found = linear.simulated_means(game, theta, alpha, game.z)
+            return found.features[1:] / unit, found.score[: game.p] * reach
+
+        def differences(step):
+            moves = step * jnp.diag(reach)
+            ahead, behind = (jax.lax.map(means, theta[None] + sign * moves) for sign in (1, -1))
+            return [((a - b) / (2 * step)).T for a, b in zip(ahead, behind, strict=True)]
+
+        slope = linear.features_slope(game, theta, alpha)[1:] * reach[None] / unit[:, None]
+        (near, score_near), (far, score_far) = differences(_STEP / 2), differences(_STEP)
+        return _Slopes(reach, slope, near, far, score_near, score_far)
+
+    return programs.each(one, games, u)
