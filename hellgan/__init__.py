@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hellgan.batch import BatchResults, fit_batch
     from hellgan.gan import GAN
     from hellgan.inference.bootstrap import Bootstrap
+    from hellgan.inference.bulk_test import FitWarning
     from hellgan.inference.functionals import Functionals
     from hellgan.influence import Influence
     from hellgan.loading import load
@@ -45,6 +46,7 @@ _LAZY = {
     "Bootstrap": "hellgan.inference.bootstrap",
     "Cluster": "hellgan.montecarlo",
     "Dependence": "hellgan.montecarlo",
+    "FitWarning": "hellgan.inference.bulk_test",
     "Functionals": "hellgan.inference.functionals",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
@@ -71,6 +73,7 @@ __all__ = [
     "Bootstrap",
     "Cluster",
     "Dependence",
+    "FitWarning",
     "Functionals",
     "GANResults",
     "HeavyTails",

@@ -34,3 +34,11 @@ class Balance(NamedTuple):
         of_theta, of_alpha = self.solution(c)
         of_delta = np.concatenate([of_theta, -(mean_features @ of_alpha)[None], of_alpha])
         return of_delta @ self.noise @ of_delta.T / self.scale
+
+
+class Believed(NamedTuple):
+    """The parts of both samples that a discriminator believes: how far their mean features differ."""
+
+    difference: np.ndarray  # (q,), real less simulated, the constant not counted
+    balance: Balance  # of these parts; its scale is the effective size of the real one
+    share: float  # of the real sample, by weight, that is believed

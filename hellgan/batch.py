@@ -13,6 +13,7 @@ from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
+from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.gan import GANResults
@@ -38,6 +39,11 @@ class BatchResults:
         Whether each solution is a certified saddle point of which the joint law could be computed.
     trouble : list of str
         Why a fit did not converge; empty where it did.
+    bulk_pvalue, bulk_share : arrays (R,)
+        p-values of the test of the bulk, and the share of each sample that is believed, as ``GANResults.bulk_test``
+        gives them; NaN where there is no test.
+    flagged : bool array (R,)
+        Whether a fit did not converge, or its law describes no bulk of its sample.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -54,6 +60,10 @@ class BatchResults:
         self.bse = pd.DataFrame(errors, columns=names)
         self.trouble = [fit.trouble for fit in fits]
         self.converged = np.array([fit.saddle.is_saddle and not fit.trouble for fit in fits])
+        tests = [fit.bulk for fit in fits]
+        self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
+        self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
+        self.flagged = ~self.converged | [test is not None and test.is_rejected for test in tests]
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
         self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
@@ -86,12 +96,13 @@ class BatchResults:
 
 
 class Fit(NamedTuple):
-    """What is kept of one fit: solution, natural parameters (r,), their covariance (r, r), and why it failed."""
+    """What is kept of one fit: solution, natural parameters (r,), their covariance (r, r), tests, why it failed."""
 
     saddle: SaddlePoint
     natural: np.ndarray
     cov: np.ndarray
     trouble: str
+    bulk: BulkTest | None
 
 
 def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:
@@ -120,6 +131,13 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     ------
     ValueError, TypeError
         For a sample that ``GAN`` would refuse, with its position; or samples of different sizes.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where fits did not converge.
+    FitWarning
+        Where more fits than by chance describe no bulk of their samples.
 
     Examples
     --------
@@ -150,7 +168,16 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
             ConvergenceWarning,
             stacklevel=2,
         )
-    return BatchResults(model, samples, seeds, fits)
+    found = BatchResults(model, samples, seeds, fits)
+    rejected = int(np.sum(found.flagged & found.converged))
+    if rejected > max(1, 3 * REJECTED * len(fits)):  # more than chance explains
+        warnings.warn(
+            f"{rejected} of {len(fits)} fits describe no bulk of their samples; BatchResults.flagged says which, "
+            "bulk_pvalue and bulk_share say why.",
+            FitWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 def fit_all(
@@ -186,7 +213,14 @@ def fit_all(
 
     laws = inference.laws(of.space, saddles, covariances if is_linear else None)
     covs = inference.natural_covs(of.space, laws, of.unseen)
-    return [Fit(saddle, law.natural, cov, law.trouble) for saddle, law, cov in zip(saddles, laws, covs, strict=True)]
+    tests: list[BulkTest | None] = [None] * len(saddles)
+    if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
+        for k, found in enumerate(of.believed_at(games, saddles)):
+            tests[k] = None if laws[k].trouble else bulk_test(found, games.loss)
+    return [
+        Fit(saddle, law.natural, cov, law.trouble, test)
+        for saddle, law, cov, test in zip(saddles, laws, covs, tests, strict=True)
+    ]
 
 
 def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np.ndarray]:

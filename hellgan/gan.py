@@ -14,6 +14,7 @@ from hellgan.generators import Generator, LinearRegression, checked_generator
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
 from hellgan.parameters import read_start
+from hellgan.results.discriminator import warn_of_bulk
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
@@ -293,6 +294,8 @@ class GAN:
         -----
         ConvergenceWarning
             When the solution is not a certified saddle point; standard errors are then NaN.
+        FitWarning
+            When the fitted law describes no bulk of the sample: see ``GANResults.bulk_test``.
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
@@ -301,6 +304,7 @@ class GAN:
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)
+        warn_of_bulk(fit, throw)
         if (cov_type == "sandwich" and not cov_kwds) or found.trouble:
             return fit
         return fit.with_cov(cov_type, **(cov_kwds or {}))

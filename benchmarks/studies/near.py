@@ -40,7 +40,7 @@ LAWS: dict[str, tuple[Any, dict[str, float], Any]] = {
     "Logistic": (G.Logistic(), {"loc": 0.0, "scale": 1.0}, stats.logistic.ppf),
     "Gamma": (G.Gamma(), {"a": 2.0, "scale": 1.5}, stats.gamma(2, scale=1.5).ppf),
     "StudentT": (G.StudentT(df=4), {"loc": 0.0, "scale": 1.0}, stats.t(4).ppf),
-    "GAndK": (G.GAndK(), {"A": 3.0, "B": 1.0, "g": 1.0, "k": 0.3}, None),
+    "GAndK": (G.GAndK(), {"a": 3.0, "b": 1.0, "g": 1.0, "k": 0.3}, None),
 }
 SIZES, REPLICATIONS = (100, 500, 2000), 400
 PLACES, SHARES, SPREAD = (2.0, 3.0, 4.0, 8.0), (0.1, 0.2), 0.3

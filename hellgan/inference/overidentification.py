@@ -83,11 +83,16 @@ def limit_weights(c: float, factor: float, of: Balance) -> np.ndarray:
     ridge the form is P' C^-1 P; where, besides, C is the noise's covariance, q - p of the weights, which come largest
     first, are 1 and the rest 0. ``c`` is real'(0) of the loss and ``factor`` its 4A/c^2.
     """
-    of_theta, of_alpha = of.solution(c)
-    left = np.eye(len(of_alpha)) - of.slope @ of_theta  # P
-    form = factor * (c * of_alpha.T @ left - c / 2 * of_alpha.T @ of.covariance @ of_alpha)
     size = np.sqrt(np.diag(of.covariance))
-    form, noise = (form + form.T) / 2 * np.outer(size, size), of.noise / np.outer(size, size)
+    form, noise = form_of(c, factor, of) * np.outer(size, size), of.noise / np.outer(size, size)
     values, vectors = np.linalg.eigh(noise)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return np.sort(np.linalg.eigvalsh(root.T @ form @ root))[::-1]
+
+
+def form_of(c: float, factor: float, of: Balance) -> np.ndarray:
+    """The quadratic form (q, q) of delta that (4), over its scale, is to second order; as `limit_weights` says."""
+    of_theta, of_alpha = of.solution(c)
+    left = np.eye(len(of_alpha)) - of.slope @ of_theta  # P
+    form = factor * (c * of_alpha.T @ left - c / 2 * of_alpha.T @ of.covariance @ of_alpha)
+    return (form + form.T) / 2

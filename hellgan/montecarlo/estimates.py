@@ -25,6 +25,8 @@ class Estimate(NamedTuple):
     iterations : int
     message : str
         Why it did not converge; empty where it did.
+    bulk_pvalue : float
+        Of the test of the bulk; NaN for a method that has none.
     """
 
     values: np.ndarray
@@ -35,6 +37,7 @@ class Estimate(NamedTuple):
     is_saddle: bool | None = None
     iterations: int = 0
     message: str = ""
+    bulk_pvalue: float = np.nan
 
 
 class Estimates(NamedTuple):
@@ -54,6 +57,8 @@ class Estimates(NamedTuple):
         Wall time; the mean of a group that was computed together.
     messages, warned : lists of R str
         Why a replicate failed, and what it warned of; empty where it did not.
+    bulk_pvalues : (R,) array
+        Of the test of the bulk; NaN for a method that has none.
     """
 
     names: tuple[str, ...]
@@ -67,6 +72,7 @@ class Estimates(NamedTuple):
     seconds: np.ndarray
     messages: list[str]
     warned: list[str]
+    bulk_pvalues: np.ndarray
 
 
 Intervals = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (values, std_errors), (k,) each, to (k, 2)
@@ -113,6 +119,7 @@ def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds, warned: l
         np.asarray(seconds, np.float64),
         [row.message for row in rows],
         warned,
+        np.array([row.bulk_pvalue for row in rows], np.float64),
     )
 
 

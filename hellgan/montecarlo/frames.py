@@ -4,13 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hellgan.checks import shown
 from hellgan.montecarlo.store import Store
 
 _VARIABLES = ("estimate", "std_error", "lower", "upper")
-_FACTS = ("converged", "is_saddle", "seconds", "iterations")
+_FACTS = ("converged", "is_saddle", "seconds", "iterations", "bulk_pvalue")
 
 
 class StudyFrames:
@@ -60,7 +61,8 @@ class StudyFrames:
 
         Columns: ``method``, the factors, ``eps`` (share of foreign observations), ``replicate``, ``parameter``,
         ``estimate``, ``std_error``, ``lower``, ``upper``, ``truth`` (NaN where the study knows none), ``converged``,
-        ``is_saddle`` (NaN for a method that looks for none), ``iterations``, ``seconds``, ``message``, ``warned``.
+        ``is_saddle`` (NaN for a method that looks for none), ``iterations``, ``bulk_pvalue`` (of the test of the bulk;
+        NaN for a method that has none), ``seconds``, ``message``, ``warned``.
         """
         frames = [self._cell_frame(key, methods) for key in self._manifest["cells"]]
         frames = [frame for frame in frames if len(frame)]
@@ -89,7 +91,10 @@ class StudyFrames:
             tables = list(self._store.tables(name, key, method["replications"]))
             if not tables:
                 continue
-            frame = pa.concat_tables([table.unify_dictionaries() for table in tables]).to_pandas()
+            parts = [table.unify_dictionaries() for table in tables]
+            frame = pa.concat_tables(parts, promote_options="default").to_pandas()
+            if "bulk_pvalue" not in frame:  # of a study that was run before there was the test
+                frame.insert(frame.columns.get_loc("iterations") + 1, "bulk_pvalue", np.nan)
             labels = {"method": name, **cell["labels"]}
             for at, (column, value) in enumerate(labels.items()):
                 text = isinstance(value, str)
@@ -110,7 +115,8 @@ class StudyFrames:
 
         Dimensions: ``method``, the factors, ``replicate``, ``parameter``. Variables ``estimate``, ``std_error``,
         ``lower``, ``upper`` have all of them, ``truth`` the factors and ``parameter``, and ``converged``,
-        ``is_saddle``, ``seconds``, ``iterations`` all but ``parameter``; NaN where a method has no such replicate.
+        ``is_saddle``, ``seconds``, ``iterations``, ``bulk_pvalue`` all but ``parameter``; NaN where a method has no
+        such replicate.
         """
         import xarray as xr
 

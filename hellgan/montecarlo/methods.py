@@ -103,7 +103,9 @@ class GANMethod(Method):
             low, high = inference.intervals(model.generator.element_spaces, fit.natural, errors, half).T
             is_saddle = fit.saddle.is_saddle
             converged, steps = is_saddle and not fit.trouble, fit.saddle.iterations
-            rows.append(Estimate(np.asarray(fit.natural), errors, low, high, converged, is_saddle, steps, fit.trouble))
+            pvalue = np.nan if fit.bulk is None else fit.bulk.pvalue
+            of_solution = converged, is_saddle, steps, fit.trouble, pvalue
+            rows.append(Estimate(np.asarray(fit.natural), errors, low, high, *of_solution))
         return rows
 
     def _one_by_one(self, setting, names, samples, streams):
@@ -253,6 +255,7 @@ def _of_result(returned, names, level) -> Estimate:
         saddle,
         int(facts.get("iterations", getattr(getattr(returned, "saddle", None), "iterations", 0))),
         str(message or ("" if converged else "it says that it did not converge")),
+        float(getattr(returned, "bulk_pvalue", np.nan)),
     )
 
 

@@ -155,6 +155,7 @@ def table(estimates: Estimates, begin: int) -> "pa.Table":
         "converged": estimates.converged,
         "is_saddle": estimates.is_saddle,
         "iterations": estimates.iterations,
+        "bulk_pvalue": estimates.bulk_pvalues,
         "seconds": estimates.seconds,
         "message": np.array(estimates.messages, dtype=object),
         "warned": np.array(estimates.warned, dtype=object),

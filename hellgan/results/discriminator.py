@@ -3,6 +3,7 @@
 Equation (4) is that of ``docs/theory.md``.
 """
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 
 from hellgan.checks import checked_points
 from hellgan.estimation import Sandwich
+from hellgan.execution import programs
+from hellgan.inference import bulk_test as inference
+from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.results import summary
 from hellgan.samples.ties import rounding_step
@@ -40,14 +44,16 @@ def facts(fit: "GANResults") -> list[tuple[str, str]]:
         ("Iterations:", f"{saddle.iterations} outer, {saddle.inner_iterations} inner"),
         ("Score norm:", f"{saddle.score_norm:.1e}"),
     ]
-    if _can_be_tested(fit):
+    if can_be_tested(fit):
         test = fit.overidentification_test()
         found += [("Overid. test:", f"{test.statistic:.2f}"), ("Prob(overid.):", f"{test.pvalue:.3f}")]
+        bulk = bulk_test(fit)
+        found += [("Bulk believed:", f"{bulk.share:.3f}"), ("Prob(bulk):", f"{bulk.pvalue:.3f}")]
     return found
 
 
-def _can_be_tested(fit: "GANResults") -> bool:
-    """Whether the overidentification test (4) applies: its law is that of independent observations."""
+def can_be_tested(fit: "GANResults") -> bool:
+    """Whether the tests (4) and (21) apply: their laws are those of independent observations."""
     model = fit.model
     if fit.sandwich is None or fit.cov_type in ("HAC", "cluster"):
         return False
@@ -68,6 +74,9 @@ def notes(fit: "GANResults") -> list[str]:
             f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
             "extreme first)."
         )
+    if can_be_tested(fit) and (test := bulk_test(fit)).is_rejected:
+        said = bulk_rejected(test)
+        own.append(f"{said[0].upper()}{said[1:]}.")
     sample = fit.model.sample
     step = 0.0 if fit.generator.covariates or sample.d > 1 else rounding_step(sample.rows[:, 0], sample.weights)
     if step:
@@ -90,7 +99,8 @@ def compared(fit: "GANResults") -> dict[str, object]:
         "n": fit.nobs,
         "m": fit.n_simulated,
         "divergence": fit.saddle.value - fit.model.loss.value_at_equality,
-        "overid. p-value": fit.overidentification_test().pvalue if _can_be_tested(fit) else np.nan,
+        "overid. p-value": fit.overidentification_test().pvalue if can_be_tested(fit) else np.nan,
+        "bulk p-value": fit.bulk_pvalue,
         "outliers": len(fit.outliers()),
         "converged": fit.converged,
     }
@@ -103,6 +113,35 @@ def _described(discriminator, basis) -> str:
 
 
 # What the quadratic game at the fit says.
+
+
+def warn_of_bulk(fit: "GANResults", throw: bool) -> None:
+    """Warn where the fitted law describes no bulk of the sample; raise instead where ``throw``."""
+    if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
+        return
+    message = f"{fit.model!r}: {bulk_rejected(test)}."
+    if throw:
+        raise RuntimeError(message)
+    warnings.warn(message, inference.FitWarning, stacklevel=3)
+
+
+def bulk_rejected(test: BulkTest) -> str:
+    """Say what it means that the test of the bulk rejects."""
+    if test.pvalue < inference.REJECTED:
+        what = (
+            f"the fitted law describes no part of the sample well (test of the bulk, p-value {test.pvalue:.2g}): it "
+            "may lie between groups or be pulled by observations nearby"
+        )
+    else:
+        what = f"the fitted law describes less than half of the sample ({test.share:.2f} of it)"
+    return f"{what}; look at plot_fit(), and try GAN(reweight=True), another generator or other starting values"
+
+
+def bulk_test(fit: "GANResults") -> BulkTest:
+    """Test the generator where the discriminator believes, as ``GANResults.bulk_test`` says."""
+    of = fit.equations
+    (found,) = of.believed_at(programs.stack([of.game]), [fit.saddle])
+    return inference.bulk_test(found, fit.model.loss)
 
 
 def contamination_test(fit: "GANResults", points) -> ContaminationTest:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
@@ -129,6 +130,36 @@ class GANResults(LawResults):
         require_test(loss, of.p, of.discriminator.size - 1)
         balance = of.balance(self.solution.u, "pooled" if robust else "real")
         return overidentification(self.solution.value, loss, balance, robust)
+
+    def bulk_test(self) -> BulkTest:
+        """Test whether the generator fits the observations that it is said to account for.
+
+        Where a part of the sample lies elsewhere, ``overidentification_test`` rejects though the estimates are those
+        of the bulk. Here both samples count only where the discriminator believes them: an observation at log ratio v
+        counts expit(4 (1.5 - v)), half where the data are 4.5 times as dense as the fitted law, and so do simulated
+        ones. What is rejected is a fit that describes no part of the sample well: one that lies between two groups, or
+        is pulled to observations nearby.
+
+        Returns
+        -------
+        BulkTest
+            With ``statistic``, ``df``, ``pvalue`` and ``share``, the share of the sample that is believed. Equation
+            (21) of ``docs/theory.md``. A fit warns (``FitWarning``) where the p-value is below .01 or the share below
+            a half.
+
+        Raises
+        ------
+        ValueError
+            For a fit without a joint law, a loss that is not calibrated, and no more features than parameters.
+        """
+        self.require_law()
+        require_test(self.model.loss, self.equations.p, self.equations.discriminator.size - 1)
+        return discriminator.bulk_test(self)
+
+    @property
+    def bulk_pvalue(self) -> float:
+        """The p-value of ``bulk_test``; NaN where it does not apply."""
+        return self.bulk_test().pvalue if discriminator.can_be_tested(self) else np.nan
 
     def contamination_test(self, points=None) -> ContaminationTest:
         """Test whether a share of the data lies where the generator puts less, and say where and how large it is.

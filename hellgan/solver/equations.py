@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.balance import Balance
+from hellgan.balance import Balance, Believed
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.specification import Discriminator
@@ -25,6 +25,7 @@ from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
+from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game, features
 from hellgan.objective.linear import simulated_rows
 from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
@@ -121,6 +122,11 @@ class GameEquations(Equations):
     def covariances_at(self, games: Game, saddles: Sequence, chosen: Sequence[int]) -> list[ScoreCovariance]:
         """Compute covariances of the mean scores at some of the solutions of a stack of games."""
         return score_covariances(games, saddles, chosen, self.scrambles)
+
+    def believed_at(self, games: Game, saddles: Sequence) -> list[Believed]:
+        """Compare the parts of both samples that the discriminators believe, at solutions of a stack of games."""
+        theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
+        return all_believed(games, theta, alpha, self.scrambles)
 
     def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
         u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p

@@ -8,6 +8,7 @@ score in theta is a difference of scores over a wide step.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,10 +20,11 @@ from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate
 from hellgan.solver.certificate import SaddlePoint, certify
-from hellgan.solver.starts import reach_of
+from hellgan.solver.starts import reach_at
 
-# The step of the differences, in interquartile ranges of the simulated law: wide, so that many draws jump or bend.
-_STEP = 0.1
+# Steps of the differences, in interquartile ranges of the simulated law: wide, so that many draws jump or bend. Where
+# a tail runs off, the widest are too wide for the slope of the features, so that a slope must be off at all of them.
+_STEPS = (0.1, 0.05, 0.0125)
 # A slope that is off by more than this part of its own size, and by more than curvature explains, is no slope.
 _OFF = 0.1
 
@@ -41,7 +43,7 @@ def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
     at = [programs.take(_slopes(programs.take(games, filled), u), k) for k in range(len(finite))]
     names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
     for k, slopes in zip(finite, at, strict=True):
-        saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_near, slopes.features_far)
+        saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_by)
         jacobian = _mended(saddle.jacobian, slopes, games.loss.is_zero_sum)
         if np.any(jumps):
             told = ", ".join(dict.fromkeys(name for name, jump in zip(names, jumps, strict=True) if jump))
@@ -69,20 +71,23 @@ def _mended(jacobian: np.ndarray, slopes: "_Slopes", is_symmetric: bool) -> np.n
     p = len(slopes.reach)
     units = slopes.reach[:, None] * slopes.reach
     of_score = jacobian[:p, :p] * units
-    off = _are_off(of_score, slopes.scores_near, slopes.scores_far)
+    off = _are_off(of_score, slopes.scores_by)
     if not np.any(off):
         return jacobian
-    block = np.where(off, slopes.scores_near, of_score) / units
+    block = np.where(off, slopes.scores_by[1], of_score) / units
     mended = jacobian.copy()
     mended[:p, :p] = (block + block.T) / 2 if is_symmetric else block
     return mended
 
 
-def _are_off(slope: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """Whether slopes (r, p) disagree with differences over half a step and a whole one, in each of p directions."""
-    curvature = np.max(np.abs(far - near), axis=0)
-    size = np.maximum(np.max(np.abs(near), axis=0), np.max(np.abs(slope), axis=0))
-    return np.max(np.abs(near - slope), axis=0) > 2 * curvature + _OFF * size
+def _are_off(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Whether slopes (r, p) disagree with differences (S, r, p) over all steps, in each of p directions."""
+    off = np.ones(slope.shape[1], bool)
+    for far, near in itertools.pairwise(by):
+        curvature = np.max(np.abs(far - near), axis=0)
+        size = np.maximum(np.max(np.abs(near), axis=0), np.max(np.abs(slope), axis=0))
+        off &= np.max(np.abs(near - slope), axis=0) > 2 * curvature + _OFF * size
+    return off
 
 
 class _Slopes(NamedTuple):
@@ -90,17 +95,15 @@ class _Slopes(NamedTuple):
 
     reach: Array  # (p,) these units
     features: Array  # (q, p) of the features' means, in units of their standard deviations, by differentiation
-    features_near: Array  # likewise, by differences over half a step,
-    features_far: Array  # and over a whole one
-    scores_near: Array  # (p, p) of the generator's score, in the same units, by differences
-    scores_far: Array
+    features_by: Array  # (S, q, p) likewise, by differences over steps, the widest first
+    scores_by: Array  # (S, p, p) of the generator's score, in the same units
 
 
 @programs.program
 def _slopes(games: Game, u) -> _Slopes:
     def one(game: Game, u):
         theta, alpha = u[: game.p], u[game.p :]
-        reach = reach_of.__wrapped__(game.generator, theta, game.z)
+        reach = reach_at(game.generator, theta, game.z)
         phi = features(game, simulate(game, theta))[:, 1:]
         centred = phi - (game.z_weights @ phi)[None]
         spread = jnp.sqrt(game.z_weights @ centred**2)
@@ -116,7 +119,7 @@ def _slopes(games: Game, u) -> _Slopes:
             return [((a - b) / (2 * step)).T for a, b in zip(ahead, behind, strict=True)]
 
         slope = linear.features_slope(game, theta, alpha)[1:] * reach[None] / unit[:, None]
-        (near, score_near), (far, score_far) = differences(_STEP / 2), differences(_STEP)
-        return _Slopes(reach, slope, near, far, score_near, score_far)
+        by, scores_by = (jnp.stack(each) for each in zip(*(differences(step) for step in _STEPS), strict=True))
+        return _Slopes(reach, slope, by, scores_by)
 
     return programs.each(one, games, u)

@@ -10,13 +10,13 @@ import numpy as np
 from hellgan.estimation import Restricted
 from hellgan.execution import programs
 from hellgan.losses.catalogue import Loss
+from hellgan.objective.bulk import all_believed, belief
 from hellgan.objective.game import features
 from hellgan.objective.scores import mean_score
 from hellgan.solver.equations import GameEquations
 from hellgan.solver.two_steps import (
     FIRST,
     ReweightedSaddle,
-    belief,
     beliefs_of,
     covariances_of,
     jacobians_of,
@@ -155,7 +155,11 @@ class ReweightedEquations(GameEquations):
     def weight_derivatives(self, u):
         return _weight_derivatives(self.game, self.first.game, u)[:, : len(self.sample)]
 
-    # What is asked of the game is asked of the second step's.
+    # What is asked of the game is asked of the second step's; what is believed, of the first's.
+
+    def believed_at(self, games, saddles):
+        theta = np.stack([saddle.theta for saddle in saddles])
+        return all_believed(games, theta, np.stack([saddle.first[self.p :] for saddle in saddles]), self.scrambles)
 
     def parts(self, u):
         return self.second(u).parts(self._steps(u)[0])

@@ -95,8 +95,7 @@ def reaches(game: Game, theta: np.ndarray) -> np.ndarray:
     return reach_of(game.generator, theta, game.z)
 
 
-@programs.program
-def reach_of(generator: Generator, theta, z):
+def reach_at(generator: Generator, theta, z):
     """Change (p,) of each unconstrained parameter that moves a sample, of latent draws (m, k), by its IQR."""
 
     def simulated(theta):
@@ -107,6 +106,9 @@ def reach_of(generator: Generator, theta, z):
     moved = jnp.median(jnp.abs(tangents), axis=0)
     moved = jnp.max(jnp.where(moved > 0, moved / spread[:, None], 0.0), axis=0)  # what stays put may have no spread
     return jnp.where(jnp.isfinite(moved) & (moved > 0), jnp.minimum(1 / moved, 1e6 * (1 + jnp.abs(theta))), 1.0)
+
+
+reach_of = programs.program(reach_at)
 
 
 def _box(generator: Generator, centers: np.ndarray, scales: np.ndarray, seed: int, count: int) -> np.ndarray:

@@ -21,22 +21,13 @@ from hellgan.estimation import ScoreCovariance
 from hellgan.execution import programs
 from hellgan.losses.catalogue import sharp_ns as FIRST
 from hellgan.objective import linear
+from hellgan.objective.bulk import belief
 from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features
 from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.saddle import solve_saddle, solve_saddles
-
-# An observation counts half where the first log density ratio is _HALF, that is where the data are 4.5 times as dense
-# as the fitted law; at ratios below 2 and above 10 it counts more than .96 and less than .04;
-# benchmarks/studies/near.py has other choices.
-_HALF, _STEEPNESS = 1.5, 4.0
-
-
-def belief(v):
-    """The weight w of an observation whose log density ratio, real over fitted, was v in the first fit."""
-    return jax.nn.sigmoid(_STEEPNESS * (_HALF - v))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

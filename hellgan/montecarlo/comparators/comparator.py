@@ -153,6 +153,7 @@ class Comparator(abc.ABC):
             np.full(count, (time.perf_counter() - begin) / max(count, 1)),
             messages,
             [""] * count,
+            np.full(count, np.nan),
         )
 
 

@@ -1,0 +1,101 @@
+"""What the bulk's test is made of: the part of the sample that a discriminator believes, beside the generator's."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan.balance import Balance, Believed
+from hellgan.execution import programs
+from hellgan.objective.evaluation import FIRST, covariances_of_means
+from hellgan.objective.game import Array, Game, features, simulate
+
+# An observation counts half where the log density ratio is _HALF, that is where the data are 4.5 times as dense as the
+# fitted law; at ratios below 2 and above 10 it counts more than .96 and less than .04.
+_HALF, _STEEPNESS = 1.5, 4.0
+
+
+def belief(v):
+    """The weight of an observation at whose place the log density ratio, real over fitted, is v: between 0 and 1."""
+    return jax.nn.sigmoid(_STEEPNESS * (_HALF - v))
+
+
+class Bulk(NamedTuple):
+    """Features, the constant not counted, over the believed parts of both samples; of games, with a leading axis."""
+
+    difference: Array  # (q,) of the weighted means, real less simulated
+    slope: Array  # (q, p) derivative in theta of the simulated mean
+    covariance: Array  # (q, q) of the features over the real sample, as its mean has it: divided by n
+    noise: Array  # (q, q) covariance of the difference
+    share: Array  # of the real sample, by weight, that is believed
+    n: Array  # effective size of the believed part
+
+
+@programs.program
+def bulks(games: Game, theta, alpha, scrambles) -> Bulk:
+    """Evaluate ``Bulk`` for a stack of games (k, ...) with bases.
+
+    ``theta`` is (k, p), ``alpha`` (k, q + 1) of the discriminator that believes. ``scrambles`` (S, m, dim) holds other
+    Sobol samples; None where the latents are no Sobol points.
+    """
+    several = None if scrambles is None else jnp.broadcast_to(scrambles[None], (theta.shape[0], *scrambles.shape))
+    return programs.each(_bulk, games, theta, alpha, several)
+
+
+def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
+    phi = features(game, game.x)
+    weights = game.x_weights * belief(phi @ alpha)
+    share = jnp.sum(weights)
+    weights = weights / share
+    mean = (weights @ phi)[1:]
+
+    def simulated(theta, z):
+        rows = features(game, simulate(game, theta, z))
+        believed = game.z_weights * belief(rows @ alpha)
+        return rows[:, 1:], believed / jnp.sum(believed)
+
+    def simulated_mean(theta, z=game.z):
+        rows, believed = simulated(theta, z)
+        return believed @ rows
+
+    (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
+    rows, believed = simulated(theta, game.z)
+    centre = believed @ rows
+    if game.draws_each:
+        # Each observation with its own draws: what of the difference is its own.
+        own = weights[:, None] * (phi[:, 1:] - mean[None])
+        drawn = (believed[:, None] * (rows - centre[None])).reshape(len(weights), game.draws_each, -1)
+        moved = own - jnp.sum(drawn, axis=1)
+        noise = moved.T @ moved
+    elif scrambles is None:
+        (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
+        noise = covariance + drawn
+    else:
+        others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)
+        centred = others - jnp.mean(others, axis=0)[None]
+        noise = covariance + centred.T @ centred / (others.shape[0] - 1)
+    slope = jax.jacfwd(simulated_mean)(theta)
+    return Bulk(mean - centre, slope, covariance, noise, share, 1 / jnp.sum(weights**2))
+
+
+def all_believed(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Believed]:
+    """Compare the believed parts of both samples of each of a stack of games; arguments as ``bulks`` takes them."""
+    size, found = programs.group_size(len(theta)), []
+    scrambles = None if scrambles is None else scrambles[:FIRST]
+    for begin in range(0, len(theta), size):
+        group = list(range(begin, min(begin + size, len(theta))))
+        filled = group + group[:1] * (size - len(group))
+        of = programs.take(games, filled)
+        parts, ridges = bulks(of, theta[filled], alpha[filled], scrambles), np.asarray(of.discriminator.ridge)[:, 1:]
+        found += [_believed(programs.take(parts, k), ridges[k]) for k in range(len(group))]
+    return found
+
+
+def _believed(found: Bulk, ridge: np.ndarray) -> Believed:
+    n = float(found.n)
+    return Believed(
+        np.asarray(found.difference),
+        Balance(n * np.asarray(found.covariance), n * np.asarray(found.noise), n, np.asarray(found.slope), ridge),
+        float(found.share),
+    )
