@@ -10,6 +10,7 @@ import numpy as np
 
 from hellgan.objective.game import Game
 
+JUMPS = "the simulator jumps"  # how a reason begins where slopes, and what follows from them, mean nothing
 TOLERANCE = 1e-9  # of the score norm at which the search ends
 _SOLVED, _AT_KINKS = 1e-4, 0.03  # of the score norm's own standard error
 
@@ -84,7 +85,7 @@ class SaddlePoint:
     @property
     def is_root(self) -> bool:
         """Whether the scores vanish and the discriminator is at a maximum."""
-        return self.converged and self.discriminator_curvature < 0
+        return self.converged and self.discriminator_curvature < 0 and not self.reason.startswith(JUMPS)
 
 
 def certify(

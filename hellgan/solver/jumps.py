@@ -19,7 +19,7 @@ import numpy as np
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate
-from hellgan.solver.certificate import SaddlePoint, certify
+from hellgan.solver.certificate import JUMPS, SaddlePoint, certify
 from hellgan.solver.starts import reach_at
 
 # Steps of the differences, in interquartile ranges of the simulated law: wide, so that many draws jump or bend. Where
@@ -43,12 +43,12 @@ def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
     at = [programs.take(_slopes(programs.take(games, filled), u), k) for k in range(len(finite))]
     names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
     for k, slopes in zip(finite, at, strict=True):
-        saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_by)
+        saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_by, slopes.error)
         jacobian = _mended(saddle.jacobian, slopes, games.loss.is_zero_sum)
         if np.any(jumps):
             told = ", ".join(dict.fromkeys(name for name, jump in zip(names, jumps, strict=True) if jump))
             reason = (
-                f"the simulator jumps as {told} moves: the means of the simulated features change by what their "
+                f"{JUMPS} as {told} moves: the means of the simulated features change by what their "
                 "derivatives do not say; write it so that every draw is continuous in the parameters"
             )
             kept[k] = dataclasses.replace(saddle, is_saddle=False, kind="not certified", reason=reason)
@@ -71,7 +71,7 @@ def _mended(jacobian: np.ndarray, slopes: "_Slopes", is_symmetric: bool) -> np.n
     p = len(slopes.reach)
     units = slopes.reach[:, None] * slopes.reach
     of_score = jacobian[:p, :p] * units
-    off = _are_off(of_score, slopes.scores_by)
+    off = _are_off(of_score, slopes.scores_by, slopes.error)
     if not np.any(off):
         return jacobian
     block = np.where(off, slopes.scores_by[1], of_score) / units
@@ -80,13 +80,15 @@ def _mended(jacobian: np.ndarray, slopes: "_Slopes", is_symmetric: bool) -> np.n
     return mended
 
 
-def _are_off(slope: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Whether slopes (r, p) disagree with differences (S, r, p) over all steps, in each of p directions."""
+def _are_off(slope: np.ndarray, by: np.ndarray, error: np.ndarray | float = 0.0) -> np.ndarray:
+    """Whether slopes (r, p) disagree with differences (S, r, p) over all steps, in each of p directions.
+
+    ``error`` (p,) is that of slopes of a mean, in their own size: where they rest on a few draws they say little of it.
+    """
     off = np.ones(slope.shape[1], bool)
     for far, near in itertools.pairwise(by):
-        curvature = np.max(np.abs(far - near), axis=0)
-        size = np.maximum(np.max(np.abs(near), axis=0), np.max(np.abs(slope), axis=0))
-        off &= np.max(np.abs(near - slope), axis=0) > 2 * curvature + _OFF * size
+        curvature, gap, *sizes = (np.linalg.norm(each, axis=0) for each in (far - near, near - slope, near, slope))
+        off &= gap > curvature + (_OFF + error) * np.maximum(*sizes)  # of a smooth one at most a third of curvature
     return off
 
 
@@ -94,7 +96,8 @@ class _Slopes(NamedTuple):
     """Slopes in the unconstrained parameters, by the unit in which each moves the law by its interquartile range."""
 
     reach: Array  # (p,) these units
-    features: Array  # (q, p) of the features' means, in units of their standard deviations, by differentiation
+    features: Array  # (q, p) of the features' means, in units of their spread in both samples, by differentiation
+    error: Array  # (p,) norm of their standard errors, were the draws independent, in that of the slopes
     features_by: Array  # (S, q, p) likewise, by differences over steps, the widest first
     scores_by: Array  # (S, p, p) of the generator's score, in the same units
 
@@ -103,11 +106,18 @@ class _Slopes(NamedTuple):
 def _slopes(games: Game, u) -> _Slopes:
     def one(game: Game, u):
         theta, alpha = u[: game.p], u[game.p :]
-        reach = reach_at(game.generator, theta, game.z)
-        phi = features(game, simulate(game, theta))[:, 1:]
-        centred = phi - (game.z_weights @ phi)[None]
-        spread = jnp.sqrt(game.z_weights @ centred**2)
-        unit = jnp.where(spread > 0, spread, 1.0)
+        # A parameter without a unit moves by no more than a factor of e^2, or as far on the scale of log odds.
+        of = [
+            2.0 if space.kind != "real" else np.inf
+            for space in game.generator.parameters.values()
+            for _ in range(space.size)
+        ]
+        reach = jnp.minimum(reach_at(game.generator, theta, game.z), np.array(of))
+        unit = jnp.zeros(game.discriminator.size - 1, theta.dtype)
+        for weights, rows in ((game.x_weights, game.x), (game.z_weights, simulate(game, theta))):
+            phi = features(game, rows)[:, 1:]
+            unit += weights @ (phi - (weights @ phi)[None]) ** 2
+        unit = jnp.where(unit > 0, jnp.sqrt(unit), 1.0)
 
         def means(theta):
             found = linear.simulated_means(game, theta, alpha, game.z)
@@ -120,6 +130,14 @@ def _slopes(games: Game, u) -> _Slopes:
 
         slope = linear.features_slope(game, theta, alpha)[1:] * reach[None] / unit[:, None]
         by, scores_by = (jnp.stack(each) for each in zip(*(differences(step) for step in _STEPS), strict=True))
-        return _Slopes(reach, slope, by, scores_by)
+        rows = linear.simulated_rows(game, theta, alpha, game.z)
+
+        def error(tangent):
+            moved = jnp.einsum("mdq,md->mq", rows.features_slopes[:, :, 1:], tangent)
+            return jnp.sqrt(jnp.sum(game.z_weights**2 @ (moved / unit[None]) ** 2))
+
+        errors = jax.lax.map(error, jnp.moveaxis(rows.tangents, 2, 0)) * reach
+        sizes = jnp.linalg.norm(slope, axis=0)
+        return _Slopes(reach, slope, jnp.where(sizes > 0, errors / sizes, 0.0), by, scores_by)
 
     return programs.each(one, games, u)

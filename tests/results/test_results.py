@@ -267,6 +267,7 @@ CALLS = {
     "sample": (3,),
     "save": None,  # below
     **dict.fromkeys(("mean", "jackknife", "influence", "degenerate_directions", "contamination_test", "reach"), ()),
+    "bulk_test": (),
     **dict.fromkeys(("plot_influence", "plot_diagnostics", "with_cov", "require_law"), ()),
     **dict.fromkeys(("case_columns", "facts", "notes", "compared"), ()),
     **dict.fromkeys(("score_test", "distance_test"), ("loc = 27",)),
@@ -281,7 +282,18 @@ CALLS = {
 }
 VALUES = {
     *("model", "generator", "params", "saddle", "law", "sandwich", "trouble", "converged", "nobs", "n_simulated"),
-    *("df_resid", "cov_type", "bse", "tvalues", "pvalues", "use_t", "scale", "normalized_cov_params", "joint_params"),
+    *(
+        "bulk_pvalue",
+        "df_resid",
+        "cov_type",
+        "bse",
+        "tvalues",
+        "pvalues",
+        "use_t",
+        "scale",
+        "normalized_cov_params",
+        "joint_params",
+    ),
     *("spaces", "covariance", "score_names", "solution", "equations", "label", "title", "why_no_cov"),
 }
 
@@ -365,7 +377,7 @@ def test_tidy(newcomb):
 def test_compare(newcomb, stars):
     frame = hg.compare({"light": newcomb, "giants": stars})
     assert list(frame.columns) == ["light", "giants"]
-    facts = ["loss", "n", "m", "divergence", "overid. p-value", "outliers", "converged"]
+    facts = ["loss", "n", "m", "divergence", "overid. p-value", "bulk p-value", "outliers", "converged"]
     rows = [(name, kind) for name in [*newcomb.params.index, *stars.params.index] for kind in ("coef", "std err")]
     assert list(frame.index) == [*rows, *(("fit", fact) for fact in facts)]
     assert frame.loc[("loc", "coef"), "light"] == newcomb.params["loc"]
@@ -373,6 +385,7 @@ def test_compare(newcomb, stars):
     assert np.isnan(frame.loc[("loc", "coef"), "giants"])
     assert frame.loc["fit", "light"].tolist()[:3] == ["root", 66, 1024]
     assert frame.loc[("fit", "outliers")].tolist() == [2, 7]
+    assert frame.loc[("fit", "bulk p-value"), "giants"] == stars.bulk_pvalue
     assert frame.loc[("fit", "overid. p-value"), "light"] == newcomb.overidentification_test().pvalue
     assert frame.loc[("fit", "divergence"), "light"] == pytest.approx(newcomb.saddle.value - np.sqrt(2), abs=EXACT)
 
