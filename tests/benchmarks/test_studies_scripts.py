@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 STUDIES = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
-NAMES = ("hellinger", "rates", "joint_normality", "moments", "high_dimension", "several_dimensions", "overhead")
+NAMES = ("hellinger", "rates", "joint_normality", "moments", "high_dimension", "several_dimensions", "near", "overhead")
 ENTRY = re.compile(r"(-?\d+(?:\.\d+)?) \((\d+(?:\.\d+)?)\)")
 
 pytestmark = pytest.mark.slow
