@@ -1,5 +1,7 @@
 """The test of the bulk: nominal where the bulk is fitted, whatever lies elsewhere; sure where no bulk is."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -146,7 +148,7 @@ def newcomb_like():
 
 def test_a_reweighted_fit_is_judged_by_what_its_first_step_believes():
     x = samples(1, 500, 0.2, 9.0, 0.3, seed=9)[0]
-    fit = hg.GAN(x, NORMAL, reweight=True).fit()
+    fit: Any = hg.GAN(x, NORMAL, reweight=True).fit()
     beliefs = fit.equations.beliefs(fit.solution.u)
     assert fit.bulk_test().share == pytest.approx(beliefs.mean(), rel=1e-9)
     (found,) = fit.equations.believed_at(programs.stack([fit.equations.game]), [fit.saddle])

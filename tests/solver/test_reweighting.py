@@ -112,6 +112,7 @@ def test_simulated_draws_count_in_both_steps():
     equations = model(latent="iid").equations()
     u = equations.solve(np.array([[1.0, 0.0]])).u
     draws = equations.independent_scores(u)
+    assert draws is not None
     n, m = 200, 256
     np.testing.assert_allclose(equations.score_covariance(u).simulated, n / m * np.cov(draws.T), atol=1e-12)
     np.testing.assert_allclose(equations.score_covariance(u).real, np.cov(equations.scores(u).T), atol=1e-12)
