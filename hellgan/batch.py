@@ -16,6 +16,7 @@ from hellgan.gan import GAN
 from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
+from hellgan.results.discriminator import too_few
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
@@ -43,7 +44,7 @@ class BatchResults:
         p-values of the test of the bulk, and the share of each sample that is believed, as ``GANResults.bulk_test``
         gives them; NaN where there is no test.
     flagged : bool array (R,)
-        Whether a fit did not converge, or its law describes no bulk of its sample.
+        Whether a fit did not converge, or would warn: its law describes no bulk of its sample, or data are few.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -63,7 +64,8 @@ class BatchResults:
         tests = [fit.bulk for fit in fits]
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
-        self.flagged = ~self.converged | [test is not None and test.is_rejected for test in tests]
+        is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
+        self.flagged = ~self.converged | [is_few or (test is not None and test.is_rejected) for test in tests]
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
         self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
@@ -169,7 +171,7 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
             stacklevel=2,
         )
     found = BatchResults(model, samples, seeds, fits)
-    rejected = int(np.sum(found.flagged & found.converged))
+    rejected = sum(fit.bulk is not None and fit.bulk.is_rejected for fit in fits)
     if rejected > max(1, 3 * REJECTED * len(fits)):  # more than chance explains
         warnings.warn(
             f"{rejected} of {len(fits)} fits describe no bulk of their samples; BatchResults.flagged says which, "

@@ -14,7 +14,7 @@ from hellgan.generators import Generator, LinearRegression, checked_generator
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
 from hellgan.parameters import read_start
-from hellgan.results.discriminator import warn_of_bulk
+from hellgan.results.discriminator import warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
@@ -275,7 +275,7 @@ class GAN:
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
         throw : bool
-            Raise ``RuntimeError`` where the fit would otherwise warn.
+            Raise ``RuntimeError`` where the fit has no certificate or describes no bulk of the sample.
         cov_kwds : dict, optional
             Arguments of that kind of covariance, such as ``{"groups": ...}``.
 
@@ -288,14 +288,14 @@ class GAN:
         ValueError, TypeError
             For starting values outside their spaces, or an unknown ``cov_type``.
         RuntimeError
-            With ``throw``, where the fit would otherwise warn.
+            As ``throw`` says.
 
         Warns
         -----
         ConvergenceWarning
             When the solution is not a certified saddle point; standard errors are then NaN.
         FitWarning
-            When the fitted law describes no bulk of the sample: see ``GANResults.bulk_test``.
+            When the fitted law describes no bulk of the sample (``GANResults.bulk_test``), or data are few.
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
@@ -304,7 +304,7 @@ class GAN:
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)
-        warn_of_bulk(fit, throw)
+        warn_of_fit(fit, throw)
         if (cov_type == "sandwich" and not cov_kwds) or found.trouble:
             return fit
         return fit.with_cov(cov_type, **(cov_kwds or {}))

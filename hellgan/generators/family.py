@@ -67,6 +67,11 @@ class Generator(ParameterSpace):
         return False
 
     @property
+    def edges(self) -> dict[str, str]:
+        """What the law is where a parameter runs to the edge of its space, in words, by the parameter's name."""
+        return {}
+
+    @property
     def may_jump(self) -> bool:
         """Whether draws may be discontinuous in the parameters, so that slopes at a solution are to be checked."""
         return False
@@ -223,6 +228,10 @@ class Fixed(Generator):
     @property
     def is_elliptical(self):
         return self.generator.is_elliptical
+
+    @property
+    def edges(self):
+        return self.generator.edges
 
     @property
     def may_jump(self):

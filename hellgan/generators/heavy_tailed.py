@@ -55,6 +55,10 @@ class StudentTWithDf(Generator):
         return latents.normal
 
     @property
+    def edges(self):
+        return {"df": "the normal law"}
+
+    @property
     def name(self):
         return "StudentT"
 

@@ -11,7 +11,7 @@ REJECTED = 0.01  # a fit warns where the p-value is below
 
 
 class FitWarning(UserWarning):
-    """A fit's law describes no bulk of the sample: the test of the bulk rejects, or less than half is believed."""
+    """A fit's law describes no bulk of the sample, or there are fewer than three observations a feature."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -87,8 +87,8 @@ def notes(fit: "GANResults") -> list[str]:
     found = summary.notes(fit, tuple(own))
     if fit.law.sandwich is not None and features == fit.generator.size:
         found.append("As many features as parameters: a method of moments whatever the loss, with nothing to test.")
-    if fit.sandwich is not None and fit.nobs < 3 * features:
-        found.append(f"{fit.nobs} observations for {features} features: intervals are likely to be too short.")
+    if fit.sandwich is not None and (few := too_few(fit.nobs, features)):
+        found.append(f"{few}.")
     return found
 
 
@@ -115,14 +115,24 @@ def _described(discriminator, basis) -> str:
 # What the quadratic game at the fit says.
 
 
-def warn_of_bulk(fit: "GANResults", throw: bool) -> None:
-    """Warn where the fitted law describes no bulk of the sample; raise instead where ``throw``."""
+def warn_of_fit(fit: "GANResults", throw: bool) -> None:
+    """Warn where the fitted law describes no bulk of the sample (raise instead where ``throw``), and of few data."""
+    few = too_few(fit.nobs, fit.model.basis.size - 1) if fit.sandwich is not None else ""
+    if few:
+        warnings.warn(f"{fit.model!r}: {few}.", inference.FitWarning, stacklevel=3)
     if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
         return
     message = f"{fit.model!r}: {bulk_rejected(test)}."
     if throw:
         raise RuntimeError(message)
     warnings.warn(message, inference.FitWarning, stacklevel=3)
+
+
+def too_few(nobs: int, features: int) -> str:
+    """Say where there are fewer than three observations a feature; empty elsewhere."""
+    if nobs >= 3 * features:
+        return ""
+    return f"{nobs} observations for {features} features: intervals are likely to be too short"
 
 
 def bulk_rejected(test: BulkTest) -> str:

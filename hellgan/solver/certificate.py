@@ -11,6 +11,7 @@ import numpy as np
 from hellgan.objective.game import Game
 
 JUMPS = "the simulator jumps"  # how a reason begins where slopes, and what follows from them, mean nothing
+EDGE = "the solution lies at the edge"
 TOLERANCE = 1e-9  # of the score norm at which the search ends
 _SOLVED, _AT_KINKS = 1e-4, 0.03  # of the score norm's own standard error
 
@@ -57,7 +58,7 @@ class SaddlePoint:
     is_saddle : bool
         Whether the solution is a certified strict local minimax point; for a non-zero-sum loss, locally stable.
     kind : str
-        ``local minimax``, ``locally stable`` or ``not certified``.
+        ``local minimax``, ``locally stable``, ``at an edge`` or ``not certified``.
     reason : str
         Why the solution is not certified; empty where it is.
     """
@@ -85,7 +86,7 @@ class SaddlePoint:
     @property
     def is_root(self) -> bool:
         """Whether the scores vanish and the discriminator is at a maximum."""
-        return self.converged and self.discriminator_curvature < 0 and not self.reason.startswith(JUMPS)
+        return self.converged and self.discriminator_curvature < 0 and not self.reason.startswith((JUMPS, EDGE))
 
 
 def certify(

@@ -1,0 +1,45 @@
+"""A parameter that runs to the edge of its space is said to; the others are those of the law that is there."""
+
+import numpy as np
+import pytest
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+import hellgan as hg
+from hellgan.solver.certificate import EDGE
+
+STUDENT, NORMAL = hg.generators.StudentT(), hg.generators.Normal()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_normal_sample_is_the_edge_of_students_laws(seed):
+    """These took ten starts, half a minute, and gave the advice to change a ridge."""
+    x = np.random.default_rng([13, seed]).normal(size=200)
+    with pytest.warns(ConvergenceWarning, match=rf"{EDGE} of the space of df = .* \(the normal law\)"):
+        fit = hg.GAN(x, STUDENT).fit()
+    normal = hg.GAN(x, NORMAL).fit()
+    np.testing.assert_allclose(fit.params[["loc", "scale"]], normal.params, rtol=1e-4)
+    assert fit.params["df"] > 1e6
+    assert fit.saddle.kind == "at an edge"
+    assert fit.saddle.starts == 1
+    assert not fit.converged
+    assert fit.bse.isna().all()
+    assert "fit the law without it" in fit.trouble
+
+
+def test_a_sample_with_tails_is_not():
+    x = np.random.default_rng(5).standard_t(3, 300)
+    fit = hg.GAN(x, STUDENT).fit()
+    assert fit.converged
+    assert fit.saddle.kind == "local minimax"
+
+
+def test_in_a_batch_and_with_a_parameter_held():
+    samples = np.stack([np.random.default_rng([13, 1]).normal(size=200), np.random.default_rng(6).standard_t(3, 200)])
+    with pytest.warns(ConvergenceWarning, match="1 of 2"):
+        batch = hg.fit_batch(hg.GAN(samples[0], STUDENT), samples)
+    assert batch.trouble[0].startswith(EDGE)
+    assert batch.converged.tolist() == [False, True]
+    with pytest.warns(ConvergenceWarning, match=EDGE):
+        held = hg.GAN(samples[0], STUDENT.fix(loc=0.0)).fit()
+    alone = hg.GAN(samples[0], NORMAL.fix(loc=0.0)).fit()
+    assert held.params["scale"] == pytest.approx(alone.params["scale"], rel=1e-4)
