@@ -304,10 +304,10 @@ class GAN:
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)
+        if not found.trouble and (cov_type != "sandwich" or cov_kwds):
+            fit = fit.with_cov(cov_type, **(cov_kwds or {}))
         warn_of_fit(fit, throw)
-        if (cov_type == "sandwich" and not cov_kwds) or found.trouble:
-            return fit
-        return fit.with_cov(cov_type, **(cov_kwds or {}))
+        return fit
 
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""

@@ -186,6 +186,22 @@ MUTANTS = tuple(
         ("huge weights overflow", "samples/sample.py", "relative = self.given_weights / self.given_weights.max()", "relative = self.given_weights", "tests/test_gan.py -k only_ratios"),
         ("the joint law's cross part on the unconstrained scale", "results/joint.py", "np.block([[self.law.natural_slope, ", "np.block([[np.eye(r, p), ", "tests/results/test_results.py -k joint_covariance_by_hand"),
         ("arrays of format 2 keep their names", "results/storage.py", 'name.replace("saddle.", "solution.")', "name", "tests/results/test_results.py -k first_version"),
+        ("own objective entered with the pull of fake", "solver/newton.py", "along = -score / (self.pull * (1 + self.damping[:, None]))", "along = -score / (20 * self.pull * (1 + self.damping[:, None]))", "tests/solver/test_reweighting.py tests/solver/test_solver.py"),
+        ("weights of the second step not those of the first", "objective/bulk.py", "return jax.nn.sigmoid(_STEEPNESS * (_HALF - v))", "return jax.nn.sigmoid(_STEEPNESS * (_HALF - v / 2))", "tests/solver/test_reweighting.py -k two_steps"),
+        ("no derivative through the weights", "solver/two_steps.py", "jnp.pad(joint, ((0, 0), (p, 0)))", "0 * jnp.pad(joint, ((0, 0), (p, 0)))", "tests/solver/test_reweighting.py -k stacked"),
+        ("constant of the second step's scores forgotten", "solver/two_steps.py", "weights[:, None] * (own + constant[None]), earlier", "weights[:, None] * own, earlier", "tests/solver/test_reweighting.py -k simulated_draws"),
+        ("simulated part of the first step forgotten", "solver/two_steps.py", "[share * draws[0], draws[1]]", "[share * draws[0], 0 * draws[1]]", "tests/solver/test_reweighting.py -k simulated_draws"),
+        ("a first fit without certificate passes", "solver/two_steps.py", "if not a.is_saddle:", "if False:", "tests/solver/test_reweighting.py -k first_fit_that_fails"),
+        ("refits keep the weights of the fit", "solver/two_steps.py", "seconds = second_of(games, np.stack([each.alpha for each in first]))", "seconds = second_of(games, np.stack([first[0].alpha for each in first]))", "tests/solver/test_reweighting.py"),
+        ("simulated sample not cut in the bulk's test", "objective/bulk.py", "believed = game.z_weights * belief(rows @ alpha)", "believed = game.z_weights * belief(0 * (rows @ alpha))", "tests/inference/test_bulk_test.py -k by_hand"),
+        ("Hotelling's factor forgotten", "inference/bulk_test.py", "max(n - q, 0.0) * float(", "n * float(", "tests/inference/test_bulk_test.py -k by_hand"),
+        ("a minority is a bulk", "inference/bulk_test.py", " or self.share < 0.5", "", "tests/inference/test_bulk_test.py -k minority"),
+        ("jumps pass", "solver/jumps.py", "if np.any(jumps):", "if False:", "tests/solver/test_jumps.py -k atom"),
+        ("few draws are jumps", "solver/jumps.py", "(_OFF + error) * np.maximum", "_OFF * np.maximum", "tests/solver/test_starts.py -k leaves_doubt tests/solver/test_jumps.py"),
+        ("kinks are not mended", "solver/jumps.py", "if not np.any(off):", "if True:", "tests/solver/test_jumps.py -k kinks"),
+        ("kinked scores must vanish", "solver/certificate.py", "_SOLVED, _AT_KINKS = 1e-4, 0.03", "_SOLVED, _AT_KINKS = 1e-4, 1e-4", "tests/solver/test_jumps.py -k censored"),
+        ("an edge is searched from again", "solver/saddle.py", "if edge is not None and reserve is None:", "if False:", "tests/solver/test_edges.py"),
+        ("a sample of few is not flagged", "batch.py", "is_few or (test", "(test", "tests/inference/test_bulk_test.py"),
     )
 )  # fmt: skip
 

@@ -51,25 +51,32 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
     mean = (weights @ phi)[1:]
 
     def simulated(theta, z):
+        """Features of the simulated rows, and the part of each that is believed."""
         rows = features(game, simulate(game, theta, z))
-        believed = game.z_weights * belief(rows @ alpha)
-        return rows[:, 1:], believed / jnp.sum(believed)
+        return rows[:, 1:], belief(rows @ alpha)
+
+    def own_means(theta):
+        """Mean of the believed draws of each observation, (n, q); of the law where none is believed."""
+        rows, believed = (part.reshape(len(weights), game.draws_each, -1) for part in simulated(theta, game.z))
+        total = jnp.sum(believed, axis=1)
+        return jnp.sum(believed * rows, axis=1) / jnp.where(total > 0, total, 1.0)
 
     def simulated_mean(theta, z=game.z):
+        if game.draws_each:
+            return weights @ own_means(theta)
         rows, believed = simulated(theta, z)
-        return believed @ rows
+        believed = game.z_weights * believed
+        return believed @ rows / jnp.sum(believed)
 
     (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
-    rows, believed = simulated(theta, game.z)
-    centre = believed @ rows
+    centre = simulated_mean(theta)
     if game.draws_each:
-        # Each observation with its own draws: what of the difference is its own.
-        own = weights[:, None] * (phi[:, 1:] - mean[None])
-        drawn = (believed[:, None] * (rows - centre[None])).reshape(len(weights), game.draws_each, -1)
-        moved = own - jnp.sum(drawn, axis=1)
-        noise = moved.T @ moved
+        # Each observation is held against its own draws: contamination may depend on the covariates.
+        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - own_means(theta))
     elif scrambles is None:
-        (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
+        rows, believed = simulated(theta, game.z)
+        believed = game.z_weights * believed
+        (drawn,) = covariances_of_means(lambda rows: (rows,), believed / jnp.sum(believed), rows)
         noise = covariance + drawn
     else:
         others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)

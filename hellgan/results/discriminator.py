@@ -74,6 +74,11 @@ def notes(fit: "GANResults") -> list[str]:
             f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
             "extreme first)."
         )
+    if fit.model.reweight:
+        own.append(
+            "Fitted twice, observations weighted by what the first discriminator believed: the divergence and "
+            "Prob(overid.) are of the weighted sample."
+        )
     if can_be_tested(fit) and (test := bulk_test(fit)).is_rejected:
         said = bulk_rejected(test)
         own.append(f"{said[0].upper()}{said[1:]}.")
@@ -171,12 +176,13 @@ def contamination_test(fit: "GANResults", points) -> ContaminationTest:
 def degenerate_directions(fit: "GANResults", law: Sandwich) -> pd.DataFrame:
     """List the combinations of alpha without variance of order 1/n, as ``GANResults.degenerate_directions`` says."""
     c, p = fit.model.loss.c, fit.generator.size
-    cov = law.cov[p:, p:]
+    own = slice(p, p + fit.equations.discriminator.size)
+    cov = law.cov[own, own]
     of, (_, mean) = fit.equations.balance(fit.solution.u, "both"), fit.equations.mean_features(fit.solution.u)
     rows = np.concatenate([[[1.0, *mean]], np.pad(of.slope.T, ((0, 0), (1, 0)))])
     regular = c * np.linalg.inv(c * of.covariance + 2 * np.diag(of.ridge))
     regular = regular @ of.noise @ regular / of.scale
-    frame = pd.DataFrame(rows, ["mean", *fit.generator.free_names], fit.score_names[p:])
+    frame = pd.DataFrame(rows, ["mean", *fit.generator.free_names], fit.score_names[own])
     errors = np.sqrt(np.maximum(np.einsum("ri,ij,rj->r", rows, cov, rows), 0.0))  # 0 but for rounding
     known = np.sqrt(np.einsum("ri,ij,rj->r", rows[1:, 1:], regular, rows[1:, 1:]))
     frame.insert(0, "relative", errors / [np.nan, *known])

@@ -105,7 +105,7 @@ class GANResults(LawResults):
     # Whether the generator fits.
 
     def overidentification_test(self, robust: bool = False) -> OveridentificationTest:
-        """Test whether the generator fits, by the value of the game: (4).
+        """Test whether the generator fits, by the value of the game: (4); of a reweighted fit, the weighted sample.
 
         Parameters
         ----------

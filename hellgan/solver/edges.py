@@ -8,7 +8,7 @@ from hellgan.objective.game import Game
 from hellgan.parameters import natural_rows
 from hellgan.records import informations
 from hellgan.restrictions import Restriction
-from hellgan.solver.certificate import EDGE, SaddlePoint
+from hellgan.solver.certificate import EDGE, SaddlePoint, curvatures_of
 from hellgan.solver.restricted import solve_restricted
 
 # A parameter without a unit is at an edge where not its tenth power of e would be known, were the others known.
@@ -40,7 +40,10 @@ def at_edge(game: Game, saddle: SaddlePoint) -> SaddlePoint | None:
     p, spaces = game.p, game.generator.parameters
     names = [name for name, space in spaces.items() for _ in range(space.size)]
     has_unit = np.array([space.kind == "real" for space in spaces.values() for _ in range(space.size)])
-    known = np.abs(np.diag(informations(saddle.jacobian[None], p)[0])) * game.sizes[0] / game.loss.c
+    try:
+        known = np.abs(np.diag(informations(saddle.jacobian[None], p)[0])) * game.sizes[0] / game.loss.c
+    except np.linalg.LinAlgError:
+        return None
     edge = np.flatnonzero(~has_unit & (known < _UNKNOWN**-2) & (np.abs(saddle.theta) > _FAR))
     if not len(edge) or len(edge) == p:
         return None
@@ -57,8 +60,14 @@ def at_edge(game: Game, saddle: SaddlePoint) -> SaddlePoint | None:
         f"{EDGE} of the space of {', '.join(told)}, where the features no longer react to it; the other estimates are "
         "right there: fit the law without it, or hold it with generator.fix"
     )
+    tops, leasts = curvatures_of(found.jacobian[None], p, game.loss.is_zero_sum)
+    others = np.delete(found.score, edge)
     return dataclasses.replace(
         saddle,
+        converged=True,
+        score_norm=float(np.max(np.abs(others))),
+        discriminator_curvature=float(tops[0]),
+        generator_curvature=float(leasts[0]),
         theta=found.u[:p],
         alpha=found.u[p:],
         value=found.criterion + float(np.asarray(game.discriminator.ridge) @ found.u[p:] ** 2),

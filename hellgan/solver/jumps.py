@@ -40,7 +40,8 @@ def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
         return kept
     filled = finite + finite[:1] * (len(saddles) - len(finite))  # one size, one program
     u = np.stack([saddles[k].u for k in filled])
-    at = [programs.take(_slopes(programs.take(games, filled), u), k) for k in range(len(finite))]
+    stack = _slopes(programs.take(games, filled), u)
+    at = [programs.take(stack, k) for k in range(len(finite))]
     names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
     for k, slopes in zip(finite, at, strict=True):
         saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_by, slopes.error)
@@ -74,9 +75,13 @@ def _mended(jacobian: np.ndarray, slopes: "_Slopes", is_symmetric: bool) -> np.n
     off = _are_off(of_score, slopes.scores_by, slopes.error)
     if not np.any(off):
         return jacobian
-    block = np.where(off, slopes.scores_by[1], of_score) / units
+    by, block = slopes.scores_by[1], of_score.copy()
+    if is_symmetric:
+        block[:, off], block[off, :] = by[:, off], by[:, off].T
+    else:
+        block = by
     mended = jacobian.copy()
-    mended[:p, :p] = (block + block.T) / 2 if is_symmetric else block
+    mended[:p, :p] = (block + block.T) / 2 / units if is_symmetric else block / units
     return mended
 
 

@@ -18,8 +18,8 @@ from hellgan.solver.two_steps import (
     FIRST,
     ReweightedSaddle,
     beliefs_of,
+    coupled,
     covariances_of,
-    jacobians_of,
     reweighted_covariances,
     solve_all,
     solve_reweighted,
@@ -144,8 +144,8 @@ class ReweightedEquations(GameEquations):
 
     def jacobian(self, u):
         after, before = self._steps(u)
-        pair = programs.stack([self.second(u).game]), programs.stack([self.first.game])
-        return jacobians_of(*pair, after[None], before[None])[0]
+        of_steps = [self.second(u).jacobian(after)], [self.first.jacobian(before)]
+        return coupled(programs.stack([self.game]), after[None], before[None], *of_steps)[0]
 
     def score_covariance(self, u):
         after, before = self._steps(u)
@@ -155,7 +155,8 @@ class ReweightedEquations(GameEquations):
     def weight_derivatives(self, u):
         return _weight_derivatives(self.game, self.first.game, u)[:, : len(self.sample)]
 
-    # What is asked of the game is asked of the second step's; what is believed, of the first's.
+    # Tests of the game are of the second step's; what the discriminator says of observations, and believes, is the
+    # first's: the second has seen little of those that are weighted down.
 
     def believed_at(self, games, saddles):
         theta = np.stack([saddle.theta for saddle in saddles])
@@ -171,7 +172,7 @@ class ReweightedEquations(GameEquations):
         return self.second(u).mean_features(self._steps(u)[0])
 
     def log_ratios(self, u, points):
-        return super().log_ratios(self._steps(u)[0], points)
+        return self.first.log_ratios(self._steps(u)[1], points)
 
     def distance_trouble(self, robust):
         return "the weights come from a first fit that the restrictions leave alone; use wald_test or score_test."

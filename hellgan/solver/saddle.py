@@ -57,9 +57,10 @@ def solve_saddle(
         found.append(_solve_from(game, start))
         if found[-1].is_saddle:
             break
-        edge = edges.at_edge(game, found[-1]) if game.discriminator.is_linear else None
-        if edge is not None and reserve is None:  # from a start of the family's own it is no accident
-            return dataclasses.replace(edge, starts=len(found))
+        if reserve is None and game.discriminator.is_linear:  # from a start of the family's own it is no accident
+            edge = edges.at_edge(game, found[-1])
+            if edge is not None:
+                return dataclasses.replace(edge, starts=len(found))
     if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
         is_large = len(game.x) + len(game.z) > STORED
         elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())

@@ -25,7 +25,7 @@ from hellgan.objective.bulk import belief
 from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features
-from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
+from hellgan.objective.scores import mean_score, observation_scores, scores
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 
@@ -47,6 +47,11 @@ class ReweightedSaddle(SaddlePoint):
     @property
     def u(self) -> np.ndarray:
         return np.concatenate([self.theta, self.alpha, self.first])
+
+    @property
+    def is_root(self) -> bool:
+        """Whether both steps are certified: the Jacobian is that of both."""
+        return self.is_saddle and super().is_root
 
 
 def first_of(games: Game) -> Game:
@@ -88,20 +93,34 @@ def solve_all(games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -
 
 def _joined(games: Game, first: Sequence[SaddlePoint], second: Sequence[SaddlePoint]) -> list[ReweightedSaddle]:
     """Join the solutions of both steps; one is certified where both are."""
-    after, before = (np.stack([each.u for each in step]) for step in (second, first))
-    seconds = second_of(games, before[:, games.p :])
-    found = jacobians_of(seconds, first_of(games), after, before)
     joined = []
-    for a, b, derivative in zip(first, second, found, strict=True):
+    after, before = (np.stack([each.u for each in step]) for step in (second, first))
+    couplings = coupled(games, after, before, [b.jacobian for b in second], [a.jacobian for a in first])
+    for a, b, derivative in zip(first, second, couplings, strict=True):
         fields = {field.name: getattr(b, field.name) for field in dataclasses.fields(SaddlePoint)}
         fields |= {"jacobian": derivative, "iterations": a.iterations + b.iterations, "starts": max(a.starts, b.starts)}
         fields |= {"inner_iterations": a.inner_iterations + b.inner_iterations}
         fields |= {"score_norm": max(a.score_norm, b.score_norm)}
         if not a.is_saddle:
-            reason = f"the first of the two fits: {a.reason}"
-            fields |= {"is_saddle": False, "kind": a.kind, "reason": reason, "converged": a.converged and b.converged}
+            reason = f"the first of the two fits: {a.reason} (the estimates shown are of the second)"
+            fields |= {"is_saddle": False, "kind": "not certified", "reason": reason}
         joined.append(ReweightedSaddle(**fields, first=a.u))
     return joined
+
+
+def coupled(
+    games: Game,
+    after: np.ndarray,
+    before: np.ndarray,
+    seconds: Sequence[np.ndarray],
+    firsts: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Join the Jacobians of both steps, at parameters (k, p + q + 1) of each, to those of the stacked scores."""
+    shares, joints = _coupling(second_of(games, before[:, games.p :]), first_of(games), after, before)
+    return [
+        np.block([[share * second, joint], [np.zeros_like(joint), first]])
+        for second, first, share, joint in zip(seconds, firsts, shares, joints, strict=True)
+    ]
 
 
 def reweighted_covariances(
@@ -184,20 +203,18 @@ def _rows(second: Game, first: Game, after, before):
 
 
 @programs.program
-def jacobians_of(seconds, firsts, after, before):
-    """Derivatives of the stacked mean scores (k, ...): block triangular, joined by what alpha of the first weights."""
+def _coupling(seconds, firsts, after, before):
+    """The believed shares (k,), and derivatives (k, ...) of the second step's mean scores in the first's parameters."""
 
     def one(second, first, after, before):
         p = second.p
         phi = features(first, first.x)
         v = phi @ before[p:]
-        weights, slopes = belief(v), jax.vmap(jax.grad(belief))(v)
+        slopes = jax.vmap(jax.grad(belief))(v)
         own = observation_scores(second, after[:p], after[p:])
         constant = mean_score(second, after[:p], after[p:]) - second.x_weights @ own
         joint = ((first.x_weights * slopes)[:, None] * (own + constant[None])).T @ phi
-        share = first.x_weights @ weights
-        upper = [share * jacobian(second, after[:p], after[p:]), jnp.pad(joint, ((0, 0), (p, 0)))]
-        return jnp.block([upper, [jnp.zeros_like(upper[1]), jacobian(first, before[:p], before[p:])]])
+        return first.x_weights @ belief(v), jnp.pad(joint, ((0, 0), (p, 0)))
 
     return programs.each(one, seconds, firsts, after, before)
 

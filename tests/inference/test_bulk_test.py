@@ -132,6 +132,28 @@ def test_regressions_compare_each_observation_with_its_own_draws():
     assert np.median(mixed) < 0.01
 
 
+def test_contamination_that_depends_on_the_covariates_is_no_misfit():
+    """Leverage points whose responses are wrong: the fit is right, and what is believed of it fits."""
+    rng = np.random.default_rng(7)
+    pvalues = []
+    for _ in range(20):
+        x = np.concatenate([rng.normal(size=425), rng.normal(4, 0.3, 75)])
+        y = 1 + 2 * x + rng.normal(size=500)
+        y[425:] += 15
+        pvalues.append(hg.GAN(np.column_stack([x, y]), hg.generators.LinearRegression()).fit().bulk_pvalue)
+    assert np.sum(np.array(pvalues) < 0.01) <= 3
+
+
+def test_dependent_observations_have_no_test_and_no_warning():
+    """The law of the test is that of independent ones."""
+    rng = np.random.default_rng(4)
+    x = np.zeros(400)
+    for t in range(1, 400):
+        x[t] = 0.9 * x[t - 1] + rng.normal()
+    fit = hg.GAN(x, NORMAL).fit(cov_type="HAC", cov_kwds={"maxlags": 10}, throw=True)
+    assert np.isnan(fit.bulk_pvalue)
+
+
 def test_where_there_is_no_test(newcomb_like):
     few = hg.GAN(newcomb_like, NORMAL, hg.discriminators.Polynomial(2), "log").fit()
     assert np.isnan(few.bulk_pvalue)
@@ -161,3 +183,12 @@ def test_a_reweighted_fit_is_judged_by_what_its_first_step_believes():
     theirs = special.expit(4 * (1.5 - v))
     expected = weights @ phi - theirs @ fit.equations.features(np.asarray(rows)) / theirs.sum()
     np.testing.assert_allclose(found.difference, expected, atol=1e-10)
+
+
+def test_few_observations_are_flagged():
+    """Fewer than three a feature: the fit warns, and a batch says which."""
+    x = samples(4, 40, 0.0, 0.0, 1.0, seed=10)
+    with pytest.warns(hg.FitWarning, match="40 observations for 16 features: intervals are likely to be too short"):
+        hg.GAN(x[0], NORMAL).fit()
+    assert hg.fit_batch(hg.GAN(x[0], NORMAL), x).flagged.all()
+    assert not hg.fit_batch(hg.GAN(x[0], NORMAL, hg.discriminators.Sigmoids(6)), x).flagged.all()

@@ -1,10 +1,13 @@
 """A reweighted fit: both steps solve what they say, and its errors are those of the stacked scores."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
 from hellgan.objective.scores import mean_score
@@ -38,7 +41,8 @@ def test_the_two_steps_are_two_fits(fit):
     second = hg.GAN(x, NORMAL, SIGMOIDS, n_simulated=256).with_weights(weights).fit(start=first.params)
     np.testing.assert_allclose(fit.params, second.params, rtol=1e-7)
     np.testing.assert_allclose(fit.solution.first[:2], first.saddle.theta, rtol=1e-7)
-    np.testing.assert_allclose(fit.log_ratio(x), second.log_ratio(x), atol=1e-6)
+    np.testing.assert_allclose(fit.log_ratio(x), first.log_ratio(x), atol=1e-6)
+    np.testing.assert_array_equal(fit.outliers(), first.outliers())
     np.testing.assert_allclose(fit.equations.beliefs(fit.solution.u), weights, atol=1e-8)
     assert fit.converged
     assert "reweighted" in str(fit.summary())
@@ -225,3 +229,37 @@ def test_regressions_and_several_dimensions():
     assert fit.converged
     assert abs(fit.params.iloc[0]) < 2 * fit.bse.iloc[0]
     assert rows[:45, 0].mean() * 0.15 > 4 * fit.bse.iloc[0]  # what the mean is off by
+
+
+def test_a_jump_of_the_first_step_has_no_law():
+    """The Jacobian may be singular there, and is not asked."""
+
+    @hg.generator(latent="uniform", p=hg.interval(0, 1), loc=hg.real(), scale=hg.positive())
+    def inflated(u, p, loc, scale):
+        return jnp.where(u < p, 0.0, loc + scale * jnp.log(u / (1 - u)))
+
+    x = np.random.default_rng(1).logistic(1, 1, 300)
+    x[:90] = 0.0
+    with pytest.warns(ConvergenceWarning):
+        fit = hg.GAN(x, inflated, SIGMOIDS, reweight=True).fit()
+    assert not fit.converged
+
+
+@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ConvergenceWarning")
+def test_kinks_count_in_both_steps():
+    @hg.generator(loc=hg.real(), scale=hg.positive())
+    def tobit(z, loc, scale):
+        return jnp.maximum(loc + scale * z, 0.0)
+
+    rng = np.random.default_rng(2)
+    x = np.maximum(rng.normal(1, 2, 300), 0)
+    x[:36] = 2.6
+    fit: Any = hg.GAN(x, tobit, reweight=True).fit(start={"loc": 1.0, "scale": 2.0})
+    of, u = fit.equations, fit.solution.u
+    np.testing.assert_allclose(fit.solution.jacobian, of.jacobian(u), atol=1e-12)
+    k = len(u) // 2
+    np.testing.assert_allclose(fit.solution.jacobian[k:, k:], of.first.jacobian(u[k:]), atol=1e-12)
+
+
+def test_directions_without_variance_are_of_the_second_step(fit):
+    assert fit.degenerate_directions().shape == (3, 3 + 9)
