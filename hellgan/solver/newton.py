@@ -190,6 +190,7 @@ class _State:
     """The outer iterations of a group of games: the best point of each, and the next to try."""
 
     pull: float  # of the generator's own objective at v = 0, in that of fake
+    unitless: np.ndarray  # (p,) whether an element of theta is on a scale without a unit, as a logarithm is
     is_zero_sum: bool
     is_warm: bool
     best: _Point
@@ -209,8 +210,19 @@ class _State:
         counts = np.zeros(k, int), np.zeros(k, int)
         trial, damping, scoring = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
         loss = games.loss
+        spaces = games.generator.parameters.values()
+        unitless = np.array([space.kind != "real" for space in spaces for _ in range(space.size)])
         state = _State(
-            loss.generator_pull, loss.is_zero_sum, is_warm, best, *trial, damping, *counts, scoring, np.zeros(k)
+            loss.generator_pull,
+            unitless,
+            loss.is_zero_sum,
+            is_warm,
+            best,
+            *trial,
+            damping,
+            *counts,
+            scoring,
+            np.zeros(k),
         )
         for slot in range(k):
             state.restart(slot, starts[slot], alphas[slot], passes[slot])
@@ -231,7 +243,8 @@ class _State:
         here = self._model(local)
         with np.errstate(invalid="ignore"):
             slack = _SLACK * (1 + np.abs(here.merit))
-            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE) | self.scoring
+            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE)
+            better |= self.scoring & (here.score_norm <= 2 * self.best.score_norm)
         accept = np.isfinite(here.score_norm) & better
         for old, new in zip(self.best, here, strict=True):
             old[accept] = new[accept]
@@ -300,7 +313,10 @@ class _State:
             step = np.where(self.scoring[:, None], along, rootward)
         length = np.maximum(np.linalg.norm(step, axis=1), 1e-300)
         step = step * np.minimum(1.0, reach / length)[:, None]
-        return _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)
+        step = _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)
+        # Towards an edge of the space the metric fades, and nothing judges a step of scoring but its length.
+        farthest = np.max(np.abs(step) * self.unitless, axis=1)
+        return step * np.where(self.scoring & (farthest > 1), 1 / np.maximum(farthest, 1), 1.0)[:, None]
 
 
 def whitened(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
