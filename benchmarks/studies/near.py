@@ -11,9 +11,9 @@ first fit with `sharp_ns`, then `root` with each observation weighted by expit(4
 ratio. Bias and root mean squared error are those of certified fits; coverage is that of 95 % intervals; "failed" is the
 share without a certificate.
 
-The normal law has all replications, GAndK a sixth and no share of a fifth (its fits take seconds), the others half. The last table is of the tuning, for a normal law
-and n = 500, with a third: other objectives -expit(kv)^a of the generator (with the
-discriminator of `log`), and other values of v at which an observation counts half.
+The normal law has all replications, GAndK a sixth and no share of a fifth (its fits take seconds), the others half. The
+last table is of the tuning, for a normal law and n = 500, with a third: other objectives -expit(kv)^a of the generator
+(with the discriminator of `log`), and other values of v at which an observation counts half.
 
 Numbers in brackets are Monte Carlo standard errors.
 """
