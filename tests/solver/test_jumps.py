@@ -130,3 +130,20 @@ def test_censored_samples_are_certified_and_their_errors_hold():
 def test_what_passes_for_a_root():
     assert accepted(np.full(400, 1 / 400)) == pytest.approx(1e-4 / 20)
     assert accepted(np.full(400, 1 / 400), kinks=True) == pytest.approx(0.03 / 20)
+
+
+def test_slopes_that_rest_on_a_few_draws_are_no_jump():
+    """A tenth of the sample is far away, where two or three draws of a long tail reach: narrow features lie there."""
+
+    @hg.generator(a=hg.real(), b=hg.positive(), g=hg.real(), h=hg.interval(0, 1))
+    def g_and_h(z, a, b, g, h):
+        return a + b * jnp.expm1(g * z) / g * jnp.exp(h * z**2 / 2)
+
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=450)
+    clean = 1 + 2 * np.expm1(0.5 * z) / 0.5 * np.exp(0.05 * z**2)
+    game = hg.GAN(np.concatenate([clean, rng.normal(60, 1, 50)]), g_and_h).game()
+    u = np.concatenate([[1.1, 0.7, 0.78, -1.0], np.zeros(17)])
+    slopes = programs.take(jumps._slopes(programs.stack([game]), u[None]), 0)
+    assert not np.any(jumps._are_off(slopes.features, slopes.features_by, slopes.error))
+    assert np.any(jumps._are_off(slopes.features, slopes.features_by))

@@ -263,3 +263,12 @@ def test_kinks_count_in_both_steps():
 
 def test_directions_without_variance_are_of_the_second_step(fit):
     assert fit.degenerate_directions().shape == (3, 3 + 9)
+
+
+def test_a_generator_with_an_objective_of_its_own_needs_few_steps():
+    """Near contamination, where the zero-sum saddle is far from the solution; steps of scoring, then Newton's."""
+    samples = np.stack([near(seed, n=500) for seed in range(48)])
+    for loss in ("sharp_ns", "root_ns", "log_ns"):
+        batch = hg.fit_batch(hg.GAN(samples[0], NORMAL, loss=loss), samples)
+        assert batch.converged.all()
+        assert np.median(batch.iterations) < 20
