@@ -142,7 +142,7 @@ def _fit(options) -> int:
         warnings.simplefilter("always")
         result = model.fit()
     for warning in caught:
-        if type(warning.message).__name__ == "ConvergenceWarning":
+        if type(warning.message).__name__ in ("ConvergenceWarning", "FitWarning"):
             sys.stderr.write(f"hellgan fit: {warning.message}\n")
     alpha = 1 - options.level
     if options.plot:

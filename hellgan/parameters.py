@@ -62,6 +62,16 @@ class ParameterSpace(eqx.Module):
                 raise ValueError(f"{name}: {trouble}; {self.name} needs it {space.description}.")
         return np.concatenate([space.to_free(natural[name]) for name, space in self.parameters.items()])
 
+    @property
+    def owners(self) -> list[str]:
+        """The parameter that each element of theta belongs to: p names."""
+        return [name for name, space in self.parameters.items() for _ in range(space.size)]
+
+    @property
+    def unitless(self) -> np.ndarray:
+        """Whether each element of theta is on a scale without a unit, as a logarithm is: (p,)."""
+        return np.array([space.kind != "real" for space in self.parameters.values() for _ in range(space.size)])
+
     def named(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """Split a flat vector of natural elements by parameter: ``natural_vector`` undone."""
         values, at = {}, 0

@@ -115,6 +115,17 @@ def test_standard_input_and_figure(run, monkeypatch, tmp_path, newcomb):
     assert plt.get_fignums() == before
 
 
+def test_a_fit_of_no_bulk_is_told(run, monkeypatch):
+    """On standard error, beside what did not converge: a script that reads JSON sees no summary."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.normal(1, 1, 300), rng.normal(7, 1, 200)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(["x", *map(str, x)])))
+    code, _, err = run("fit", "-", "--json")
+    assert code == 0
+    assert "describes no part of the sample well" in err
+    assert err.startswith("hellgan fit: ")
+
+
 class Stop(Exception):
     pass
 

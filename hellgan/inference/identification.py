@@ -34,8 +34,7 @@ def _is_inert(space, size) -> np.ndarray:
 
     A real parameter has a unit, so that only 0 is little; the others have none on the unconstrained scale.
     """
-    has_unit = np.array([where.kind == "real" for where in space.parameters.values() for _ in range(where.size)])
-    return (size == 0) | (~has_unit & (size < 1e-12) & (size <= 1e-8 * np.max(size, axis=-1, keepdims=True)))
+    return (size == 0) | (space.unitless & (size < 1e-12) & (size <= 1e-8 * np.max(size, axis=-1, keepdims=True)))
 
 
 def _unidentified(space, information) -> str:
@@ -44,7 +43,7 @@ def _unidentified(space, information) -> str:
     size = np.sqrt(np.abs(np.diag(information)))
     inert = _is_inert(space, size)
     if np.any(inert):
-        return f"the simulated features do not react to {_element_names(space)[int(np.argmax(inert))]}"
+        return f"the simulated features do not react to {space.owners[int(np.argmax(inert))]}"
     worst = weakest_combination(space, information)
     return (
         f"the combination {worst.text} (unconstrained, standardised) is not identified by the features: the "
@@ -61,13 +60,8 @@ class Combination(NamedTuple):
 
 def weakest_combination(space: ParameterSpace, information: np.ndarray) -> Combination:
     """Name the combination of unconstrained parameters of which the information about theta (p, p) is least."""
-    names = _element_names(space)
+    names = space.owners
     size = np.sqrt(np.abs(np.diag(information)))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     parts = [f"{vectors[k, 0]:+.2f} {names[k]}" for k in np.argsort(-np.abs(vectors[:, 0])) if abs(vectors[k, 0]) > 0.1]
     return Combination(" ".join(parts), float(values[-1] / max(values[0], np.finfo(float).eps)))
-
-
-def _element_names(space) -> list[str]:
-    """The parameter that each element of theta belongs to."""
-    return [name for name, where in space.parameters.items() for _ in range(where.size)]

@@ -37,14 +37,12 @@ def at_edge(game: Game, saddle: SaddlePoint) -> SaddlePoint | None:
     """
     if saddle.is_saddle or not np.all(np.isfinite(saddle.jacobian)):
         return None
-    p, spaces = game.p, game.generator.parameters
-    names = [name for name, space in spaces.items() for _ in range(space.size)]
-    has_unit = np.array([space.kind == "real" for space in spaces.values() for _ in range(space.size)])
+    p, names = game.p, game.generator.owners
     try:
         known = np.abs(np.diag(informations(saddle.jacobian[None], p)[0])) * game.sizes[0] / game.loss.c
     except np.linalg.LinAlgError:
         return None
-    edge = np.flatnonzero(~has_unit & (known < _UNKNOWN**-2) & (np.abs(saddle.theta) > _FAR))
+    edge = np.flatnonzero(game.generator.unitless & (known < _UNKNOWN**-2) & (np.abs(saddle.theta) > _FAR))
     if not len(edge) or len(edge) == p:
         return None
     found = solve_restricted(game, Held(saddle.theta, edge), saddle.theta, saddle.alpha)

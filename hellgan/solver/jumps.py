@@ -42,7 +42,7 @@ def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
     u = np.stack([saddles[k].u for k in filled])
     stack = _slopes(programs.take(games, filled), u)
     at = [programs.take(stack, k) for k in range(len(finite))]
-    names = [name for name, space in games.generator.parameters.items() for _ in range(space.size)]
+    names = games.generator.owners
     for k, slopes in zip(finite, at, strict=True):
         saddle, jumps = saddles[k], _are_off(slopes.features, slopes.features_by, slopes.error)
         jacobian = _mended(saddle.jacobian, slopes, games.loss.is_zero_sum)
@@ -112,12 +112,8 @@ def _slopes(games: Game, u) -> _Slopes:
     def one(game: Game, u):
         theta, alpha = u[: game.p], u[game.p :]
         # A parameter without a unit moves by no more than a factor of e^2, or as far on the scale of log odds.
-        of = [
-            2.0 if space.kind != "real" else np.inf
-            for space in game.generator.parameters.values()
-            for _ in range(space.size)
-        ]
-        reach = jnp.minimum(reach_at(game.generator, theta, game.z), np.array(of))
+        most = np.where(game.generator.unitless, 2.0, np.inf)
+        reach = jnp.minimum(reach_at(game.generator, theta, game.z), most)
         unit = jnp.zeros(game.discriminator.size - 1, theta.dtype)
         for weights, rows in ((game.x_weights, game.x), (game.z_weights, simulate(game, theta))):
             phi = features(game, rows)[:, 1:]

@@ -149,8 +149,8 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
     is_warm = alphas is not None
     slots = list(range(programs.group_size(count)))
     waiting = iter(range(len(slots), count))
-    rounded = [accepted(weights, games.generator.may_jump) for weights in games.x_weights]
-    state = _State.begin(games, starts[slots], begins[slots], rounded, is_warm)
+    passes = [accepted(weights, games.generator.may_jump) for weights in games.x_weights]
+    state = _State.begin(games, starts[slots], begins[slots], passes, is_warm)
     group = programs.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
@@ -164,7 +164,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
             running[slot] = following is not None
             if following is not None:
                 slots[slot] = following
-                state.restart(slot, starts[following], begins[following], rounded[following])
+                state.restart(slot, starts[following], begins[following], passes[following])
                 for array, all_of_them in zip(jax.tree.leaves(group), jax.tree.leaves(games), strict=True):
                     array[slot] = all_of_them[following]
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
@@ -210,11 +210,9 @@ class _State:
         counts = np.zeros(k, int), np.zeros(k, int)
         trial, damping, scoring = (np.empty((k, p)), np.empty((k, q))), np.zeros(k), np.zeros(k, bool)
         loss = games.loss
-        spaces = games.generator.parameters.values()
-        unitless = np.array([space.kind != "real" for space in spaces for _ in range(space.size)])
         state = _State(
             loss.generator_pull,
-            unitless,
+            games.generator.unitless,
             loss.is_zero_sum,
             is_warm,
             best,
