@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -21,6 +22,19 @@ class Basis(eqx.Module):
     @abc.abstractmethod
     def features(self, x: jax.Array) -> jax.Array:
         """Evaluate the (q + 1,) features of one observation (d,); the first is 1."""
+
+    @property
+    def placement(self) -> np.ndarray:
+        """What was estimated from the sample to place the features, (r,), as far as standard errors count it."""
+        return np.zeros(0)
+
+    def placed(self, placement: jax.Array) -> "Basis":
+        """The same features placed elsewhere, by another ``placement`` (r,)."""
+        return self
+
+    def influence(self, x: jax.Array) -> jax.Array:
+        """Evaluate the influence function of ``placement`` at one observation (d,): (r,)."""
+        return jnp.zeros(0, x.dtype)
 
     def log_ratio(self, alpha: jax.Array, x: jax.Array) -> jax.Array:
         """v_alpha(x) at one observation (d,), a number."""

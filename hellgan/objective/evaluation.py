@@ -12,6 +12,7 @@ from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.scores import influences, placement_slope
 
 # Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
 # by more than a two-hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
@@ -44,10 +45,13 @@ def parts(games: Game, theta, alpha, scrambles) -> Parts:
 def _parts(game: Game, theta, alpha, scrambles) -> Parts:
     loss, wx, wz = game.loss, game.x_weights, game.z_weights
 
+    moved = placement_slope(game, theta, alpha) if game.basis.placement.shape[-1] else None
+
     def real_rows(x):
         phi = features(game, x)
         slope = derivatives(loss.real, phi @ alpha)[1]
-        return jnp.pad(slope[:, None] * phi, ((0, 0), (game.p, 0))), phi[:, 1:]
+        own = jnp.pad(slope[:, None] * phi, ((0, 0), (game.p, 0)))
+        return own if moved is None else own + influences(game, x) @ moved.T, phi[:, 1:]
 
     def simulated_rows(z):
         rows = linear.simulated_rows(game, theta, alpha, z)

@@ -4,6 +4,7 @@ The estimating function of u = (theta, alpha) stacks the generator's score on th
 vanish at the estimate. Equation numbers are those of ``docs/theory.md``.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -49,6 +50,25 @@ def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array
     if not game.draws_each:
         return found.real
     return found.real + jnp.mean(found.simulated.reshape(len(found.real), game.draws_each, -1), axis=1)
+
+
+def influences(game: Game, x: Float[Array, "n d"]) -> Float[Array, "n r"]:
+    """Evaluate the influence function of the discriminator's placement at each of n observations."""
+    return jax.vmap(game.basis.influence)(x)
+
+
+def placed(game: Game, placement: Float[Array, " r"]) -> Game:
+    """Give the same game with its discriminator placed elsewhere."""
+    return dataclasses.replace(game, discriminator=game.basis.placed(placement))
+
+
+def placement_slope(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "pq r"]:
+    """Evaluate the derivative of ``mean_score`` in the discriminator's placement.
+
+    Times the influence function of the placement at an observation it is what the observation adds to the mean score
+    through the placement: nothing in the limit where v is 0, as at the model.
+    """
+    return jax.jacfwd(lambda at: mean_score(placed(game, at), theta, alpha))(jnp.asarray(game.basis.placement))
 
 
 def mean_score(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, " pq"]:

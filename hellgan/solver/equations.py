@@ -28,7 +28,7 @@ from hellgan.objective.assembly import assemble
 from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game, features
 from hellgan.objective.linear import simulated_rows
-from hellgan.objective.scores import jacobian, mean_score, observation_scores, scores
+from hellgan.objective.scores import influences, jacobian, mean_score, observation_scores, placement_slope, scores
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import resampling
@@ -168,13 +168,40 @@ class GameEquations(Equations):
     # Scores.
 
     def scores(self, u):
-        return _scores(self.game, *self._split(u))[: len(self.sample)]
+        own, moved = self.held_scores(u), self.placement_slope(u)
+        return own if moved is None else own + _influences(self.game, self.game.x)[: len(own)] @ moved.T
 
     def scores_at(self, u, points):
-        return programs.in_blocks(lambda rows: _scores_at(self._anywhere, *self._split(u), rows), points)
+        own, moved = self.held_scores_at(u, points), self.placement_slope(u)
+        if moved is None:
+            return own
+        return own + programs.in_blocks(lambda rows: _influences(self.game, rows), points) @ moved.T
 
     def score_gradients(self, u, points):
+        own, moved = self.held_score_gradients(u, points), self.placement_slope(u)
+        if moved is None:
+            return own
+        return own + moved @ programs.in_blocks(lambda rows: _influence_gradients(self.game, rows), points)
+
+    # Scores were the discriminator's placement no estimate, and what it being one adds.
+
+    def held_scores(self, u) -> np.ndarray:
+        return _scores(self.game, *self._split(u))[: len(self.sample)]
+
+    def held_scores_at(self, u, points) -> np.ndarray:
+        return programs.in_blocks(lambda rows: _scores_at(self._anywhere, *self._split(u), rows), points)
+
+    def held_score_gradients(self, u, points) -> np.ndarray:
         return programs.in_blocks(lambda rows: _score_gradients(self._anywhere, *self._split(u), rows), points)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether standard errors count that the discriminator's placement was estimated."""
+        return isinstance(self.discriminator, Basis) and self.discriminator.placement.shape[-1] > 0
+
+    def placement_slope(self, u) -> np.ndarray | None:
+        """Derivative (k, r) of the mean score in the discriminator's placement; None where there is none."""
+        return _placement_slope(self.game, *self._split(u)) if self.is_placed else None
 
     @functools.cached_property
     def _anywhere(self) -> Game:
@@ -334,6 +361,15 @@ def score_covariances(
 
 _scores = programs.program(observation_scores)
 _jacobian = programs.program(jacobian)
+
+
+_influences = programs.program(influences)
+_placement_slope = programs.program(placement_slope)
+
+
+@programs.program
+def _influence_gradients(game, x):
+    return jax.vmap(jax.jacfwd(game.basis.influence))(x)
 
 
 @programs.program

@@ -6,16 +6,22 @@ from typing import Any
 import numpy as np
 
 from hellgan import latents
+from hellgan.discriminators.basis import Basis
 from hellgan.estimation import Resamples
 from hellgan.execution import programs
 from hellgan.objective.assembly import extended, padded_size
 from hellgan.objective.game import Game
+from hellgan.objective.scores import influences
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 
 
 def changed(game: Game, change: Resamples, sample: Sample, simulation: Simulation, seed: int) -> Game:
-    """Stack the game R times, with what each resample changes; the discriminator stays where it is placed."""
+    """Stack the game R times, with what each resample changes.
+
+    The discriminator stays where it is placed but for what standard errors count as estimated of its placement, which
+    moves as its influence function says.
+    """
     count, n, each = len(change.weights), len(sample), game.draws_each
     if change.foreign is not None:
         game = _widened(game, change.foreign.shape[1], n, simulation, seed)
@@ -36,7 +42,23 @@ def changed(game: Game, change: Resamples, sample: Sample, simulation: Simulatio
             fields["z"] = game.z[(rows[:, :, None] * each + np.arange(each)).reshape(count, -1)]
     if change.rngs is not None and not each:
         fields |= _drawn_anew(game, change, simulation)
-    return dataclasses.replace(programs.repeated(game, count), **fields)
+    games = dataclasses.replace(programs.repeated(game, count), **fields)
+    return _placed_anew(games, game) if isinstance(game.discriminator, Basis) else games
+
+
+def _placed_anew(games: Game, game: Game) -> Game:
+    """Move the placement of each of a stack of games to first order in the law of its sample."""
+    if not game.basis.placement.shape[-1]:
+        return games
+    of_game = _influences(game, game.x)
+    shared = games.x.shape[1:] == game.x.shape and np.all(games.x == game.x)
+    rows = of_game[None] if shared else np.stack([_influences(game, x) for x in games.x])
+    moved = np.sum(games.x_weights[:, :, None] * rows, axis=1) - game.x_weights @ of_game
+    at = np.asarray(game.basis.placement) + moved
+    return dataclasses.replace(games, discriminator=games.basis.placed(at))
+
+
+_influences = programs.program(influences)
 
 
 def _drawn_anew(game: Game, change: Resamples, simulation: Simulation) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from hellgan.solver.two_steps import (
     reweighted_covariances,
     solve_all,
     solve_reweighted,
+    stacked_placement_slope,
 )
 from hellgan.solver.with_jaxopt import root_derivatives
 
@@ -95,27 +96,30 @@ class ReweightedEquations(GameEquations):
         """What every observation's score of the second step contains: the simulated sample's mean and the penalty."""
         second, after = self.second(u), self._steps(u)[0]
         mean = _mean_score(second.game, *second._split(after))
-        return mean - second.sample.weights @ second.scores(after)
+        return mean - second.sample.weights @ second.held_scores(after)
 
-    def scores(self, u):
+    def held_scores(self, u):
         after, before = self._steps(u)
-        second = self.beliefs(u)[:, None] * (self.second(u).scores(after) + self._constant(u))
-        return np.concatenate([second, self.first.scores(before)], axis=1)
+        second = self.beliefs(u)[:, None] * (self.second(u).held_scores(after) + self._constant(u))
+        return np.concatenate([second, self.first.held_scores(before)], axis=1)
 
-    def scores_at(self, u, points):
+    def held_scores_at(self, u, points):
         after, before = self._steps(u)
-        second = self.second(u).scores_at(after, points) + self._constant(u)
+        second = self.second(u).held_scores_at(after, points) + self._constant(u)
         weights = _belief(self.first.log_ratios(before, points))
-        return np.concatenate([weights[:, None] * second, self.first.scores_at(before, points)], axis=1)
+        return np.concatenate([weights[:, None] * second, self.first.held_scores_at(before, points)], axis=1)
 
-    def score_gradients(self, u, points):
+    def placement_slope(self, u):
+        return stacked_placement_slope(self.game, *self._steps(u)) if self.is_placed else None
+
+    def held_score_gradients(self, u, points):
         after, before = self._steps(u)
         second, v = self.second(u), self.first.log_ratios(before, points)
         v_x = programs.in_blocks(lambda rows: _slopes_in_x(self.discriminator, before[self.p :], rows), points)
         of_weights = (_belief_slope(v)[:, None] * v_x)[:, None, :]
-        own = _belief(v)[:, None, None] * second.score_gradients(after, points)
-        moved = (second.scores_at(after, points) + self._constant(u))[:, :, None] * of_weights
-        return np.concatenate([own + moved, self.first.score_gradients(before, points)], axis=1)
+        own = _belief(v)[:, None, None] * second.held_score_gradients(after, points)
+        moved = (second.held_scores_at(after, points) + self._constant(u))[:, :, None] * of_weights
+        return np.concatenate([own + moved, self.first.held_score_gradients(before, points)], axis=1)
 
     def score_jacobians(self, u):
         after, before = self._steps(u)
@@ -124,7 +128,7 @@ class ReweightedEquations(GameEquations):
         shared = second.jacobian(after)
         for rows, each in second.score_jacobians(after):
             shared = shared - np.einsum("b,bij->ij", second.sample.weights[rows], each)
-        moved = _belief_slope(v)[:, None] * (second.scores(after) + self._constant(u))
+        moved = _belief_slope(v)[:, None] * (second.held_scores(after) + self._constant(u))
         blocks = zip(second.score_jacobians(after), self.first.score_jacobians(before), strict=True)
         for (rows, of_second), (_, of_first) in blocks:
             block = np.zeros((len(of_second), 2 * k, 2 * k))

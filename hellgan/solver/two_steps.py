@@ -25,7 +25,7 @@ from hellgan.objective.bulk import belief
 from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features
-from hellgan.objective.scores import mean_score, observation_scores, scores
+from hellgan.objective.scores import influences, mean_score, observation_scores, placed, scores
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 
@@ -176,7 +176,10 @@ def _covariance_parts(seconds, firsts, after, before, scrambles) -> _Parts:
 def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:
     p = second.p
     share = first.x_weights @ belief(features(first, first.x) @ before[p:])
-    (real,) = covariances_of_means(lambda rows: (rows,), first.x_weights, _rows(second, first, after, before))
+    rows = _rows(second, first, after, before)
+    if first.basis.placement.shape[-1]:
+        rows = rows + influences(first, first.x) @ _placement_slope(second, first, after, before).T
+    (real,) = covariances_of_means(lambda rows: (rows,), first.x_weights, rows)
     simulated, shifted = jnp.zeros_like(real), None
     if not second.draws_each and scrambles is None:
         draws = [scores(game, u[:p], u[p:]).simulated for game, u in ((second, after), (first, before))]
@@ -200,6 +203,28 @@ def _rows(second: Game, first: Game, after, before):
     weights = belief(features(first, first.x) @ before[p:])
     earlier = observation_scores(first, before[:p], before[p:])
     return jnp.concatenate([weights[:, None] * (own + constant[None]), earlier], axis=1)
+
+
+def _placement_slope(second: Game, first: Game, after, before):
+    """Derivative (k, r) of the mean stacked score in the placement of the discriminator, which both steps share."""
+
+    def mean(at):
+        one, other = placed(first, at), placed(second, at)
+        steps = _rows(other, one, after, before)[:, : len(after)]
+        return jnp.concatenate([first.x_weights @ steps, mean_score(one, before[: one.p], before[one.p :])])
+
+    return jax.jacfwd(mean)(jnp.asarray(first.basis.placement))
+
+
+@programs.program
+def _stacked_slopes(seconds, firsts, after, before):
+    return programs.each(_placement_slope, seconds, firsts, after, before)
+
+
+def stacked_placement_slope(game: Game, after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Derivative (k, r) of the mean stacked score in the discriminator's placement, at parameters of both steps."""
+    games = programs.stack([game])
+    return _stacked_slopes(second_of(games, before[None, game.p :]), first_of(games), after[None], before[None])[0]
 
 
 @programs.program

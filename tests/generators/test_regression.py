@@ -1,6 +1,7 @@
 """Conditional generators: the linear model, its resistant start, its discriminator, the formula front door."""
 
 import copy
+import dataclasses
 import pickle
 import re
 import threading
@@ -11,6 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.integrate
+import scipy.linalg
+import scipy.optimize
+import scipy.special
 import scipy.stats
 import statsmodels.formula.api as smf
 from replicate import FULL, replicate, replications
@@ -20,6 +25,7 @@ from tolerance import EXACT, assert_monte_carlo, mcse_mean, mcse_proportion, mcs
 import hellgan as hg
 from hellgan import latents, objective, plots
 from hellgan.discriminators import ResidualSigmoids
+from hellgan.estimation import Resamples
 from hellgan.generators import LinearRegression
 from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 
@@ -188,21 +194,91 @@ def features(basis, rows):
         return np.asarray(jax.vmap(basis.features)(jnp.asarray(rows)))
 
 
+def whitened(design):
+    """Covariates whose bounded versions are uncorrelated with variance 1, by the definition."""
+    x = design[:, 1:]
+    middle = np.median(x, axis=0)
+    spread = np.median(np.abs(x - middle), axis=0)
+    t = (x - middle) / spread
+    bounded = t / np.sqrt(1 + (t * scipy.stats.norm.ppf(0.75) ** -1 / 4) ** 2)
+    root = scipy.linalg.inv(scipy.linalg.sqrtm(np.cov(bounded, rowvar=False, bias=True)))
+    return (t - bounded.mean(axis=0)) @ root.T
+
+
 def test_features_by_hand():
     rows = STACKLOSS.to_numpy(float)
-    basis = placed(rows, ResidualSigmoids(k=2, products=1))
+    basis = placed(rows, ResidualSigmoids(k=2))
     design, response = table(STACKLOSS)
-    r = response - design @ resistant_fit(design, response, equal(21))
-    r = r / residual_scale(r, 4, equal(21))
+    t = whitened(design)
+    leverage = 1 / np.sqrt(1 + np.sum(t**2, axis=1) / (16 * 3))
+    c = leverage[:, None] * t
+    a, b, log_scale, spread = np.split(basis.placement, [1, 4, 5])
+    r = (response - a - t @ b) / np.exp(log_scale + c @ spread)
     knots = scipy.stats.norm.ppf(np.sin([np.pi / 8, 3 * np.pi / 8]) ** 2)
-    centers = np.median(design[:, 1:], axis=0)
-    t = (design[:, 1:] - centers) / np.median(np.abs(design[:, 1:] - centers), axis=0)
-    c = t / np.sqrt(1 + t**2 / 9)
     psi = scipy.special.expit(r / 0.75) - 0.5
     alone = scipy.special.expit((r[:, None] - knots) / (knots[1] - knots[0])) - 0.5
-    expected = np.column_stack([np.ones(21), alone, c * (psi - psi.mean())[:, None]])
-    np.testing.assert_allclose(features(basis, rows), expected, atol=EXACT)
+    expected = np.column_stack([np.ones(21), leverage[:, None] * alone, leverage[:, None] * c * psi[:, None]])
+    np.testing.assert_allclose(features(basis, rows), expected, atol=1e-10)
     np.testing.assert_allclose(basis.ridge, [0] + 5 * [0.5 / 21**2], rtol=EXACT)
+
+
+def unequal(rng, n=300):
+    """Noise that is skewed, with a scale that changes with the first of two correlated covariates."""
+    x = rng.normal(size=(n, 2)) @ [[1, 0.5], [0, 1]]
+    return np.column_stack([x, 1 + x @ [2, -1] + (0.3 + np.abs(x[:, 0] + 0.8)) * rng.exponential(size=n)])
+
+
+def test_placement_solves_its_equations():
+    """The three equations of the module, by hand, where the scale changes with a covariate."""
+    rows = unequal(np.random.default_rng(0))
+    basis = placed(rows)
+    design, response = table(pd.DataFrame(rows))
+    t = whitened(design)
+    leverage = 1 / np.sqrt(1 + np.sum(t**2, axis=1) / (16 * 2))
+    ones, c = np.ones((300, 1)), leverage[:, None] * t
+    a, b, log_scale, spread = np.split(basis.placement, [1, 3, 4])
+    assert np.all(spread != 0)
+    r = response - a - t @ b
+    e = r / np.exp(log_scale + c @ spread)
+    location = scipy.optimize.brentq(
+        lambda m: scipy.integrate.quad(
+            lambda v: np.clip(np.log(v) - m, -1, 1) * scipy.stats.norm.pdf(v), 0, 9, points=np.exp([m - 1, m + 1])
+        )[0],
+        -1,
+        0,
+    )
+    psi = np.where(np.abs(e) < 4.685061, e * (1 - (e / 4.685061) ** 2) ** 2, 0)
+    chi = np.clip(np.log(np.abs(e)) - location, -1, 1)
+    raw = basis.pilot.raw
+    changing = np.clip(np.log(np.abs(r)) - location - raw[0] - c @ raw[1:], -1, 1)
+    for factors, values in ((np.hstack([ones, t]), psi), (ones, chi), (np.hstack([ones, c]), changing)):
+        np.testing.assert_allclose(np.mean((leverage**2 * values)[:, None] * factors, axis=0), 0, atol=1e-8)
+
+
+def test_influence_of_the_placement_is_its_derivative_in_a_weight(monkeypatch):
+    rows = unequal(np.random.default_rng(0))
+    basis = placed(rows)
+    with jax.enable_x64(True):
+        found = np.asarray(jax.vmap(basis.influence)(jnp.asarray(rows)))
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-8)
+    whitening = basis.pilot.center, basis.pilot.whiten  # covariates are not modelled
+    monkeypatch.setattr("hellgan.discriminators.pilot._whitening", lambda covariates, weights: whitening)
+    for row in (0, 5, 17, 200):
+        weights = (1 - 1e-6) * equal(300)
+        weights[row] += 1e-6
+        moved = (placed(rows, weights=weights).placement - basis.placement) / 1e-6
+        # The Wald statistic by which the spread is shrunk takes its own covariance for known.
+        np.testing.assert_allclose(found[row][:4], moved[:4], atol=0.03)
+        np.testing.assert_allclose(found[row][4:], moved[4:], atol=0.15)
+
+
+def test_noise_of_one_scale_is_told_so():
+    """At 200 observations the slopes of the log scale are 0 in most samples, and small in all."""
+    found = np.array([placed(contaminated(np.random.default_rng([3, k]), share=0)).placement[4:] for k in range(60)])
+    assert np.mean(np.all(found == 0, axis=1)) > 0.7
+    assert np.all(np.abs(found) < 0.35)
+    wide = np.array([placed(unequal(np.random.default_rng([4, k]))).placement[4] for k in range(20)])
+    assert np.all(wide > 0.05)
 
 
 def test_features_are_bounded_in_response_and_covariates():
@@ -210,7 +286,21 @@ def test_features_are_bounded_in_response_and_covariates():
         [[s * 1e6, t * 1e6, u * 1e6, v * 1e9] for s in (-1, 1) for t in (-1, 1) for u in (0, 1) for v in (-1, 1)]
     )
     values = features(placed(STACKLOSS.to_numpy(float)), far)
-    assert np.max(np.abs(values)) <= 3.0 * (1 + 1e-9)
+    assert np.max(np.abs(values)) <= 4 * np.sqrt(3) / 2  # the bound of a covariate, and half of it where psi is
+
+
+def test_pull_of_a_far_row_is_bounded():
+    """Of a row at x the slope moves the features by no more than some of another row's, however far x is."""
+    rows = contaminated(np.random.default_rng(5), 100, 0)
+    basis = placed(rows)
+
+    def moved(slope, x):
+        return basis.features(jnp.array([x, 0.0, 1 + slope * x]))
+
+    with jax.enable_x64(True):
+        pulls = [np.abs(jax.jacfwd(moved)(2.0, x)).max() for x in (1.0, 10.0, 1e2, 1e4, 1e6)]
+    assert max(pulls) < 16 * pulls[0]
+    assert pulls[-1] < pulls[0]
 
 
 def test_placement_is_equivariant():
@@ -227,11 +317,11 @@ def test_outliers_do_not_draw_knots_away():
     bad[:30, -1] = 1e4
     clean, spoilt = placed(rows), placed(bad)
     np.testing.assert_array_equal(clean.knots, spoilt.knots)
-    assert spoilt.scale < 3 * clean.scale
+    assert spoilt.placement[3] < clean.placement[3] + np.log(2)
 
 
 @pytest.mark.parametrize(
-    ("n", "k", "sizes"), [(21, 3, (4, 1)), (24, 1, (6, 2)), (200, 2, (12, 4)), (40, 10, (4, 1)), (100, 10, (12, 2))]
+    ("n", "k", "sizes"), [(21, 3, (4, 1)), (24, 1, (7, 1)), (200, 2, (12, 1)), (40, 10, (4, 1)), (100, 10, (12, 1))]
 )
 def test_number_of_features(n, k, sizes):
     """About one for three observations, and never fewer than the k + 2 parameters."""
@@ -249,7 +339,7 @@ def test_dummies_and_dependent_columns_can_be_placed():
     rows = np.column_stack([dummies, np.zeros(60), rng.normal(size=60)])
     values = features(placed(rows), rows)
     assert np.all(np.isfinite(values))
-    assert placed(rows).spread.tolist() == [1, 1, 1, 1]
+    np.testing.assert_allclose(values[:, -1], 0, atol=1e-12)  # a constant covariate says nothing
 
 
 # The game.
@@ -427,7 +517,8 @@ def test_stackloss_is_near_huber(stackloss):
     huber, squares = smf.rlm(LOSS, STACKLOSS).fit().params, smf.ols(LOSS, STACKLOSS).fit().params
     coefficients = stackloss.params[:-1]
     assert list(coefficients.index) == list(huber.index)
-    assert np.all(np.abs(coefficients - huber) < np.abs(squares - huber))
+    off, far = ((of - huber) / stackloss.bse[:-1] for of in (coefficients, squares))
+    assert off @ off < 0.3 * (far @ far)
     assert np.all(np.abs(coefficients - huber) < 0.5 * stackloss.bse[:-1])
     assert np.all(np.abs(coefficients - LMROB["stackloss"]) < 1.5 * stackloss.bse[:-1])
 
@@ -463,12 +554,41 @@ def test_summary_counts_the_rows_that_are_left_out(telephone):
 
 
 def test_sandwich_sums_scores_by_observation(telephone):
-    """The meat by another route: each observation's score with the mean of its 64 simulated ones."""
+    """The meat by another route: each observation's score, the mean of its 64 simulated ones, and the placement's."""
     game, saddle = telephone.model.game(), telephone.saddle
+    at, step = np.asarray(game.basis.placement), 1e-5
+
+    def mean(placement):
+        moved = dataclasses.replace(game, discriminator=game.basis.placed(placement))
+        return np.asarray(objective.mean_score(moved, saddle.theta, saddle.alpha))
+
     with jax.enable_x64(True):
         scores = objective.scores(game, saddle.theta, saddle.alpha)
         sums = np.asarray(scores.real) + np.asarray(scores.simulated).reshape(24, 64, -1).mean(axis=1)
-    np.testing.assert_allclose(telephone.meat(), np.cov(sums, rowvar=False), rtol=1e-9, atol=1e-14)
+        slope = np.array([(mean(at + step * e) - mean(at - step * e)) / (2 * step) for e in np.eye(len(at))])
+        sums = sums + np.asarray(jax.vmap(game.basis.influence)(game.x)) @ slope
+    expected = np.cov(sums, rowvar=False)
+    np.testing.assert_allclose(telephone.meat(), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(telephone.equations.scores(telephone.saddle.u), sums, atol=1e-5 * np.abs(sums).max())
+
+
+def test_deletion_and_bootstrap_move_the_placement():
+    """Where the model is wrong, one step and the refit agree on what a row does, and both count the placement."""
+    fit = hg.GAN(unequal(np.random.default_rng(1), 200), LinearRegression()).fit()
+    u, equations = fit.saddle.u, fit.equations
+    weights = np.full((3, 200), 1 / 200)
+    for k, row in enumerate((3, 50, 120)):
+        weights[k, row] += 0.002
+    weights /= weights.sum(axis=1, keepdims=True)
+    refits = equations.refit(lambda chunk: Resamples(weights[chunk]), 3, u)
+    step = -np.linalg.solve(fit.saddle.jacobian, ((weights - 1 / 200) @ equations.scores(u)).T).T
+    found, held = (
+        refits.u - u,
+        -np.linalg.solve(fit.saddle.jacobian, ((weights - 1 / 200) @ equations.held_scores(u)).T).T,
+    )
+    size = np.abs(step[:, :4]).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(found[:, :4] / size, step[:, :4] / size, atol=0.1)
+    assert np.abs((step - held)[:, :4] / size).max() > 0.3
 
 
 def test_noise_of_tied_features_is_that_of_differences(telephone):
@@ -614,3 +734,22 @@ def test_standard_errors_efficiency_and_size_without_outliers():
     assert_monte_carlo(ratio, 1, np.sqrt((1 - r**2) / count), bias=0.05, resolution=0.15)
     # The plain test at 5 %: its law is asymptotic, with ten observations a feature.
     assert_monte_carlo(np.mean(fits.overid < 0.05), 0.05, mcse_proportion(0.05, count), bias=0.02, resolution=0.07)
+
+
+@pytest.mark.parametrize("design", ["two groups", "a scale that changes", "a covariate a thousandfold"])
+def test_errors_hold_where_the_noise_or_a_covariate_is_not_the_models(design):
+    """Errors agree with the spread: of fixed placements they were a third, .6 and a twentieth of it."""
+    samples = []
+    for seed in range(60):
+        rng = np.random.default_rng([31, seed])
+        x = (np.arange(200) % 5 == 0) * 1.0 if design == "two groups" else rng.normal(size=200)
+        scale = {"two groups": 1 + 3 * x, "a scale that changes": 0.3 + np.abs(x)}.get(design, 1.0)
+        y = 1 + 2 * x + scale * rng.normal(size=200)
+        x[0] *= 1000 if "covariate" in design else 1
+        samples.append(np.column_stack([x, y]))
+    batch = hg.fit_batch(hg.GAN(samples[0], LinearRegression()), np.stack(samples))
+    interval = batch.conf_int()["x1"]
+    assert batch.converged.all()
+    covered = np.mean((interval["lower"] <= 2) & (interval["upper"] >= 2))
+    assert covered >= 0.95 - 3 * mcse_proportion(0.95, 60)
+    assert 0.75 < batch.bse["x1"].median() / batch.params["x1"].std() < 1.35
