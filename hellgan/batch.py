@@ -213,7 +213,7 @@ def fit_all(
     def covariances(chosen):
         return of.covariances_at(games, saddles, chosen)
 
-    laws = inference.laws(of.space, saddles, covariances if is_linear else None)
+    laws = inference.laws(of.space, saddles, covariances if is_linear else None, of.frame)
     covs = inference.natural_covs(of.space, laws, of.unseen)
     tests: list[BulkTest | None] = [None] * len(saddles)
     if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:

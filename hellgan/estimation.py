@@ -127,6 +127,15 @@ class Equations(abc.ABC):
         return self.space.size
 
     @property
+    def frame(self) -> np.ndarray | None:
+        """Coordinates of theta, (p, p), in which the sample itself makes no direction weak; None: theta's own.
+
+        A regression has them from its design: what vanishes in them is not identified, however far from 0 or alike
+        its covariates are.
+        """
+        return None
+
+    @property
     def names(self) -> list[str]:
         """Names of the k elements of u, unconstrained scale."""
         return self.space.free_names + self.nuisance_names

@@ -110,6 +110,10 @@ class Generator(ParameterSpace):
         """Give the family for data of this shape, their columns so named; the same unless it depends on them."""
         return self
 
+    def frame(self, rows: np.ndarray) -> np.ndarray | None:
+        """Coordinates of theta, (p, p), in which rows (n, d) make no direction weak; None where theta's own are."""
+        return None
+
     def check_rows(self, rows: np.ndarray) -> None:
         """Refuse observations (n, dim) that cannot tell the parameters apart, in one sentence."""
 

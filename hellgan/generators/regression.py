@@ -81,6 +81,13 @@ class LinearRegression(Generator):
         why = "is constant" if np.ptp(design[:, k]) == 0 else "is determined by those before it"
         raise ValueError(f"data: the covariate {self.coefficients[k]} {why}; drop it.")
 
+    def frame(self, rows):
+        design = self.design(rows[:, :-1])
+        frame = np.eye(self.size)
+        scales = np.linalg.norm(design, axis=0)
+        frame[:-1, :-1] = np.linalg.inv(np.linalg.qr(design / scales, mode="r")) / scales[:, None]
+        return frame
+
     @property
     def coefficients(self) -> tuple[str, ...]:
         """Names of the location's parameters, in the order of the design's columns."""

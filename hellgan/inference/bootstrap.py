@@ -183,7 +183,7 @@ def _laws(fit: Fit, found: Refits) -> list[JointLaw]:
     assert found.covariances is not None
     assert found.jacobians is not None
     good = [k for k, covariance in enumerate(found.covariances) if covariance is not None]
-    unidentified = problems(fit.equations.space, [found.jacobians[k] for k in good])
+    unidentified = problems(fit.equations.space, [found.jacobians[k] for k in good], fit.equations.frame)
     good = [k for k, problem in zip(good, unidentified, strict=True) if problem is None]
     chosen = [covariance for k in good if (covariance := found.covariances[k]) is not None]
     inferred = sandwiches([found.jacobians[k] for k in good], chosen) if good else []

@@ -90,7 +90,7 @@ def score(fit: Fit, restriction) -> HypothesisTest:
     cov, trouble, jacobian = fit.covariance.theta, at.reason, fit.solution.jacobian
     if not trouble and fit.cov_type == "sandwich":
         jacobian = at.jacobian
-        trouble = problems(equations.space, [jacobian])[0] or ""
+        trouble = problems(equations.space, [jacobian], equations.frame)[0] or ""
         if not trouble:
             cov = sandwich_at(equations, at.u, jacobian).cov[: equations.p, : equations.p]
     if trouble:

@@ -12,19 +12,24 @@ from hellgan.records import informations
 _SINGULAR = 1e-9
 
 
-def problems(space: ParameterSpace, jacobians: Sequence[np.ndarray]) -> list[str | None]:
+def problems(
+    space: ParameterSpace, jacobians: Sequence[np.ndarray], frame: np.ndarray | None = None
+) -> list[str | None]:
     """Name, for each Jacobian (k, k) of equations, the parameters that are not identified; None where all are.
 
     The information about theta is that of ``estimation.informations``: a direction in which it vanishes is not
-    identified.
+    identified. What vanishes is judged in the coordinates ``frame`` (p, p) of theta, as ``Equations.frame`` has it.
     """
     if not jacobians:
         return []
     found = informations(np.stack(jacobians), space.size)
     size = np.sqrt(np.abs(np.diagonal(found, axis1=1, axis2=2)))
     usable = np.all(np.isfinite(found), axis=(1, 2)) & ~np.any(_is_inert(space, size), axis=1)
+    framed = found if frame is None else frame.T @ found @ frame
+    size = np.sqrt(np.abs(np.diagonal(framed, axis1=1, axis2=2)))
+    usable &= np.all(size > 0, axis=1)
     size = np.where(usable[:, None], size, 1.0)
-    scaled = np.where(usable[:, None, None], found / (size[:, :, None] * size[:, None, :]), 0.0)
+    scaled = np.where(usable[:, None, None], framed / (size[:, :, None] * size[:, None, :]), 0.0)
     identified = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR * space.size
     return [None if ok else _unidentified(space, each) for ok, each in zip(identified, found, strict=True)]
 

@@ -48,6 +48,7 @@ def laws(
     space: ParameterSpace,
     solutions: Sequence[Solution],
     covariances: Callable[[list[int]], Sequence[ScoreCovariance]] | None,
+    frame: np.ndarray | None = None,
 ) -> list[JointLaw]:
     """Infer the joint law at each of some solutions.
 
@@ -57,10 +58,12 @@ def laws(
     solutions : sequence of Solution
     covariances : callable or None
         Gives the score covariances of the solutions whose positions it gets; None for equations without a joint law.
+    frame : (p, p) array, optional
+        Coordinates of theta in which it is judged whether theta is identified, as ``Equations.frame`` has them.
     """
     # Whether theta is identified is asked also where a root is not certified: if it is not, that may well be why.
     asked = [k for k, s in enumerate(solutions) if s.is_root and covariances is not None]
-    found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked]), strict=True))
+    found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked], frame), strict=True))
     troubles = [f"{problem}{_ADVICE}" if (problem := found.get(k)) else s.reason for k, s in enumerate(solutions)]
     usable = [k for k, trouble in enumerate(troubles) if not trouble and covariances is not None]
     inferred: list[Sandwich | None] = [None] * len(solutions)
@@ -79,7 +82,7 @@ def law(equations: Equations, solution: Solution) -> JointLaw:
     def covariances(_):
         return [equations.score_covariance(solution.u)]
 
-    return laws(equations.space, [solution], None if equations.trouble else covariances)[0]
+    return laws(equations.space, [solution], None if equations.trouble else covariances, equations.frame)[0]
 
 
 def natural_covs(

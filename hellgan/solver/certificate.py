@@ -178,8 +178,8 @@ def _reason(finite, converged, score_norm, top, least, is_concave):
         return "the iteration left the numbers that double precision holds; give other starting values"
     if not converged:
         folds = (
-            ", or the maximum of this loss, which is not concave, breaks off: try another ridge, as in "
-            "Sigmoids(16, ridge=1e-4)"
+            ", or the maximum of this loss, which is not concave, changes its place there, as where observations lie "
+            "close to the bulk: try GAN(reweight=True) or loss='log'"
         )
         return (
             f"the score norm is {score_norm:.2g} after the last step; the parameters may not be identified by these "

@@ -96,6 +96,10 @@ class GameEquations(Equations):
         return programs.take(games, 0)
 
     @functools.cached_property
+    def frame(self) -> np.ndarray | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.space.frame(self.sample.rows[self.sample.weights > 0])
+
+    @functools.cached_property
     def scrambles(self) -> np.ndarray | None:
         """Sobol samples independent of the game's own, (S, m, k); None where the latents are no Sobol points."""
         return self.simulation.scrambles()

@@ -753,3 +753,28 @@ def test_errors_hold_where_the_noise_or_a_covariate_is_not_the_models(design):
     covered = np.mean((interval["lower"] <= 2) & (interval["upper"] >= 2))
     assert covered >= 0.95 - 3 * mcse_proportion(0.95, 60)
     assert 0.75 < batch.bse["x1"].median() / batch.params["x1"].std() < 1.35
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6])
+def test_a_covariate_far_from_zero_changes_nothing(offset):
+    """Nor do its square and its calendar years: the slope is identified as it is of centred years."""
+    rng = np.random.default_rng(12)
+    z = rng.normal(size=200)
+    y = 1 + 2 * z + rng.normal(size=200)
+    here, there = (hg.GAN(np.column_stack([z + shift, y]), LinearRegression(columns=("x",))) for shift in (0, offset))
+    at, moved = here.fit(), there.fit()
+    assert moved.converged
+    np.testing.assert_allclose(moved.params["x"], at.params["x"], rtol=1e-8)
+    np.testing.assert_allclose(moved.bse["x"], at.bse["x"], rtol=5e-3)
+
+
+def test_a_square_of_calendar_years_is_identified():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"year": rng.integers(1950, 2020, 200)})
+    frame["y"] = 3 + 0.1 * (frame.year - 1985) + 0.002 * (frame.year - 1985) ** 2 + rng.normal(size=200)
+    raw = hg.GAN.from_formula("y ~ year + I(year**2)", frame).fit()
+    centred = hg.GAN.from_formula("y ~ c + I(c**2)", frame.assign(c=frame.year - 1985)).fit()
+    assert raw.converged
+    error = centred.bse["I(c ** 2)"]
+    assert abs(raw.params["I(year ** 2)"] - centred.params["I(c ** 2)"]) < 0.2 * error
+    np.testing.assert_allclose(raw.bse["I(year ** 2)"], error, rtol=0.05)
