@@ -186,7 +186,7 @@ class Equations(abc.ABC):
 
     @abc.abstractmethod
     def reweighted(self, weights) -> "Equations":
-        """Give the equations with other observation weights (n,), which need not sum to 1."""
+        """Give the equations with other observation weights (n,), which need not sum to 1, placed as those say."""
 
     # Scores at any u (k,).
 
@@ -291,7 +291,7 @@ class Estimator(Protocol):
     def equations(self) -> Equations: ...
 
     def with_weights(self, weights) -> "Estimator":
-        """Give the same model with other observation weights, placed as it is."""
+        """Give the same model with other observation weights, placed as those say."""
         ...
 
     def recipe(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -21,6 +21,7 @@ from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.samples.sample import checked_weights
 from hellgan.simulation import Simulation
 from hellgan.solver.equations import GameEquations
+from hellgan.solver.resampling import moved
 from hellgan.solver.reweighting import ReweightedEquations
 from hellgan.solver.starts import matched, unmatched
 
@@ -231,9 +232,11 @@ class GAN:
         return model
 
     def with_weights(self, weights) -> "GAN":
-        """Give the same model with other observation weights, its discriminator placed as it is."""
+        """Give the same model with other observation weights, its discriminator placed as its influence says."""
         model = copy.copy(self)
         model.sample = self.sample.with_weights(weights)
+        if isinstance(self.basis, Basis):
+            model.basis = moved(self.basis, self.sample.rows, model.sample.weights - self.sample.weights)
         model._check_sample()
         return model
 

@@ -91,6 +91,14 @@ def bad_leverage(rng):
     return rows
 
 
+def far_cluster(rng):
+    """The covariates of a normal sample, and a cluster of observations that a wider scale there would explain."""
+    rows = clean(rng)
+    wrong = N * 15 // 100
+    rows[:wrong] = np.column_stack([rng.normal(4, 0.3, wrong), 24 + rng.normal(size=wrong)])
+    return rows
+
+
 def good_leverage(rng):
     x = rng.normal(size=N)
     x[: N // 20] += 8
@@ -121,6 +129,7 @@ DESIGNS = {
     "10 % vertical, scale .3 + |x|": vertical_fan,
     "one covariate a thousandfold": one_slip,
     "5 % bad leverage": bad_leverage,
+    "15 % in a cluster at x = 4, y = 24": far_cluster,
     "5 % good leverage": good_leverage,
     "Pareto covariate": pareto,
     "normal and binary covariates": binary,

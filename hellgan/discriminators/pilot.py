@@ -5,10 +5,11 @@ e = (y - a - b . t) / exp(l + g . c), the placement (a, b, l, g) solves
 
     mean w^2 D psi(e) = 0,    mean w^2 chi(log|e| - m) = 0,    mean w^2 (1, c) chi(log|r| - h - g0 . c - m) = 0
 
-with r = y - a - b . t. psi is the redescending bisquare with the constant of 95 % efficiency, chi is bounded at 1, and
-m makes l the log standard deviation at the normal law. g = s(g0) g0 is shrunk to 0 where the scale does not clearly
-change with the covariates. Influence functions are -J^-1 of the equations at an observation, J the derivative of
-their means.
+with r = y - a - b . t, the last twice: over the positive and over the negative residuals. psi is the redescending
+bisquare with the constant of 95 % efficiency, chi is bounded at 1, and m makes l the log standard deviation at the
+normal law. Each g0 is shrunk to 0 where the scale does not clearly change with the covariates, and g is, of each
+element, the smaller of the two, or 0 where their signs differ: outliers to one side at some covariates are no greater
+noise there. Influence functions are -J^-1 of the equations at an observation, J the derivative of their means.
 """
 
 from typing import NamedTuple
@@ -31,8 +32,8 @@ class Pilot(eqx.Module):
     """A robust linear fit with a scale that may change with the covariates, and what its influence is made of.
 
     ``center`` (k,) and ``whiten`` (k, k) give t = whiten (x - center); ``placement`` is (intercept, slopes, log scale,
-    slopes of the log scale), (2 k + 2,). ``raw`` (k + 1,) is (h, g0) of the module's equations, ``shrunk`` (k, k) the
-    derivative of g in g0, and ``inverse`` (3 k + 3, 3 k + 3) is -J^-1 for (a, b, l, h, g0).
+    slopes of the log scale), (2 k + 2,). ``raw`` (2, k + 1) is (h, g0) of the module's equations for either sign,
+    ``shrunk`` (2, k, k) the derivative of g in them, and ``inverse`` is -J^-1 for (a, b, l, h, g0, h, g0).
     """
 
     center: np.ndarray
@@ -66,10 +67,12 @@ class Pilot(eqx.Module):
         one = jnp.ones(1, t.dtype)
         psi = _bisquare(r * jnp.exp(-log_scale))
         of_scale = jnp.clip(size - log_scale, -_HUBER, _HUBER)
-        of_raw = jnp.clip(size - self.raw[0] - self.raw[1:] @ c, -_HUBER, _HUBER)
-        parts = [psi * jnp.concatenate([one, t]), of_scale * one, of_raw * jnp.concatenate([one, c])]
+        bounded = jnp.concatenate([one, c])
+        of_raw = jnp.clip(size - self.raw @ bounded, -_HUBER, _HUBER) * jnp.array([r > 0, r < 0])
+        parts = [psi * jnp.concatenate([one, t]), of_scale * one, jnp.ravel(of_raw[:, None] * bounded)]
         moved = self.inverse @ (leverage**2 * jnp.concatenate(parts))
-        return jnp.concatenate([moved[: k + 2], self.shrunk @ moved[k + 3 :]])
+        of_slopes = moved[k + 2 :].reshape(2, k + 1)[:, 1:]
+        return jnp.concatenate([moved[: k + 2], jnp.einsum("sij,sj->i", self.shrunk, of_slopes)])
 
 
 class _Design(NamedTuple):
@@ -93,18 +96,24 @@ def pilot_fit(covariates: np.ndarray, response: np.ndarray, weights: np.ndarray)
     coefficients[kept] = resistant_fit(of.rows[:, kept], response, weights)
     r = response - of.rows @ coefficients
     log_scale = np.log(residual_scale(r, len(kept), weights))
-    raw = np.concatenate([[log_scale], np.zeros(t.shape[1])])
-    spread, shrunk = np.zeros(t.shape[1]), np.zeros((t.shape[1], t.shape[1]))
+    raw = np.tile(np.concatenate([[log_scale], np.zeros(t.shape[1])]), (2, 1))
+    spread, shrunk = np.zeros(t.shape[1]), np.zeros((2, t.shape[1], t.shape[1]))
     for _ in range(_STEPS):
-        before = np.concatenate([coefficients * np.exp(-log_scale), [log_scale], raw])
-        raw = raw + _huber_step(of.bounded, _size(r) - of.bounded @ raw, of.weights)
-        spread, shrunk = _shrunk(of, _size(r) - of.bounded @ raw, raw[1:])
+        before = np.concatenate([coefficients * np.exp(-log_scale), [log_scale], np.ravel(raw)])
+        signs = [of._replace(weights=of.weights * side) for side in (r > 0, r < 0)]
+        raw = np.stack(
+            [g + _huber_step(p.bounded, _size(r) - p.bounded @ g, p.weights) for p, g in zip(signs, raw, strict=True)]
+        )
+        spread, shrunk = _smaller(
+            [_shrunk(p, _size(r) - p.bounded @ g, g[1:]) for p, g in zip(signs, raw, strict=True)]
+        )
         log_scale += _huber_step(ones, _size(r) - log_scale - of.bounded[:, 1:] @ spread, of.weights)[0]
         precision = np.exp(-log_scale - of.bounded[:, 1:] @ spread)
         inner = np.maximum(1 - (r * precision / _BISQUARE) ** 2, 0) ** 2
         coefficients[kept] = _weighted(of.rows[:, kept], response, of.weights * inner * precision)
         r = response - of.rows @ coefficients
-        if np.abs(np.concatenate([coefficients * np.exp(-log_scale), [log_scale], raw]) - before).max() < _TOLERANCE:
+        now = np.concatenate([coefficients * np.exp(-log_scale), [log_scale], np.ravel(raw)])
+        if np.abs(now - before).max() < _TOLERANCE:
             break
     placement = np.concatenate([coefficients, [log_scale], spread])
     return Pilot(center, whiten, placement, raw, shrunk, _inverse(of, r, kept, placement, raw, shrunk))
@@ -159,25 +168,38 @@ def _shrunk(of: _Design, errors, slopes) -> tuple[np.ndarray, np.ndarray]:
     return (1 - part) * slopes, (1 - part) * np.eye(k) + 2 * part / wald * np.outer(slopes, toward)
 
 
+def _smaller(sides) -> tuple[np.ndarray, np.ndarray]:
+    """Of two slopes (k,) the smaller one, 0 where they differ in sign, with its derivative (2, k, k) in both."""
+    (up, of_up), (down, of_down) = sides
+    takes_up = np.abs(up) < np.abs(down)
+    alike = up * down > 0
+    chosen = np.stack([alike & takes_up, alike & ~takes_up])[:, :, None] * np.stack([of_up, of_down])
+    return np.where(alike, np.where(takes_up, up, down), 0.0), chosen
+
+
 def _inverse(of: _Design, r, kept, placement, raw, shrunk) -> np.ndarray:
-    """-J^-1 of the equations, for (a, b, l, h, g0)."""
-    k = len(raw) - 1
+    """-J^-1 of the equations, for (a, b, l, h, g0, h, g0)."""
+    k = raw.shape[1] - 1
     log_scale = placement[k + 1] + of.bounded[:, 1:] @ placement[k + 2 :]
     precision = np.exp(-log_scale)
     t = (r * precision / _BISQUARE) ** 2
     bisquare = np.where(t < 1, (1 - t) * (1 - 5 * t), 0)  # its derivative
-    near = [np.abs(_size(r) - fit) < _HUBER for fit in (log_scale, of.bounded @ raw)]
-    inverted = 1 / np.where(near[0] | near[1], r, np.inf)
-    nothing, c = np.zeros((len(r), 1)), of.bounded[:, 1:] @ shrunk
-    # For each equation what multiplies it, and the derivatives of its psi or chi in (a, b, l, h, g0).
+    near = [np.abs(_size(r) - fit) < _HUBER for fit in (log_scale, *(raw @ of.bounded.T))]
+    near[1:] = [near[1] & (r > 0), near[2] & (r < 0)]
+    inverted = 1 / np.where(np.any(near, axis=0), r, np.inf)
+    one, none, c = np.ones((len(r), 1)), np.zeros_like(of.bounded), of.bounded[:, 1:]
+    moved = np.hstack([none[:, :1], c @ shrunk[0], none[:, :1], c @ shrunk[1]])  # of g . c in what it is made of
+    size = inverted[:, None] * of.rows
+    # For each equation what multiplies it, the derivatives of its argument in (a, b, l, h, g0, h, g0), and its slope.
     slopes = [
         (
             of.rows,
-            np.hstack([precision[:, None] * of.rows, (r * precision)[:, None] * np.hstack([1 + nothing, nothing, c])]),
+            np.hstack([precision[:, None] * of.rows, (r * precision)[:, None] * np.hstack([one, moved])]),
             bisquare,
         ),
-        (1 + nothing, np.hstack([inverted[:, None] * of.rows, 1 + nothing, nothing, c]), near[0]),
-        (of.bounded, np.hstack([inverted[:, None] * of.rows, nothing, of.bounded]), near[1]),
+        (one, np.hstack([size, one, moved]), near[0]),
+        (of.bounded, np.hstack([size, none[:, :1], of.bounded, none]), near[1]),
+        (of.bounded, np.hstack([size, none[:, :1], none, of.bounded]), near[2]),
     ]
     minus_j = np.concatenate([left.T @ ((of.weights * factor)[:, None] * right) for left, right, factor in slopes])
     dropped = [j for j in range(k + 1) if j not in kept]

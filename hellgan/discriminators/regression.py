@@ -16,20 +16,23 @@ class Residuals(Basis):
     """Sigmoids psi((r - knot) / width) of the residual r of a row (x, y), and their products with covariates.
 
     r = (y - intercept - slopes . t) / exp(log_scale + spread . c), with the covariates whitened, t, and bounded, c, as
-    ``Pilot`` has them. A feature counts as much as the leverage w of its row lets it: w psi, and w c psi.
+    ``Pilot`` has them. A feature counts as much as the leverage w of its row lets it: w psi, and w c psi. Each psi is
+    less its mean at the normal law, so that the covariates' own scatter enters no feature.
     """
 
     ridge: np.ndarray
     pilot: Pilot
     knots: np.ndarray
     widths: np.ndarray
+    means: np.ndarray
     product_knots: np.ndarray
     product_widths: np.ndarray
+    product_means: np.ndarray
 
     def features(self, x):
         r, c, leverage = self.pilot.residual(x)
-        alone = _sigmoids(r, self.knots, self.widths)
-        products = c[:, None] * _sigmoids(r, self.product_knots, self.product_widths)[None, :]
+        alone = _sigmoids(r, self.knots, self.widths) - self.means
+        products = c[:, None] * (_sigmoids(r, self.product_knots, self.product_widths) - self.product_means)[None, :]
         return jnp.concatenate([jnp.ones(1, alone.dtype), leverage * alone, leverage * jnp.ravel(products)])
 
     @property
@@ -88,20 +91,19 @@ class ResidualSigmoids(Discriminator):
         covariates, response = x[:, :-1], x[:, -1]
         pilot = pilot_fit(covariates, response, weights)
         k = self._size(len(pilot.center), 1 / np.sum(weights**2))
-        knots, widths = _normal_knots(k)
-        product_knots, product_widths = _normal_knots(self.products)
         q = k + self.products * covariates.shape[1]
         ridge = ridge_vector(self.ridge, q, weights, 1e-6)
-        return Residuals(ridge, pilot, knots, widths, product_knots, product_widths)
+        return Residuals(ridge, pilot, *_normal_sigmoids(k), *_normal_sigmoids(self.products))
 
     def _size(self, covariates: int, n: float) -> int:
         """How many sigmoids of the residual alone."""
         return int(np.clip(int(n / 3 + 1e-9) - self.products * covariates, 4, 12)) if self.k is None else self.k
 
 
-def _normal_knots(k):
-    """Knots at normal quantiles and widths equal to their spacing; one knot is 0, with the width of .75."""
-    if k == 1:
-        return np.zeros(1), np.full(1, 0.75)
+def _normal_sigmoids(k):
+    """Knots at normal quantiles, widths equal to their spacing, and means at the normal law; one has the width .75."""
     knots = latents.normal.quantile(arcsine_levels(k))
-    return knots, np.gradient(knots)
+    widths = np.gradient(knots) if k > 1 else np.full(1, 0.75)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(150)
+    means = weights @ (0.5 * np.tanh(0.5 * (nodes[:, None] - knots) / widths)) / weights.sum()
+    return knots, widths, means

@@ -167,7 +167,10 @@ class GameEquations(Equations):
         return solve_restricted(self.game, restriction, *self._split(u))
 
     def reweighted(self, weights) -> "GameEquations":
-        return dataclasses.replace(self, sample=self.sample.with_weights(weights))
+        sample, discriminator = self.sample.with_weights(weights), self.discriminator
+        if isinstance(discriminator, Basis):
+            discriminator = resampling.moved(discriminator, sample.rows, sample.weights - self.sample.weights)
+        return dataclasses.replace(self, sample=sample, discriminator=discriminator)
 
     # Scores.
 

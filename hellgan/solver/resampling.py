@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 
 from hellgan import latents
@@ -11,7 +12,6 @@ from hellgan.estimation import Resamples
 from hellgan.execution import programs
 from hellgan.objective.assembly import extended, padded_size
 from hellgan.objective.game import Game
-from hellgan.objective.scores import influences
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 
@@ -48,17 +48,25 @@ def changed(game: Game, change: Resamples, sample: Sample, simulation: Simulatio
 
 def _placed_anew(games: Game, game: Game) -> Game:
     """Move the placement of each of a stack of games to first order in the law of its sample."""
-    if not game.basis.placement.shape[-1]:
+    at = np.asarray(game.basis.placement)
+    if not at.shape[-1]:
         return games
-    of_game = _influences(game, game.x)
-    shared = games.x.shape[1:] == game.x.shape and np.all(games.x == game.x)
-    rows = of_game[None] if shared else np.stack([_influences(game, x) for x in games.x])
-    moved = np.sum(games.x_weights[:, :, None] * rows, axis=1) - game.x_weights @ of_game
-    at = np.asarray(game.basis.placement) + moved
-    return dataclasses.replace(games, discriminator=games.basis.placed(at))
+    of_game = _influences(game.basis, game.x)
+    shared = np.shape(games.x)[1:] == np.shape(game.x) and np.all(games.x == game.x)
+    rows = of_game[None] if shared else np.stack([_influences(game.basis, x) for x in games.x])
+    steps = np.sum(games.x_weights[:, :, None] * rows, axis=1) - game.x_weights @ of_game
+    return dataclasses.replace(games, discriminator=games.basis.placed(at + steps))
 
 
-_influences = programs.program(influences)
+def moved(basis: Basis, rows: np.ndarray, change: np.ndarray) -> Basis:
+    """Move a placement to first order in a change (n,) of the weights of the rows (n, d) of its sample."""
+    at = np.asarray(basis.placement)
+    return basis.placed(at + change @ _influences(basis, rows)) if at.shape[-1] else basis
+
+
+@programs.program
+def _influences(basis, x):
+    return jax.vmap(basis.influence)(x)
 
 
 def _drawn_anew(game: Game, change: Resamples, simulation: Simulation) -> dict[str, np.ndarray]:

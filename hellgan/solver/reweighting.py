@@ -44,7 +44,8 @@ class ReweightedEquations(GameEquations):
 
     def second(self, u) -> GameEquations:
         """The equations of the second step, with the weights that follow from the first fit in u."""
-        return self._plain(self.loss).reweighted(self.sample.weights * self.beliefs(u))
+        weighted = self.sample.with_weights(self.sample.weights * self.beliefs(u))
+        return dataclasses.replace(self._plain(self.loss), sample=weighted)
 
     def _plain(self, loss: Loss) -> GameEquations:
         return GameEquations(

@@ -4,6 +4,7 @@ import dataclasses
 import warnings
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +125,10 @@ def resampled(fit, seed, r):
     x_weights = np.zeros(len(game.x_weights))
     x_weights[: model.nobs] = counts * model.sample.weights
     x_weights /= x_weights.sum()
+    with jax.enable_x64(True):
+        influences = np.asarray(jax.vmap(game.basis.influence)(game.x))
+    moved = np.asarray(game.basis.placement) + (x_weights - game.x_weights) @ influences
+    game = dataclasses.replace(game, discriminator=game.basis.placed(moved))
     if model.simulation.draws_each:
         return dataclasses.replace(game, x_weights=x_weights), counts
     if model.latent == "iid":
