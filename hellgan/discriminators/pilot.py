@@ -69,7 +69,7 @@ class Pilot(eqx.Module):
         of_scale = jnp.clip(size - log_scale, -_HUBER, _HUBER)
         bounded = jnp.concatenate([one, c])
         of_raw = jnp.clip(size - self.raw @ bounded, -_HUBER, _HUBER) * jnp.array([r > 0, r < 0])
-        parts = [psi * jnp.concatenate([one, t]), of_scale * one, jnp.ravel(of_raw[:, None] * bounded)]
+        parts = [psi * jnp.concatenate([one, t]), of_scale * one, jnp.ravel(of_raw[:, None] * bounded[None, :])]
         moved = self.inverse @ (leverage**2 * jnp.concatenate(parts))
         of_slopes = moved[k + 2 :].reshape(2, k + 1)[:, 1:]
         return jnp.concatenate([moved[: k + 2], jnp.einsum("sij,sj->i", self.shrunk, of_slopes)])

@@ -62,6 +62,14 @@ def placed(game: Game, placement: Float[Array, " r"]) -> Game:
     return dataclasses.replace(game, discriminator=game.basis.placed(placement))
 
 
+def weighted(game: Game, weights: Float[Array, " n"]) -> Game:
+    """Give the game with other weights of the real rows, with sum 1, which move the placement to first order."""
+    changed = dataclasses.replace(game, x_weights=weights)
+    if not game.basis.placement.shape[-1]:
+        return changed
+    return placed(changed, game.basis.placement + (weights - game.x_weights) @ influences(game, game.x))
+
+
 def placement_slope(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "pq r"]:
     """Evaluate the derivative of ``mean_score`` in the discriminator's placement.
 

@@ -28,7 +28,15 @@ from hellgan.objective.assembly import assemble
 from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game, features
 from hellgan.objective.linear import simulated_rows
-from hellgan.objective.scores import influences, jacobian, mean_score, observation_scores, placement_slope, scores
+from hellgan.objective.scores import (
+    influences,
+    jacobian,
+    mean_score,
+    observation_scores,
+    placement_slope,
+    scores,
+    weighted,
+)
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import resampling
@@ -416,8 +424,7 @@ def _weight_derivatives(game, u):
     p = game.p
 
     def equations(u, weights):
-        weighted = dataclasses.replace(game, x_weights=weights)
-        return mean_score(weighted, u[:p], u[p:])
+        return mean_score(weighted(game, weights), u[:p], u[p:])
 
     return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))
 

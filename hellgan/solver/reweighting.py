@@ -12,7 +12,7 @@ from hellgan.execution import programs
 from hellgan.losses.catalogue import Loss
 from hellgan.objective.bulk import all_believed, belief
 from hellgan.objective.game import features
-from hellgan.objective.scores import mean_score
+from hellgan.objective.scores import mean_score, weighted
 from hellgan.solver.equations import GameEquations
 from hellgan.solver.two_steps import (
     FIRST,
@@ -204,10 +204,10 @@ def _weight_derivatives(game, first, u):
     p, size = game.p, game.size
 
     def equations(u, weights):
-        before = dataclasses.replace(first, x_weights=weights)
-        believed = weights * belief(features(first, first.x) @ u[size + p :])
+        before = weighted(first, weights)
+        believed = weights * belief(features(before, first.x) @ u[size + p :])
         share = jnp.sum(believed)
-        after = dataclasses.replace(game, x_weights=believed / share)
+        after = dataclasses.replace(game, discriminator=before.discriminator, x_weights=believed / share)
         late = share * mean_score(after, u[:p], u[p:size])
         return jnp.concatenate([late, mean_score(before, u[size : size + p], u[size + p :])])
 

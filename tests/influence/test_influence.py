@@ -118,6 +118,17 @@ def test_regression_influence_is_that_of_refits_and_of_the_observations(stacklos
     np.testing.assert_allclose(expected, own.loc[[0, 5, 20], fit.params.index], atol=0.1 * np.abs(expected).max())
 
 
+def test_reweighted_regression_influence_is_that_of_the_weights():
+    """The placement enters both steps and the weights between them."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=60)
+    rows = np.column_stack([x, 1 + 2 * x + (0.3 + np.abs(x)) * rng.normal(size=60)])
+    rows[:4, 1] += 6
+    influence = hg.GAN(rows, hg.generators.LinearRegression(), reweight=True).fit().influence()
+    own = influence.observations
+    np.testing.assert_allclose(influence.weight_derivatives(), own, atol=1e-6 * np.abs(own.to_numpy()).max())
+
+
 def test_identities(newcomb, influence):
     """The mean is zero; the second moment is the real part of the sandwich."""
     own = influence.unconstrained
