@@ -8,8 +8,6 @@ import functools
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hellgan.balance import Balance, Believed
@@ -22,30 +20,18 @@ from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like
 from hellgan.losses.catalogue import Loss
-from hellgan.losses.derivatives import derivatives
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
 from hellgan.objective.bulk import all_believed
-from hellgan.objective.game import Game, features
-from hellgan.objective.linear import simulated_rows
-from hellgan.objective.scores import (
-    influences,
-    jacobian,
-    mean_score,
-    observation_scores,
-    placement_slope,
-    scores,
-    weighted,
-)
+from hellgan.objective.game import Game
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
-from hellgan.solver import resampling
+from hellgan.solver import compiled, resampling
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.jumps import jacobian_with_kinks
 from hellgan.solver.restricted import solve_restricted
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 from hellgan.solver.starts import reaches
-from hellgan.solver.with_jaxopt import root_derivatives
 
 _BLOCK = 1024  # observations whose Jacobians are in memory at once
 _DRAWS = 64  # simulated responses at a covariate where an influence function is asked for
@@ -103,8 +89,8 @@ class GameEquations(Equations):
         games = assemble(self.loss, self.space, placed, rows, self.sample.weights, z, self.simulation)
         return programs.take(games, 0)
 
-    @functools.cached_property
-    def frame(self) -> np.ndarray | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    @property
+    def frame(self) -> np.ndarray | None:
         return self.space.frame(self.sample.rows[self.sample.weights > 0])
 
     @functools.cached_property
@@ -184,30 +170,30 @@ class GameEquations(Equations):
 
     def scores(self, u):
         own, moved = self.held_scores(u), self.placement_slope(u)
-        return own if moved is None else own + _influences(self.game, self.game.x)[: len(own)] @ moved.T
+        return own if moved is None else own + compiled.influences(self.game, self.game.x)[: len(own)] @ moved.T
 
     def scores_at(self, u, points):
         own, moved = self.held_scores_at(u, points), self.placement_slope(u)
         if moved is None:
             return own
-        return own + programs.in_blocks(lambda rows: _influences(self.game, rows), points) @ moved.T
+        return own + programs.in_blocks(lambda rows: compiled.influences(self.game, rows), points) @ moved.T
 
     def score_gradients(self, u, points):
         own, moved = self.held_score_gradients(u, points), self.placement_slope(u)
         if moved is None:
             return own
-        return own + moved @ programs.in_blocks(lambda rows: _influence_gradients(self.game, rows), points)
+        return own + moved @ programs.in_blocks(lambda rows: compiled.influence_gradients(self.game, rows), points)
 
     # Scores were the discriminator's placement no estimate, and what it being one adds.
 
     def held_scores(self, u) -> np.ndarray:
-        return _scores(self.game, *self._split(u))[: len(self.sample)]
+        return compiled.scores(self.game, *self._split(u))[: len(self.sample)]
 
     def held_scores_at(self, u, points) -> np.ndarray:
-        return programs.in_blocks(lambda rows: _scores_at(self._anywhere, *self._split(u), rows), points)
+        return programs.in_blocks(lambda rows: compiled.scores_at(self._anywhere, *self._split(u), rows), points)
 
     def held_score_gradients(self, u, points) -> np.ndarray:
-        return programs.in_blocks(lambda rows: _score_gradients(self._anywhere, *self._split(u), rows), points)
+        return programs.in_blocks(lambda rows: compiled.score_gradients(self._anywhere, *self._split(u), rows), points)
 
     @property
     def is_placed(self) -> bool:
@@ -216,7 +202,7 @@ class GameEquations(Equations):
 
     def placement_slope(self, u) -> np.ndarray | None:
         """Derivative (k, r) of the mean score in the discriminator's placement; None where there is none."""
-        return _placement_slope(self.game, *self._split(u)) if self.is_placed else None
+        return compiled.placement_slope(self.game, *self._split(u)) if self.is_placed else None
 
     @functools.cached_property
     def _anywhere(self) -> Game:
@@ -234,15 +220,15 @@ class GameEquations(Equations):
             block = dataclasses.replace(game, x=game.x[padded], x_weights=np.ones(padded.stop - begin))
             if each:
                 block = dataclasses.replace(block, z=game.z[padded.start * each : padded.stop * each])
-            yield slice(begin, end), _score_jacobians(block, *self._split(u))[: end - begin]
+            yield slice(begin, end), compiled.score_jacobians(block, *self._split(u))[: end - begin]
 
     def independent_scores(self, u):
         if not self.simulation.is_independent:
             return None
-        return _simulated_scores(self.game, *self._split(u))[: self.simulation.size]
+        return compiled.simulated_scores(self.game, *self._split(u))[: self.simulation.size]
 
     def jacobian(self, u):
-        return jacobian_with_kinks(self.game, u, _jacobian(self.game, *self._split(u)))
+        return jacobian_with_kinks(self.game, u, compiled.jacobian(self.game, *self._split(u)))
 
     def score_covariance(self, u):
         real, simulated = evaluation.score_covariances(self.parts(u))
@@ -256,7 +242,7 @@ class GameEquations(Equations):
         return evaluation.evaluated(games, theta[None], alpha[None], self.scrambles)[0]
 
     def weight_derivatives(self, u):
-        return _weight_derivatives(self.game, u)[:, : len(self.sample)]
+        return compiled.weight_derivatives(self.game, u)[:, : len(self.sample)]
 
     def reach(self, u):
         return reaches(self.game, u[: self.p])
@@ -301,15 +287,15 @@ class GameEquations(Equations):
 
     def features(self, points: np.ndarray) -> np.ndarray:
         """The discriminator's features at points (r, d), without the constant: (r, q)."""
-        return programs.in_blocks(lambda rows: _features(self.game, rows), points)[:, 1:]
+        return programs.in_blocks(lambda rows: compiled.features(self.game, rows), points)[:, 1:]
 
     def log_ratios(self, u, points: np.ndarray) -> np.ndarray:
         """The log density ratio, real over fitted, at points (r, d): (r,)."""
-        return programs.in_blocks(lambda rows: _log_ratios(self.discriminator, self._split(u)[1], rows), points)
+        return programs.in_blocks(lambda rows: compiled.log_ratios(self.discriminator, self._split(u)[1], rows), points)
 
     def counts(self, log_ratios: np.ndarray) -> np.ndarray:
         """What observations of given log ratios v count in the discriminator's score: real'(v) over real'(0)."""
-        return _slopes(self.loss, log_ratios) / self.loss.c
+        return compiled.slopes(self.loss, log_ratios) / self.loss.c
 
     # Under the model.
 
@@ -372,73 +358,3 @@ def score_covariances(
             n = 1 / np.sum(np.square(games.x_weights[k]))
             found.append(ScoreCovariance(n * real, n * simulated, float(n)))
     return found
-
-
-_scores = programs.program(observation_scores)
-_jacobian = programs.program(jacobian)
-
-
-_influences = programs.program(influences)
-_placement_slope = programs.program(placement_slope)
-
-
-@programs.program
-def _influence_gradients(game, x):
-    return jax.vmap(jax.jacfwd(game.basis.influence))(x)
-
-
-@programs.program
-def _simulated_scores(game, theta, alpha):
-    return scores(game, theta, alpha).simulated
-
-
-@programs.program
-def _score_jacobians(game, theta, alpha):
-    u, p = jnp.concatenate([theta, alpha]), game.p
-    return jax.jacfwd(lambda u: observation_scores(game, u[:p], u[p:]))(u)
-
-
-def _score(game, theta, alpha, x):
-    """Score of one observation (d,); in a regression plus the mean score of simulated responses at its covariates."""
-    phi = game.basis.features(x)
-    own = jnp.concatenate([jnp.zeros_like(theta), derivatives(game.loss.real, phi @ alpha)[1] * phi])
-    if not game.draws_each:
-        return own
-    k = game.generator.covariates
-    z = jnp.concatenate([jnp.broadcast_to(x[:k], (game.z.shape[0], k)), game.z], axis=1)
-    return own + jnp.mean(simulated_rows(game, theta, alpha, z).scores, axis=0)
-
-
-@programs.program
-def _scores_at(game, theta, alpha, x):
-    return jax.vmap(lambda row: _score(game, theta, alpha, row))(x)
-
-
-@programs.program
-def _score_gradients(game, theta, alpha, x):
-    return jax.vmap(jax.jacfwd(lambda row: _score(game, theta, alpha, row)))(x)
-
-
-@programs.program
-def _weight_derivatives(game, u):
-    p = game.p
-
-    def equations(u, weights):
-        return mean_score(weighted(game, weights), u[:p], u[p:])
-
-    return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))
-
-
-@programs.program
-def _features(game, x):
-    return features(game, x)
-
-
-@programs.program
-def _log_ratios(discriminator, alpha, x):
-    return jax.vmap(lambda row: discriminator.log_ratio(alpha, row))(x)
-
-
-@programs.program
-def _slopes(loss, v):
-    return derivatives(loss.real, v)[1]

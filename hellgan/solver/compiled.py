@@ -1,0 +1,94 @@
+"""Compiled programs of one game: scores of its observations and at other points, their derivatives, what v is."""
+
+import jax
+import jax.numpy as jnp
+
+from hellgan.execution import programs
+from hellgan.losses.derivatives import derivatives
+from hellgan.objective.game import features as rows_features
+from hellgan.objective.game import simulate
+from hellgan.objective.linear import simulated_rows
+from hellgan.objective.scores import influences as rows_influences
+from hellgan.objective.scores import jacobian as mean_jacobian
+from hellgan.objective.scores import mean_score, observation_scores, weighted
+from hellgan.objective.scores import placement_slope as mean_slope
+from hellgan.objective.scores import scores as both_scores
+from hellgan.solver.with_jaxopt import root_derivatives
+
+scores = programs.program(observation_scores)
+jacobian = programs.program(mean_jacobian)
+influences = programs.program(rows_influences)
+placement_slope = programs.program(mean_slope)
+features = programs.program(rows_features)
+
+
+@programs.program
+def influence_gradients(game, x):
+    """Derivatives (r, q, d) of the placement's influence function at points (r, d)."""
+    return jax.vmap(jax.jacfwd(game.basis.influence))(x)
+
+
+@programs.program
+def simulated_scores(game, theta, alpha):
+    """Scores of the simulated rows, (m, k)."""
+    return both_scores(game, theta, alpha).simulated
+
+
+@programs.program
+def score_jacobians(game, theta, alpha):
+    """Derivatives (n, k, k) of the observations' scores, the placement held."""
+    u, p = jnp.concatenate([theta, alpha]), game.p
+    return jax.jacfwd(lambda u: observation_scores(game, u[:p], u[p:]))(u)
+
+
+def _score(game, theta, alpha, x):
+    """Score of one observation (d,); in a regression plus the mean score of simulated responses at its covariates."""
+    phi = game.basis.features(x)
+    own = jnp.concatenate([jnp.zeros_like(theta), derivatives(game.loss.real, phi @ alpha)[1] * phi])
+    if not game.draws_each:
+        return own
+    k = game.generator.covariates
+    z = jnp.concatenate([jnp.broadcast_to(x[:k], (game.z.shape[0], k)), game.z], axis=1)
+    return own + jnp.mean(simulated_rows(game, theta, alpha, z).scores, axis=0)
+
+
+@programs.program
+def scores_at(game, theta, alpha, x):
+    """Scores (r, k) at points (r, d), the placement held."""
+    return jax.vmap(lambda row: _score(game, theta, alpha, row))(x)
+
+
+@programs.program
+def score_gradients(game, theta, alpha, x):
+    """Their derivatives in the points, (r, k, d)."""
+    return jax.vmap(jax.jacfwd(lambda row: _score(game, theta, alpha, row)))(x)
+
+
+@programs.program
+def weight_derivatives(game, u):
+    """Derivatives (k, n) of the root in the observations' weights, by implicit differentiation."""
+    p = game.p
+
+    def equations(u, weights):
+        return mean_score(weighted(game, weights), u[:p], u[p:])
+
+    return root_derivatives(equations, jnp.asarray(u), jnp.asarray(game.x_weights))
+
+
+@programs.program
+def log_ratios(discriminator, alpha, x):
+    """Log density ratios (r,) at points (r, d)."""
+    return jax.vmap(lambda row: discriminator.log_ratio(alpha, row))(x)
+
+
+@programs.program
+def slopes(loss, v):
+    """real'(v) at log ratios v."""
+    return derivatives(loss.real, v)[1]
+
+
+@programs.program
+def simulated_share(game, theta, low, high):
+    """What part of the simulated sample of one dimension lies between two numbers, ends included."""
+    x = simulate(game, theta)[:, 0]
+    return game.z_weights @ ((x >= low) & (x <= high))
