@@ -44,7 +44,8 @@ class BatchResults:
         p-values of the test of the bulk, and the share of each sample that is believed, as ``GANResults.bulk_test``
         gives them; NaN where there is no test.
     flagged : bool array (R,)
-        Whether a fit did not converge, or would warn: its law describes no bulk of its sample, or data are few.
+        Whether a fit did not converge, or would warn: its law describes no bulk of its sample, data are few, or more
+        of them share one value than the fitted law explains.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -65,7 +66,7 @@ class BatchResults:
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
         is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
-        self.flagged = ~self.converged | [is_few or (test is not None and test.is_rejected) for test in tests]
+        self.flagged = ~self.converged | [is_few or fit.is_tied or fit.is_no_bulk for fit in fits]
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
         self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
@@ -105,6 +106,12 @@ class Fit(NamedTuple):
     cov: np.ndarray
     trouble: str
     bulk: BulkTest | None
+    is_tied: bool  # whether more of the sample shares one value than the fitted law explains
+
+    @property
+    def is_no_bulk(self) -> bool:
+        """Whether the test of the bulk rejects."""
+        return self.bulk is not None and self.bulk.is_rejected
 
 
 def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:
@@ -139,7 +146,7 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     ConvergenceWarning
         Where fits did not converge.
     FitWarning
-        Where more fits than by chance describe no bulk of their samples.
+        Where more fits than by chance describe no bulk of their samples, or samples have atoms that no law explains.
 
     Examples
     --------
@@ -171,7 +178,14 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
             stacklevel=2,
         )
     found = BatchResults(model, samples, seeds, fits)
-    rejected = sum(fit.bulk is not None and fit.bulk.is_rejected for fit in fits)
+    tied, rejected = (sum(getattr(fit, what) for fit in fits) for what in ("is_tied", "is_no_bulk"))
+    if tied:
+        warnings.warn(
+            f"in {tied} of {len(fits)} samples more observations share one value than the fitted law explains; "
+            "BatchResults.flagged counts them.",
+            FitWarning,
+            stacklevel=2,
+        )
     if rejected > max(1, 3 * REJECTED * len(fits)):  # more than chance explains
         warnings.warn(
             f"{rejected} of {len(fits)} fits describe no bulk of their samples; BatchResults.flagged says which, "
@@ -219,9 +233,13 @@ def fit_all(
     if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
         for k, found in enumerate(of.believed_at(games, saddles)):
             tests[k] = None if laws[k].trouble else bulk_test(found, games.loss)
+    ties = [
+        of.atom(np.asarray(games.x)[k, : len(of.sample)], programs.take(games, k), saddle.theta) is not None
+        for k, saddle in enumerate(saddles)
+    ]
     return [
-        Fit(saddle, law.natural, cov, law.trouble, test)
-        for saddle, law, cov, test in zip(saddles, laws, covs, tests, strict=True)
+        Fit(saddle, law.natural, cov, law.trouble, test, tied)
+        for saddle, law, cov, test, tied in zip(saddles, laws, covs, tests, ties, strict=True)
     ]
 
 

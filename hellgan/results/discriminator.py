@@ -16,7 +16,7 @@ from hellgan.inference import bulk_test as inference
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.results import summary
-from hellgan.samples.ties import rounding_step
+from hellgan.samples.ties import Atom, rounding_step
 
 if TYPE_CHECKING:
     from hellgan.results.gan import GANResults
@@ -79,6 +79,8 @@ def notes(fit: "GANResults") -> list[str]:
             "Fitted twice, observations weighted by what the first discriminator believed: the divergence and "
             "Prob(overid.) are of the weighted sample."
         )
+    if found := atom(fit):
+        own.append(f"{tied(found)}.")
     if can_be_tested(fit) and (test := bulk_test(fit)).is_rejected:
         said = bulk_rejected(test)
         own.append(f"{said[0].upper()}{said[1:]}.")
@@ -125,12 +127,29 @@ def warn_of_fit(fit: "GANResults", throw: bool) -> None:
     few = too_few(fit.nobs, fit.model.basis.size - 1) if fit.sandwich is not None else ""
     if few:
         warnings.warn(f"{fit.model!r}: {few}.", inference.FitWarning, stacklevel=3)
+    if found := atom(fit):
+        warnings.warn(f"{fit.model!r}: {tied(found)}.", inference.FitWarning, stacklevel=3)
     if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
         return
     message = f"{fit.model!r}: {bulk_rejected(test)}."
     if throw:
         raise RuntimeError(message)
     warnings.warn(message, inference.FitWarning, stacklevel=3)
+
+
+def atom(fit: "GANResults") -> Atom | None:
+    """The value that more of the sample shares than the fitted law explains; None where there is none."""
+    of = fit.equations
+    return of.atom(fit.model.sample.rows, of.game, fit.saddle.theta)
+
+
+def tied(found: Atom) -> str:
+    """Say what it means that many observations share one value."""
+    return (
+        f"{100 * found.share:.0f} % of the observations are {found.value:.6g}, which the fitted law does not explain: "
+        "values that were filled in, censored or rounded there pass for observations, and intervals do not count it; "
+        "leave them out, or write a simulator that has them"
+    )
 
 
 def too_few(nobs: int, features: int) -> str:

@@ -1,4 +1,6 @@
-"""Tied values of a sample: whether it is rounded, to what step, and its quantiles with the ties spread out."""
+"""Tied values of a sample: whether it is rounded, to what step, its quantiles with the ties spread out, and atoms."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +50,36 @@ def spread_quantile(x: np.ndarray, level: np.ndarray, weights: np.ndarray) -> tu
         if steps[at]:
             found[at] = _of_steps(x[at], level, weights, steps[at])
     return found, steps
+
+
+class Atom(NamedTuple):
+    """The value that most of a sample shares: its share, and the interval halfway to the values beside it."""
+
+    value: float
+    share: float
+    low: float
+    high: float
+
+    def exceeds(self, expected: float, n: float) -> bool:
+        """Whether more of a sample of n has the value than the part ``expected`` of a law that is in the interval.
+
+        By more than four standard errors and a fiftieth of the sample.
+        """
+        return self.share > expected + 0.02 + 4 * np.sqrt(expected * (1 - expected) / n)
+
+
+def heaviest(x: np.ndarray, weights: np.ndarray) -> Atom | None:
+    """The value that most of a sample (n,) shares; None where fewer than five, or a thirtieth, share one."""
+    ordered = np.sort(x[weights > 0])
+    if len(ordered) < 5 or not np.any(ordered[4:] == ordered[:-4]):
+        return None
+    values, mass = _distinct(x, weights)
+    at = int(np.argmax(mass))
+    if len(values) < 2 or mass[at] < 1 / 30:
+        return None
+    gaps = np.diff(values)
+    below, above = gaps[max(at - 1, 0)], gaps[min(at, len(gaps) - 1)]
+    return Atom(float(values[at]), float(mass[at]), float(values[at] - below / 2), float(values[at] + above / 2))
 
 
 def _of_steps(x, level, weights, step):

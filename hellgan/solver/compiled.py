@@ -1,7 +1,8 @@
-"""Compiled programs of one game: scores of its observations and at other points, their derivatives, what v is."""
+"""Compiled programs of one game: scores of its observations and at other points, derivatives, v, and atoms."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
@@ -13,6 +14,7 @@ from hellgan.objective.scores import jacobian as mean_jacobian
 from hellgan.objective.scores import mean_score, observation_scores, weighted
 from hellgan.objective.scores import placement_slope as mean_slope
 from hellgan.objective.scores import scores as both_scores
+from hellgan.samples.ties import Atom, heaviest
 from hellgan.solver.with_jaxopt import root_derivatives
 
 scores = programs.program(observation_scores)
@@ -88,7 +90,15 @@ def slopes(loss, v):
 
 
 @programs.program
-def simulated_share(game, theta, low, high):
-    """What part of the simulated sample of one dimension lies between two numbers, ends included."""
+def _simulated_share(game, theta, low, high):
     x = simulate(game, theta)[:, 0]
     return game.z_weights @ ((x >= low) & (x <= high))
+
+
+def atom(x: np.ndarray, weights: np.ndarray, game, theta) -> Atom | None:
+    """The value that more of a sample (n, 1) shares than is simulated near it; None where there is none, or d > 1."""
+    found = heaviest(x[:, 0], weights) if x.shape[1] == 1 else None
+    if found is None:
+        return None
+    expected = float(_simulated_share(game, theta, found.low, found.high))
+    return found if found.exceeds(expected, float(1 / np.sum(weights**2))) else None

@@ -25,6 +25,7 @@ from hellgan.objective.assembly import assemble
 from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game
 from hellgan.samples import Sample
+from hellgan.samples.ties import Atom
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled, resampling
 from hellgan.solver.certificate import SaddlePoint
@@ -282,6 +283,10 @@ class GameEquations(Equations):
 
     def criterion(self, solution: Solution):
         return solution.value - float(np.asarray(self.discriminator.ridge) @ solution.u[self.p :] ** 2)
+
+    def atom(self, x: np.ndarray, game: Game, theta: np.ndarray) -> Atom | None:
+        """The value that more of a sample (n, 1) shares than its law explains, simulated at theta by its ``game``."""
+        return compiled.atom(x, self.sample.weights, game, theta)
 
     # What the discriminator says.
 

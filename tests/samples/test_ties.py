@@ -2,6 +2,7 @@
 
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ import hellgan as hg
 from hellgan.discriminators import GaussianBumps, Sigmoids, Splines
 from hellgan.discriminators.placement import knots_and_widths
 from hellgan.samples.robust import quantile, robust_scale
-from hellgan.samples.ties import rounding_step, spread_quantile
+from hellgan.samples.ties import heaviest, rounding_step, spread_quantile
 
 
 def equal(n):
@@ -97,3 +98,48 @@ def test_errors_are_honest_at_any_step(step):
     assert batch.params["scale"].mean() == pytest.approx(np.sqrt(1 + step**2 / 12), rel=0.03)
     for name in ("loc", "scale"):
         assert batch.bse[name].median() == pytest.approx(batch.params[name].std(), rel=0.2)
+
+
+# Atoms.
+
+
+def test_heaviest_value_by_hand():
+    x = np.array([1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 4.0, 7.0])
+    found = heaviest(x, equal(8))
+    assert found == (2.0, 5 / 8, 1.5, 3.0)
+    assert heaviest(np.where(x == 2, 1.0, x), equal(8)) == (1.0, 6 / 8, -0.5, 2.5)  # at the end: as far to either side
+    assert heaviest(x[1:5], equal(4)) is None
+    assert heaviest(np.full(9, 3.0), equal(9)) is None
+    assert heaviest(READINGS, equal(200)) is None
+    assert found.exceeds(0.05, 100)
+    assert not found.exceeds(5 / 8 - 0.1, 100)  # four errors are .2
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [("clean", False), ("rounded", False), ("an atom", True), ("its own", False)]
+)
+def test_an_atom_that_the_law_does_not_explain_is_told(kind, is_told):
+    """A twentieth at one value of a continuous law; not rounding, and not an atom that the simulator has, too."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(1, 2, 400)
+    generator = hg.generators.Normal()
+    if kind == "rounded":
+        x = np.round(x)
+    elif kind == "an atom":
+        x[:20] = 0.3
+    elif kind == "its own":
+        x = np.maximum(x, 0)
+
+        @hg.generator(loc=hg.real(), scale=hg.positive())
+        def generator(z, loc, scale):
+            return jnp.maximum(loc + scale * z, 0.0)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit = hg.GAN(x, generator).fit()
+        batch = hg.fit_batch(fit.model, x[None])
+    said = [str(warning.message) for warning in caught if "the fitted law does not explain" in str(warning.message)]
+    assert (len(said) == 1) == is_told
+    assert any("share one value" in str(warning.message) for warning in caught) == is_told
+    assert ("5 % of the observations are 0.3" in str(fit.summary())) == is_told
+    assert batch.flagged[0] >= is_told
