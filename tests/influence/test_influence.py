@@ -124,7 +124,11 @@ def test_reweighted_regression_influence_is_that_of_the_weights():
     x = rng.normal(size=60)
     rows = np.column_stack([x, 1 + 2 * x + (0.3 + np.abs(x)) * rng.normal(size=60)])
     rows[:4, 1] += 6
-    influence = hg.GAN(rows, hg.generators.LinearRegression(), reweight=True).fit().influence()
+    fit = hg.GAN(rows, hg.generators.LinearRegression(), reweight=True).fit()
+    influence, scores = fit.influence(), fit.equations.scores(fit.saddle.u)
+    np.testing.assert_allclose(
+        fit.meat(), np.cov(scores, rowvar=False), rtol=1e-6, atol=1e-6 * np.abs(fit.meat()).max().max()
+    )
     own = influence.observations
     np.testing.assert_allclose(influence.weight_derivatives(), own, atol=1e-6 * np.abs(own.to_numpy()).max())
 
