@@ -15,7 +15,7 @@ from compiled import compilations
 import hellgan as hg
 from hellgan.discriminators.features import ProjectedSigmoids
 from hellgan.objective.assembly import padded_size
-from hellgan.solver import equations
+from hellgan.solver import compiled
 
 PACKAGE = Path(hg.__file__).parent
 NEWCOMB, STARS = hg.datasets.load_newcomb(), hg.datasets.load_stars_cyg()
@@ -431,9 +431,9 @@ def test_twenty_sizes_of_one_bucket_share_a_compile():
     sample = np.random.default_rng(0).normal(size=160)
     sizes = range(129, 149)
     model(sample)
-    before = compilations(equations._features)
+    before = compilations(compiled.features)
     games = [model(sample[:n]).game() for n in sizes]
-    assert compilations(equations._features) == before
+    assert compilations(compiled.features) == before
     assert {jax.tree.structure(game) for game in games} == {jax.tree.structure(games[0])}
     assert {tuple(np.shape(leaf) for leaf in jax.tree.leaves(game)) for game in games} == {
         tuple(np.shape(leaf) for leaf in jax.tree.leaves(games[0]))

@@ -17,12 +17,10 @@ import shared
 from shared import entry
 
 # isort: split
-import jax
 import numpy as np
 import pandas as pd
 
 import hellgan as hg
-from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.specification import Discriminator
 
 REPLICATIONS, SIZES = 2000, (200, 1000)
@@ -31,13 +29,10 @@ REPLICATIONS, SIZES = 2000, (200, 1000)
 class Held(Discriminator):
     """A discriminator that is placed once for all samples."""
 
-    basis: Basis
+    basis: Any
 
     def place(self, x, weights, seed):
         return self.basis
-
-    def place_each(self, rows, weights, seeds):
-        return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], len(rows), axis=0), self.basis)
 
 
 def cluster(place: float, share: float) -> Callable:
@@ -77,7 +72,7 @@ def measured(name: str, n: int, count: int) -> list[dict[str, Any]]:
             errors = {way: errors[way] / values[way] for way in ways}
             values = {way: np.log(values[way]) for way in ways}
         sd = {way: values[way].std(ddof=1) for way in ways}
-        ratio, r = sd["placed"] / sd["held"], np.corrcoef(*values.values())[0, 1]
+        ratio, r = sd["placed"] / sd["held"], np.corrcoef(values["placed"], values["held"])[0, 1]
         row = {"design": name, "n": n, "parameter": parameter, "ratio": ratio}
         row |= {f"sd, {way}": sd[way] for way in ways} | {
             f"said, {way}": np.median(errors[way]) / sd[way] for way in ways

@@ -231,7 +231,7 @@ def main():
     frame = pd.DataFrame(rows)
     report = shared.Report(given, "regression", "Regressions", str(__doc__))
     report.keep(frame)
-    least = frame.groupby("method", sort=False)["coverage"].min()
+    least: dict[str, float] = {name: min(r["coverage"] for r in rows if r["method"] == name) for name in METHODS}
     report.say(
         f"{count} samples of a design. The least coverage of a coefficient: "
         f"{shared.listed(f'{name} {value:.3f}' for name, value in least.items())}."

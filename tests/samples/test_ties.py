@@ -1,6 +1,7 @@
 """Rounded samples: the step that is found, quantiles between the steps, and fits that do not see the steps."""
 
 import warnings
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -106,6 +107,7 @@ def test_errors_are_honest_at_any_step(step):
 def test_heaviest_value_by_hand():
     x = np.array([1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 4.0, 7.0])
     found = heaviest(x, equal(8))
+    assert found is not None
     assert found == (2.0, 5 / 8, 1.5, 3.0)
     assert heaviest(np.where(x == 2, 1.0, x), equal(8)) == (1.0, 6 / 8, -0.5, 2.5)  # at the end: as far to either side
     assert heaviest(x[1:5], equal(4)) is None
@@ -122,7 +124,7 @@ def test_an_atom_that_the_law_does_not_explain_is_told(kind, is_told):
     """A twentieth at one value of a continuous law; not rounding, and not an atom that the simulator has, too."""
     rng = np.random.default_rng(3)
     x = rng.normal(1, 2, 400)
-    generator = hg.generators.Normal()
+    generator: Any = hg.generators.Normal()
     if kind == "rounded":
         x = np.round(x)
     elif kind == "an atom":
@@ -131,8 +133,10 @@ def test_an_atom_that_the_law_does_not_explain_is_told(kind, is_told):
         x = np.maximum(x, 0)
 
         @hg.generator(loc=hg.real(), scale=hg.positive())
-        def generator(z, loc, scale):
+        def censored(z, loc, scale):
             return jnp.maximum(loc + scale * z, 0.0)
+
+        generator = censored
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
