@@ -227,16 +227,15 @@ def fit_all(
     def covariances(chosen):
         return of.covariances_at(games, saddles, chosen)
 
-    laws = inference.laws(of.space, saddles, covariances if is_linear else None, of.frame)
+    rows = np.asarray(games.x)[:, : len(of.sample)]
+    frames = None if of.frame is None else np.stack([of.space.frame(each[of.sample.weights > 0]) for each in rows])
+    laws = inference.laws(of.space, saddles, covariances if is_linear else None, frames)
     covs = inference.natural_covs(of.space, laws, of.unseen)
     tests: list[BulkTest | None] = [None] * len(saddles)
     if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
         for k, found in enumerate(of.believed_at(games, saddles)):
             tests[k] = None if laws[k].trouble else bulk_test(found, games.loss)
-    ties = [
-        of.atom(np.asarray(games.x)[k, : len(of.sample)], programs.take(games, k), saddle.theta) is not None
-        for k, saddle in enumerate(saddles)
-    ]
+    ties = [of.atom(rows[k], programs.take(games, k), saddle.theta) is not None for k, saddle in enumerate(saddles)]
     return [
         Fit(saddle, law.natural, cov, law.trouble, test, tied)
         for saddle, law, cov, test, tied in zip(saddles, laws, covs, tests, ties, strict=True)

@@ -1,7 +1,7 @@
 """What every generator is: named parameters and a draw."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -110,8 +110,11 @@ class Generator(ParameterSpace):
         """Give the family for data of this shape, their columns so named; the same unless it depends on them."""
         return self
 
-    def frame(self, rows: np.ndarray) -> np.ndarray | None:
-        """Coordinates of theta, (p, p), in which rows (n, d) make no direction weak; None where theta's own are."""
+    def frame(self, rows: np.ndarray, held: Collection[str] = ()) -> np.ndarray | None:
+        """Coordinates of theta, (p, p), in which rows (n, d) make no direction weak; None where theta's own are.
+
+        Parameters whose names are ``held`` are no part of theta.
+        """
         return None
 
     def check_rows(self, rows: np.ndarray) -> None:
@@ -240,6 +243,9 @@ class Fixed(Generator):
     @property
     def may_jump(self):
         return self.generator.may_jump
+
+    def frame(self, rows, held=()):
+        return self.generator.frame(rows, (*held, *self.values))
 
     @property
     def sobol_points(self):

@@ -81,11 +81,11 @@ class LinearRegression(Generator):
         why = "is constant" if np.ptp(design[:, k]) == 0 else "is determined by those before it"
         raise ValueError(f"data: the covariate {self.coefficients[k]} {why}; drop it.")
 
-    def frame(self, rows):
-        design = self.design(rows[:, :-1])
-        frame = np.eye(self.size)
-        scales = np.linalg.norm(design, axis=0)
-        frame[:-1, :-1] = np.linalg.inv(np.linalg.qr(design / scales, mode="r")) / scales[:, None]
+    def frame(self, rows, held=()):
+        free = [k for k, name in enumerate(self.coefficients) if name not in held]
+        design = self.design(rows[:, :-1])[:, free]
+        frame, scales = np.eye(len(free) + (SCALE not in held)), np.linalg.norm(design, axis=0)
+        frame[: len(free), : len(free)] = np.linalg.inv(np.linalg.qr(design / scales, mode="r")) / scales[:, None]
         return frame
 
     @property

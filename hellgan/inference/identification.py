@@ -18,14 +18,15 @@ def problems(
     """Name, for each Jacobian (k, k) of equations, the parameters that are not identified; None where all are.
 
     The information about theta is that of ``estimation.informations``: a direction in which it vanishes is not
-    identified. What vanishes is judged in the coordinates ``frame`` (p, p) of theta, as ``Equations.frame`` has it.
+    identified. What vanishes is judged in the coordinates ``frame`` (p, p) of theta, or (k, p, p), as
+    ``Equations.frame`` has them.
     """
     if not jacobians:
         return []
     found = informations(np.stack(jacobians), space.size)
     size = np.sqrt(np.abs(np.diagonal(found, axis1=1, axis2=2)))
     usable = np.all(np.isfinite(found), axis=(1, 2)) & ~np.any(_is_inert(space, size), axis=1)
-    framed = found if frame is None else frame.T @ found @ frame
+    framed = found if frame is None else np.swapaxes(frame, -1, -2) @ found @ frame
     size = np.sqrt(np.abs(np.diagonal(framed, axis1=1, axis2=2)))
     usable &= np.all(size > 0, axis=1)
     size = np.where(usable[:, None], size, 1.0)

@@ -58,12 +58,14 @@ def laws(
     solutions : sequence of Solution
     covariances : callable or None
         Gives the score covariances of the solutions whose positions it gets; None for equations without a joint law.
-    frame : (p, p) array, optional
-        Coordinates of theta in which it is judged whether theta is identified, as ``Equations.frame`` has them.
+    frame : (p, p) or (k, p, p) array, optional
+        Coordinates of theta in which it is judged whether theta is identified, as ``Equations.frame`` has them; of
+        each solution, or of all.
     """
     # Whether theta is identified is asked also where a root is not certified: if it is not, that may well be why.
     asked = [k for k, s in enumerate(solutions) if s.is_root and covariances is not None]
-    found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked], frame), strict=True))
+    framed = frame if frame is None or frame.ndim == 2 else frame[asked]
+    found = dict(zip(asked, problems(space, [solutions[k].jacobian for k in asked], framed), strict=True))
     troubles = [f"{problem}{_ADVICE}" if (problem := found.get(k)) else s.reason for k, s in enumerate(solutions)]
     usable = [k for k, trouble in enumerate(troubles) if not trouble and covariances is not None]
     inferred: list[Sandwich | None] = [None] * len(solutions)

@@ -74,7 +74,8 @@ def heaviest(x: np.ndarray, weights: np.ndarray) -> Atom | None:
     if len(ordered) < 5 or not np.any(ordered[4:] == ordered[:-4]):
         return None
     values, mass = _distinct(x, weights)
-    at = int(np.argmax(mass))
+    shared = np.diff(np.searchsorted(ordered, np.append(values, np.inf)))
+    at = int(np.argmax(np.where(shared >= 5, mass, 0.0)))
     if len(values) < 2 or mass[at] < 1 / 30:
         return None
     gaps = np.diff(values)

@@ -252,9 +252,8 @@ def test_placement_solves_its_equations():
     psi = np.where(np.abs(e) < 4.685061, e * (1 - (e / 4.685061) ** 2) ** 2, 0)
     chi = np.clip(np.log(np.abs(e)) - location, -1, 1)
     equations = [(np.hstack([ones, t]), psi), (ones, chi)]
-    for side, raw in zip((r > 0, r < 0), basis.pilot.raw, strict=True):
-        changing = np.clip(np.log(np.abs(r)) - location - raw[0] - c @ raw[1:], -1, 1)
-        equations.append((np.hstack([ones, c]), side * changing))
+    raw = basis.pilot.raw
+    equations.append((np.hstack([ones, c]), np.clip(np.log(np.abs(r)) - location - raw[0] - c @ raw[1:], -1, 1)))
     for factors, values in equations:
         np.testing.assert_allclose(np.mean((leverage**2 * values)[:, None] * factors, axis=0), 0, atol=1e-8)
 
