@@ -228,7 +228,9 @@ def fit_all(
         return of.covariances_at(games, saddles, chosen)
 
     rows = np.asarray(games.x)[:, : len(of.sample)]
-    frames = None if of.frame is None else np.stack([of.space.frame(each[of.sample.weights > 0]) for each in rows])
+    frames = (
+        None if of.frame is None else np.stack([np.asarray(of.space.frame(x[of.sample.weights > 0])) for x in rows])
+    )
     laws = inference.laws(of.space, saddles, covariances if is_linear else None, frames)
     covs = inference.natural_covs(of.space, laws, of.unseen)
     tests: list[BulkTest | None] = [None] * len(saddles)

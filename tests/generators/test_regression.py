@@ -794,3 +794,29 @@ def test_a_square_of_calendar_years_is_identified():
     error = centred.bse["I(c ** 2)"]
     assert abs(raw.params["I(year ** 2)"] - centred.params["I(c ** 2)"]) < 0.2 * error
     np.testing.assert_allclose(raw.bse["I(year ** 2)"], error, rtol=0.05)
+
+
+def test_held_parameters_and_other_samples_have_their_own_frame():
+    """Of the free columns where some are held; in a batch of each sample, wherever the model's own lies."""
+    t = np.arange(60.0)
+    y = 0.01 * (t - 30) ** 2 + np.random.default_rng(0).normal(size=60)
+    far, near = (np.column_stack([s, s**2, y]) for s in (t + 2000, t - 30))
+    assert hg.GAN(far, LinearRegression(columns=2).fix(scale=1.0)).fit().converged
+    assert hg.GAN(far, LinearRegression(columns=2).fix(x1=-40.6)).fit().converged
+    batch = hg.fit_batch(hg.GAN(near, LinearRegression()), np.stack([far, far]))
+    assert batch.converged.all()
+
+
+def test_placement_does_not_depend_on_the_unit_nor_on_dependent_columns():
+    rows = unequal(np.random.default_rng(0))
+    with jax.enable_x64(True):
+        of = np.asarray(jax.vmap(placed(rows).influence)(jnp.asarray(rows)))
+        for unit in (1e-17, 1e12):
+            small = rows * [1, 1, unit]
+            found = np.asarray(jax.vmap(placed(small).influence)(jnp.asarray(small)))
+            np.testing.assert_allclose(found / [unit, unit, unit, 1, 1, 1], of, atol=1e-6 * np.abs(of).max())
+        wide = np.insert(rows, 2, rows[:, 0] + rows[:, 1], axis=1)
+        found = np.asarray(jax.vmap(placed(wide).influence)(jnp.asarray(wide)))
+    # Leverage is over one column more, and nothing else changes.
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
+    assert np.abs(found).max() < 3 * np.abs(of).max()
