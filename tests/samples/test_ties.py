@@ -114,7 +114,8 @@ def test_heaviest_value_by_hand():
     assert heaviest(np.full(9, 3.0), equal(9)) is None
     assert heaviest(READINGS, equal(200)) is None
     heavy = np.concatenate([x, [9.0]]), np.array([1.0] * 8 + [20.0])
-    assert heaviest(heavy[0], heavy[1] / 28) == (2.0, 5 / 28, 1.5, 3.0)  # not the one observation that counts most
+    # Not the one observation that counts most.
+    assert heaviest(heavy[0], heavy[1] / 28) == pytest.approx((2.0, 5 / 28, 1.5, 3.0))
     assert found.exceeds(0.05, 100)
     assert not found.exceeds(5 / 8 - 0.1, 100)  # four errors are .2
 
