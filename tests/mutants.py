@@ -201,7 +201,7 @@ MUTANTS = tuple(
         ("kinks are not mended", "solver/jumps.py", "if not np.any(off):", "if True:", "tests/solver/test_jumps.py -k kinks"),
         ("kinked scores must vanish", "solver/certificate.py", "_SOLVED, _AT_KINKS = 1e-4, 0.03", "_SOLVED, _AT_KINKS = 1e-4, 1e-4", "tests/solver/test_jumps.py -k censored"),
         ("errors forget the placement", "objective/evaluation.py", "own if moved is None else own + influences(game, x) @ moved.T", "own", "tests/generators/test_regression.py -k sandwich_sums"),
-        ("scores forget the placement", "solver/equations.py", "own if moved is None else own + compiled.influences(self.game, self.game.x)[: len(own)] @ moved.T", "own", "tests/generators/test_regression.py -k sandwich_sums"),
+        ("scores forget the placement", "solver/equations.py", "own if moved is None else own + compiled.influences(self.game.basis, self.game.x)[: len(own)] @ moved.T", "own", "tests/generators/test_regression.py -k sandwich_sums"),
         ("refits hold the placement", "solver/resampling.py", "discriminator=games.basis.placed(at + steps)", "discriminator=games.basis.placed(at + 0 * steps)", "tests/generators/test_regression.py -k deletion_and_bootstrap"),
         ("other weights hold the placement", "objective/scores.py", "(weights - game.x_weights) @ influences(game, game.x)", "0 * weights @ influences(game, game.x)", "tests/influence/test_influence.py -k regression_influence"),
         ("reweighted errors forget the placement", "solver/two_steps.py", "if first.basis.placement.shape[-1]:", "if False:", "tests/influence/test_influence.py -k reweighted_regression"),

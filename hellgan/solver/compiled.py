@@ -9,7 +9,6 @@ from hellgan.losses.derivatives import derivatives
 from hellgan.objective.game import features as rows_features
 from hellgan.objective.game import simulate
 from hellgan.objective.linear import simulated_rows
-from hellgan.objective.scores import influences as rows_influences
 from hellgan.objective.scores import jacobian as mean_jacobian
 from hellgan.objective.scores import mean_score, observation_scores, weighted
 from hellgan.objective.scores import placement_slope as mean_slope
@@ -19,9 +18,14 @@ from hellgan.solver.with_jaxopt import root_derivatives
 
 scores = programs.program(observation_scores)
 jacobian = programs.program(mean_jacobian)
-influences = programs.program(rows_influences)
 placement_slope = programs.program(mean_slope)
 features = programs.program(rows_features)
+
+
+@programs.program
+def influences(basis, x):
+    """The placement's influence function at points (r, d): (r, q)."""
+    return jax.vmap(basis.influence)(x)
 
 
 @programs.program

@@ -171,13 +171,13 @@ class GameEquations(Equations):
 
     def scores(self, u):
         own, moved = self.held_scores(u), self.placement_slope(u)
-        return own if moved is None else own + compiled.influences(self.game, self.game.x)[: len(own)] @ moved.T
+        return own if moved is None else own + compiled.influences(self.game.basis, self.game.x)[: len(own)] @ moved.T
 
     def scores_at(self, u, points):
         own, moved = self.held_scores_at(u, points), self.placement_slope(u)
         if moved is None:
             return own
-        return own + programs.in_blocks(lambda rows: compiled.influences(self.game, rows), points) @ moved.T
+        return own + programs.in_blocks(lambda rows: compiled.influences(self.game.basis, rows), points) @ moved.T
 
     def score_gradients(self, u, points):
         own, moved = self.held_score_gradients(u, points), self.placement_slope(u)

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 
 from hellgan import latents
@@ -14,6 +13,7 @@ from hellgan.objective.assembly import extended, padded_size
 from hellgan.objective.game import Game
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
+from hellgan.solver import compiled
 
 
 def changed(game: Game, change: Resamples, sample: Sample, simulation: Simulation, seed: int) -> Game:
@@ -51,9 +51,9 @@ def _placed_anew(games: Game, game: Game) -> Game:
     at = np.asarray(game.basis.placement)
     if not at.shape[-1]:
         return games
-    of_game = _influences(game.basis, game.x)
+    of_game = compiled.influences(game.basis, game.x)
     shared = np.shape(games.x)[1:] == np.shape(game.x) and np.all(games.x == game.x)
-    rows = of_game[None] if shared else np.stack([_influences(game.basis, x) for x in games.x])
+    rows = of_game[None] if shared else np.stack([compiled.influences(game.basis, x) for x in games.x])
     steps = np.sum(games.x_weights[:, :, None] * rows, axis=1) - game.x_weights @ of_game
     return dataclasses.replace(games, discriminator=games.basis.placed(at + steps))
 
@@ -61,12 +61,7 @@ def _placed_anew(games: Game, game: Game) -> Game:
 def moved(basis: Basis, rows: np.ndarray, change: np.ndarray) -> Basis:
     """Move a placement to first order in a change (n,) of the weights of the rows (n, d) of its sample."""
     at = np.asarray(basis.placement)
-    return basis.placed(at + change @ _influences(basis, rows)) if at.shape[-1] else basis
-
-
-@programs.program
-def _influences(basis, x):
-    return jax.vmap(basis.influence)(x)
+    return basis.placed(at + change @ compiled.influences(basis, rows)) if at.shape[-1] else basis
 
 
 def _drawn_anew(game: Game, change: Resamples, simulation: Simulation) -> dict[str, np.ndarray]:
