@@ -42,3 +42,14 @@ class Believed(NamedTuple):
     difference: np.ndarray  # (q,), real less simulated, the constant not counted
     balance: Balance  # of these parts; its scale is the effective size of the real one
     share: float  # of the real sample, by weight, that is believed
+
+
+class Background(NamedTuple):
+    """The zones to both sides of a bulk on the line, for each of L levels of the quantiles between which it lies."""
+
+    levels: tuple[float, ...]
+    observed: np.ndarray  # (L,) share of the real sample, by weight, in the zones
+    expected: np.ndarray  # (L,) share of the fitted law there
+    scores: np.ndarray  # (L, k) what contamination as dense within the bulk adds to the mean score
+    n: float  # effective size of the real sample
+    m: float  # and of the simulated one

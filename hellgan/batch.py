@@ -13,6 +13,7 @@ from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
+from hellgan.inference.background_test import BackgroundTest, background_test
 from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
@@ -44,8 +45,8 @@ class BatchResults:
         p-values of the test of the bulk, and the share of each sample that is believed, as ``GANResults.bulk_test``
         gives them; NaN where there is no test.
     flagged : bool array (R,)
-        Whether a fit did not converge, or would warn: its law describes no bulk of its sample, data are few, or more
-        of them share one value than the fitted law explains.
+        Whether a fit did not converge, or would warn: its law describes no bulk of its sample, contamination lies
+        beside the bulk, data are few, or more of them share one value than the fitted law explains.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -66,7 +67,7 @@ class BatchResults:
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
         is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
-        self.flagged = ~self.converged | [is_few or fit.is_tied or fit.is_no_bulk for fit in fits]
+        self.flagged = ~self.converged | [is_few or fit.is_tied or fit.is_no_bulk or fit.is_shifted for fit in fits]
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
         self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
@@ -106,12 +107,18 @@ class Fit(NamedTuple):
     cov: np.ndarray
     trouble: str
     bulk: BulkTest | None
+    background: BackgroundTest | None
     is_tied: bool  # whether more of the sample shares one value than the fitted law explains
 
     @property
     def is_no_bulk(self) -> bool:
         """Whether the test of the bulk rejects."""
         return self.bulk is not None and self.bulk.is_rejected
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether the test of the background rejects."""
+        return self.background is not None and self.background.is_rejected
 
 
 def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:
@@ -178,7 +185,8 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
             stacklevel=2,
         )
     found = BatchResults(model, samples, seeds, fits)
-    tied, rejected = (sum(getattr(fit, what) for fit in fits) for what in ("is_tied", "is_no_bulk"))
+    kinds = "is_tied", "is_no_bulk", "is_shifted"
+    tied, rejected, shifted = (sum(getattr(fit, kind) for fit in fits) for kind in kinds)
     if tied:
         warnings.warn(
             f"in {tied} of {len(fits)} samples more observations share one value than the fitted law explains; "
@@ -190,6 +198,13 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
         warnings.warn(
             f"{rejected} of {len(fits)} fits describe no bulk of their samples; BatchResults.flagged says which, "
             "bulk_pvalue and bulk_share say why.",
+            FitWarning,
+            stacklevel=2,
+        )
+    if shifted > max(1, 3 * REJECTED * len(fits)):
+        warnings.warn(
+            f"in {shifted} of {len(fits)} samples contamination lies beside the bulk and so, presumably, within it; "
+            "BatchResults.flagged counts them.",
             FitWarning,
             stacklevel=2,
         )
@@ -237,10 +252,14 @@ def fit_all(
     if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
         for k, found in enumerate(of.believed_at(games, saddles)):
             tests[k] = None if laws[k].trouble else bulk_test(found, games.loss)
+    backgrounds: list[BackgroundTest | None] = [None] * len(saddles)
+    if is_linear and of.has_background:
+        for k, found in enumerate(of.backgrounds_at(games, saddles)):
+            backgrounds[k] = background_test(found, laws[k], covs[k], of.space.names)
     ties = [of.atom(rows[k], programs.take(games, k), saddle.theta) is not None for k, saddle in enumerate(saddles)]
     return [
-        Fit(saddle, law.natural, cov, law.trouble, test, tied)
-        for saddle, law, cov, test, tied in zip(saddles, laws, covs, tests, ties, strict=True)
+        Fit(saddle, law.natural, cov, law.trouble, test, background, tied)
+        for saddle, law, cov, test, background, tied in zip(saddles, laws, covs, tests, backgrounds, ties, strict=True)
     ]
 
 

@@ -8,17 +8,9 @@ import numpy as np
 
 from hellgan.balance import Balance, Believed
 from hellgan.execution import programs
+from hellgan.objective.belief import belief
 from hellgan.objective.evaluation import FIRST, covariances_of_means
 from hellgan.objective.game import Array, Game, features, simulate
-
-# An observation counts half where the log density ratio is _HALF, that is where the data are 4.5 times as dense as the
-# fitted law; at ratios below 2 and above 10 it counts more than .96 and less than .04.
-_HALF, _STEEPNESS = 1.5, 4.0
-
-
-def belief(v):
-    """The weight of an observation at whose place the log density ratio, real over fitted, is v: between 0 and 1."""
-    return jax.nn.sigmoid(_STEEPNESS * (_HALF - v))
 
 
 class Bulk(NamedTuple):
@@ -70,13 +62,17 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
 
     (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
     centre = simulated_mean(theta)
+    drawn = None
+    if not game.draws_each:
+        # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
+        rows, believed = simulated(theta, game.z)
+        believed = game.z_weights * believed / jnp.sum(game.z_weights * believed)
+        (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
+        covariance = (covariance + drawn * jnp.sum(weights**2) / jnp.sum(believed**2)) / 2
     if game.draws_each:
         # Each observation is held against its own draws: contamination may depend on the covariates.
         (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - own_means(theta))
     elif scrambles is None:
-        rows, believed = simulated(theta, game.z)
-        believed = game.z_weights * believed
-        (drawn,) = covariances_of_means(lambda rows: (rows,), believed / jnp.sum(believed), rows)
         noise = covariance + drawn
     else:
         others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)

@@ -13,6 +13,8 @@ from hellgan.checks import checked_points
 from hellgan.estimation import Sandwich
 from hellgan.execution import programs
 from hellgan.inference import bulk_test as inference
+from hellgan.inference.background_test import BackgroundTest
+from hellgan.inference.background_test import background_test as beside_bulk
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.results import summary
@@ -84,6 +86,8 @@ def notes(fit: "GANResults") -> list[str]:
     if can_be_tested(fit) and (test := bulk_test(fit)).is_rejected:
         said = bulk_rejected(test)
         own.append(f"{said[0].upper()}{said[1:]}.")
+    elif (beside := background_test(fit)) is not None and beside.is_rejected:
+        own.append(f"{background_rejected(beside)}.")
     sample = fit.model.sample
     step = 0.0 if fit.generator.covariates or sample.d > 1 else rounding_step(sample.rows[:, 0], sample.weights)
     if step:
@@ -130,6 +134,9 @@ def warn_of_fit(fit: "GANResults", throw: bool) -> None:
     if found := atom(fit):
         warnings.warn(f"{fit.model!r}: {tied(found)}.", inference.FitWarning, stacklevel=3)
     if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
+        beside = background_test(fit)
+        if beside is not None and beside.is_rejected:
+            warnings.warn(f"{fit.model!r}: {background_rejected(beside)}.", inference.FitWarning, stacklevel=3)
         return
     message = f"{fit.model!r}: {bulk_rejected(test)}."
     if throw:
@@ -159,6 +166,17 @@ def too_few(nobs: int, features: int) -> str:
     return f"{nobs} observations for {features} features: intervals are likely to be too short"
 
 
+def background_rejected(test: BackgroundTest) -> str:
+    """Say what it means that the test of the background rejects."""
+    worst = int(np.argmax(np.abs(test.shifts)))
+    return (
+        f"{test.observed:.0f} observations lie beside the bulk where the fitted law has {test.expected:.1f} (test of "
+        "the background): contamination that is close to the bulk or scattered around it is likely to be within it, "
+        f"too, which moves {test.names[worst]} by at least {abs(test.shifts[worst]):.1f} standard errors, so that "
+        "intervals may miss; GAN(reweight=True) takes off a part of that"
+    )
+
+
 def bulk_rejected(test: BulkTest) -> str:
     """Say what it means that the test of the bulk rejects."""
     if test.pvalue < inference.REJECTED:
@@ -176,6 +194,15 @@ def bulk_test(fit: "GANResults") -> BulkTest:
     of = fit.equations
     (found,) = of.believed_at(programs.stack([of.game]), [fit.saddle])
     return inference.bulk_test(found, fit.model.loss)
+
+
+def background_test(fit: "GANResults") -> BackgroundTest | None:
+    """Look beside the bulk, as ``GANResults.background_test`` says; None where that cannot be asked."""
+    of = fit.equations
+    if fit.sandwich is None or not of.has_background or fit.cov_type in ("HAC", "cluster"):
+        return None
+    (found,) = of.backgrounds_at(programs.stack([of.game]), [fit.saddle])
+    return beside_bulk(found, fit.law, fit.covariance.natural, fit.params.index.to_list())
 
 
 def contamination_test(fit: "GANResults", points) -> ContaminationTest:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from hellgan.inference.background_test import BackgroundTest
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
@@ -160,6 +161,31 @@ class GANResults(LawResults):
     def bulk_pvalue(self) -> float:
         """The p-value of ``bulk_test``; NaN where it does not apply."""
         return self.bulk_test().pvalue if discriminator.can_be_tested(self) else np.nan
+
+    def background_test(self) -> BackgroundTest:
+        """Test whether contamination lies so close to the bulk that some of it must be within.
+
+        Contamination that is scattered around the bulk, or close to it, is within the bulk, too, where no
+        discriminator can tell it from the law's own observations. In zones beside the bulk, as wide as it is, the
+        observations are counted and compared with what the fitted law has there; then the influence function says how
+        far the estimates would be moved were the excess as dense within. What lies farther off does not count.
+
+        Returns
+        -------
+        BackgroundTest
+            With ``observed``, ``expected``, ``pvalue`` and ``shifts``, in standard errors. Equation (23) of
+            ``docs/theory.md``. A fit warns (``FitWarning``) where the p-value is below .025 and a shift above .25.
+
+        Raises
+        ------
+        ValueError
+            For a fit without a joint law, and for observations of several coordinates or with covariates.
+        """
+        self.require_law()
+        found = discriminator.background_test(self)
+        if found is None:
+            raise ValueError("background test: it counts independent observations on the line; these are others.")
+        return found
 
     def contamination_test(self, points=None) -> ContaminationTest:
         """Test whether a share of the data lies where the generator puts less, and say where and how large it is.

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 import equinox as eqx
 import numpy as np
 
-from hellgan.balance import Balance, Believed
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.specification import Discriminator
-from hellgan.estimation import Equations, Refits, Resamples, Restricted, ScoreCovariance, Solution, informations
+from hellgan.estimation import Refits, Resamples, Restricted, ScoreCovariance, Solution
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
@@ -22,10 +21,8 @@ from hellgan.generators.simulating import like
 from hellgan.losses.catalogue import Loss
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
-from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game
 from hellgan.samples import Sample
-from hellgan.samples.ties import Atom
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled, resampling
 from hellgan.solver.certificate import SaddlePoint
@@ -33,6 +30,7 @@ from hellgan.solver.jumps import jacobian_with_kinks
 from hellgan.solver.restricted import solve_restricted
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 from hellgan.solver.starts import reaches
+from hellgan.solver.told import DiscriminatorEquations
 
 _BLOCK = 1024  # observations whose Jacobians are in memory at once
 _DRAWS = 64  # simulated responses at a covariate where an influence function is asked for
@@ -45,7 +43,7 @@ HIDDEN_LAYER = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GameEquations(Equations):
+class GameEquations(DiscriminatorEquations):
     """Scores of generator and discriminator, u = (theta, alpha), on one sample.
 
     Attributes
@@ -99,9 +97,6 @@ class GameEquations(Equations):
         """Sobol samples independent of the game's own, (S, m, k); None where the latents are no Sobol points."""
         return self.simulation.scrambles()
 
-    def _split(self, u):
-        return u[: self.p], u[self.p :]
-
     # Solutions.
 
     def solve(self, theta: np.ndarray, reserve: Callable[[], np.ndarray] | None = None, more: int = 8) -> SaddlePoint:
@@ -121,11 +116,6 @@ class GameEquations(Equations):
     def covariances_at(self, games: Game, saddles: Sequence, chosen: Sequence[int]) -> list[ScoreCovariance]:
         """Compute covariances of the mean scores at some of the solutions of a stack of games."""
         return score_covariances(games, saddles, chosen, self.scrambles)
-
-    def believed_at(self, games: Game, saddles: Sequence) -> list[Believed]:
-        """Compare the parts of both samples that the discriminators believe, at solutions of a stack of games."""
-        theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
-        return all_believed(games, theta, alpha, self.scrambles)
 
     def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
         u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p
@@ -283,52 +273,6 @@ class GameEquations(Equations):
 
     def criterion(self, solution: Solution):
         return solution.value - float(np.asarray(self.discriminator.ridge) @ solution.u[self.p :] ** 2)
-
-    def atom(self, x: np.ndarray, game: Game, theta: np.ndarray) -> Atom | None:
-        """The value that more of a sample (n, 1) shares than its law explains, simulated at theta by its ``game``."""
-        return compiled.atom(x, self.sample.weights, game, theta)
-
-    # What the discriminator says.
-
-    def features(self, points: np.ndarray) -> np.ndarray:
-        """The discriminator's features at points (r, d), without the constant: (r, q)."""
-        return programs.in_blocks(lambda rows: compiled.features(self.game, rows), points)[:, 1:]
-
-    def log_ratios(self, u, points: np.ndarray) -> np.ndarray:
-        """The log density ratio, real over fitted, at points (r, d): (r,)."""
-        return programs.in_blocks(lambda rows: compiled.log_ratios(self.discriminator, self._split(u)[1], rows), points)
-
-    def counts(self, log_ratios: np.ndarray) -> np.ndarray:
-        """What observations of given log ratios v count in the discriminator's score: real'(v) over real'(0)."""
-        return compiled.slopes(self.loss, log_ratios) / self.loss.c
-
-    # Under the model.
-
-    def balance(self, u, under: str) -> Balance:
-        """The quadratic game at the truth; ``under`` as `evaluation.balance` takes it."""
-        return evaluation.balance(self.game, self.parts(u), under)
-
-    def mean_features(self, u) -> tuple[np.ndarray, np.ndarray]:
-        """Mean features (q,), without the constant, of the real and of the simulated sample."""
-        return evaluation.mean_features(self.game, u[: self.p])
-
-    def model_covariance(self, u):
-        if not self.loss.is_calibrated:
-            raise ValueError(f"model: the optimum of the loss {self.loss.name} is not the log density ratio.")
-        return self.balance(u, "simulated").joint_covariance(self.loss.c, self.mean_features(u)[1])
-
-    def model_influence(self, u, points):
-        if self.simulation.draws_each:
-            raise ValueError("under: a regression has no closed form at the model; give 'fit'.")
-        of, mean = self.balance(u, "simulated"), self.mean_features(u)[1]
-        phi = self.features(points) - mean
-        of_theta, of_alpha = of.solution(self.loss.c)
-        slopes = phi @ of_alpha.T
-        return np.concatenate([phi @ of_theta.T, -(slopes @ mean)[:, None], slopes], axis=1)
-
-    def model_information(self, jacobian):
-        information = informations(jacobian[None], self.p)[0]
-        return (information + information.T) / (2 * self.loss.c)
 
     def difference(self, other):
         found = super().difference(other)

@@ -10,7 +10,9 @@ import numpy as np
 from hellgan.estimation import Restricted
 from hellgan.execution import programs
 from hellgan.losses.catalogue import Loss
-from hellgan.objective.bulk import all_believed, belief
+from hellgan.objective.background import all_backgrounds
+from hellgan.objective.belief import belief
+from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import features
 from hellgan.objective.scores import mean_score, weighted
 from hellgan.solver.equations import GameEquations
@@ -20,6 +22,7 @@ from hellgan.solver.two_steps import (
     beliefs_of,
     coupled,
     covariances_of,
+    first_of,
     reweighted_covariances,
     solve_all,
     solve_reweighted,
@@ -166,6 +169,11 @@ class ReweightedEquations(GameEquations):
     def believed_at(self, games, saddles):
         theta = np.stack([saddle.theta for saddle in saddles])
         return all_believed(games, theta, np.stack([saddle.first[self.p :] for saddle in saddles]), self.scrambles)
+
+    def backgrounds_at(self, games, saddles):
+        theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
+        first = np.stack([saddle.first[self.p :] for saddle in saddles])
+        return all_backgrounds(games, theta, alpha, (first_of(games), first))
 
     def parts(self, u):
         return self.second(u).parts(self._steps(u)[0])

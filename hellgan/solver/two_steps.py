@@ -21,7 +21,7 @@ from hellgan.estimation import ScoreCovariance
 from hellgan.execution import programs
 from hellgan.losses.catalogue import sharp_ns as FIRST
 from hellgan.objective import linear
-from hellgan.objective.bulk import belief
+from hellgan.objective.belief import belief
 from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features

@@ -1,0 +1,117 @@
+"""What lies just outside a bulk on the line, and what it would do to the estimates were it as dense within, (23)."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from hellgan.balance import Background
+from hellgan.execution import programs
+from hellgan.losses.derivatives import derivatives
+from hellgan.objective.belief import belief
+from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.linear import row_sums
+
+# The bulk ends at one of these pairs of quantiles of the fitted law: heavy tails hide what lies beyond all but the
+# first. Zones as wide as the bulk adjoin it; contamination that is spread out reaches the first quarter of them, too.
+LEVELS = (0.95, 0.975, 0.99, 0.995)
+_NEAR = 0.25
+_POINTS = 64  # at which scores are averaged over the bulk
+
+
+class Surroundings(NamedTuple):
+    """The zones to both sides of a bulk, for each of the levels; of games, with a leading axis."""
+
+    observed: Array  # (L,) share of the real sample, by weight, in the two zones
+    expected: Array  # (L,) share of the simulated sample there
+    scores: Array  # (L, k) what contamination within the bulk would add to the mean score
+
+
+@programs.program
+def surroundings(games: Game, theta, alpha, first: tuple | None) -> Surroundings:
+    """Evaluate ``Surroundings`` for a stack of games (k, ...) on the line, with bases.
+
+    ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its game
+    and its alpha (k, q + 1), and the scores of both steps are stacked.
+    """
+    return programs.each(_surroundings, games, theta, alpha, first)
+
+
+def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
+    def scores(rows):
+        """Scores (r, k) of rows (r, 1), and what each counts in the first k of these."""
+        phi = features(game, rows)
+        own = _padded(game, derivatives(game.loss.real, phi @ alpha)[1][:, None] * phi)
+        if first is None:
+            return own, jnp.ones(len(rows), phi.dtype)
+        before, before_alpha = first
+        v = phi @ before_alpha
+        early = _padded(game, derivatives(before.loss.real, v)[1][:, None] * phi)
+        return jnp.concatenate([own, early], axis=1), belief(v)
+
+    def sums(weights, rows):
+        own, counted = scores(rows)
+        return weights @ own, (weights * counted) @ own, weights @ counted
+
+    # At a root the simulated sample's scores and the penalty balance these means.
+    plain, weighted, share = row_sums(sums, game.x_weights, game.x)
+    is_second = jnp.arange(plain.shape[0]) < game.size
+    mean = jnp.where(is_second, weighted / share, plain)
+
+    def centred(rows):
+        own, counted = scores(rows)
+        return (own - mean[None]) * jnp.where(is_second[None], counted[:, None], 1.0)
+
+    x, simulated = game.x[:, 0], simulate(game, theta)[:, 0]
+    order = jnp.argsort(simulated)
+    levels = jnp.cumsum(game.z_weights[order])
+    n = 1 / jnp.sum(game.x_weights**2)
+
+    def quantile(level):
+        return simulated[order][jnp.minimum(jnp.searchsorted(levels, level), len(simulated) - 1)]
+
+    def shares(low, high):
+        inside = [(rows > low) & (rows <= high) for rows in (x, simulated)]
+        return game.x_weights @ inside[0], game.z_weights @ inside[1]
+
+    at = (jnp.arange(_POINTS) + 0.5) / _POINTS
+    observed, expected, moved = [], [], []
+    for level in LEVELS:
+        low, high = quantile(1 - level), quantile(level)
+        width, total, pull = high - low, jnp.zeros(2), jnp.zeros(plain.shape[0])
+        inside = centred((low + at * width)[:, None])
+        for side, distance in ((high, at), (low, 1 - at)):
+            outwards = jnp.where(distance is at, 1.0, -1.0)
+
+            def zone(part, side=side, outwards=outwards * width):
+                ends = side, side + part * outwards
+                return shares(jnp.minimum(*ends), jnp.maximum(*ends))
+
+            near, whole = zone(_NEAR), zone(1.0)
+            # A cluster farther off leaves the nearest quarter empty, but for chance.
+            most = (jnp.maximum(near[0] - near[1], 0.0) + jnp.sqrt(jnp.maximum(near[0], 1 / n) / n)) / _NEAR
+            excess = jnp.minimum(most, jnp.maximum(whole[0] - whole[1], 0.0))  # of a zone as wide as the bulk
+            pull += excess * jnp.mean(distance[:, None] * inside, axis=0)  # fades towards the other side
+            total += jnp.stack(whole)
+        observed.append(total[0])
+        expected.append(total[1])
+        moved.append(pull)
+    return Surroundings(jnp.stack(observed), jnp.stack(expected), jnp.stack(moved))
+
+
+def _padded(game: Game, scores):
+    return jnp.pad(scores, ((0, 0), (game.p, 0)))
+
+
+def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tuple | None = None) -> list[Background]:
+    """Look beside the bulk of each of a stack of games; arguments as ``surroundings`` takes them."""
+    size, found = programs.group_size(len(theta)), []
+    for begin in range(0, len(theta), size):
+        group = list(range(begin, min(begin + size, len(theta))))
+        filled = group + group[:1] * (size - len(group))
+        before = None if first is None else (programs.take(first[0], filled), first[1][filled])
+        parts = surroundings(programs.take(games, filled), theta[filled], alpha[filled], before)
+        found += [programs.take(parts, k) for k in range(len(group))]
+    n, m = (each.tolist() for each in games.sizes)
+    sizes = zip(found, n, m, strict=True)
+    return [Background(LEVELS, each.observed, each.expected, each.scores, real, drawn) for each, real, drawn in sizes]
