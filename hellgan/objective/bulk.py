@@ -62,24 +62,25 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
 
     (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
     centre = simulated_mean(theta)
-    drawn = None
-    if not game.draws_each:
+    if game.draws_each:
+        # Each observation is held against its own draws: contamination may depend on the covariates.
+        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - own_means(theta))
+    else:
         # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
         rows, believed = simulated(theta, game.z)
         believed = game.z_weights * believed / jnp.sum(game.z_weights * believed)
         (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
         covariance = (covariance + drawn * jnp.sum(weights**2) / jnp.sum(believed**2)) / 2
-    if game.draws_each:
-        # Each observation is held against its own draws: contamination may depend on the covariates.
-        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - own_means(theta))
-    elif scrambles is None:
-        noise = covariance + drawn
-    else:
-        others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)
-        centred = others - jnp.mean(others, axis=0)[None]
-        noise = covariance + centred.T @ centred / (others.shape[0] - 1)
+        noise = covariance + (drawn if scrambles is None else _noise(simulated_mean, theta, scrambles))
     slope = jax.jacfwd(simulated_mean)(theta)
     return Bulk(mean - centre, slope, covariance, noise, share, 1 / jnp.sum(weights**2))
+
+
+def _noise(simulated_mean, theta, scrambles):
+    """Covariance (q, q) of a simulated mean over Sobol samples."""
+    others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)
+    centred = others - jnp.mean(others, axis=0)[None]
+    return centred.T @ centred / (others.shape[0] - 1)
 
 
 def all_believed(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Believed]:

@@ -1,0 +1,75 @@
+"""The test of the background: contamination beside the bulk is told, and what is away is not."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import hellgan as hg
+
+NORMAL = hg.generators.Normal()
+
+
+def samples(count: int, n: int, share: float, kind: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(1.0, 2.0, (count, n))
+    wrong = round(share * n)
+    drawn = {"spread": 1 + 20 * rng.uniform(-1, 1, (count, wrong)), "near": rng.normal(7.0, 0.4, (count, wrong))}
+    x[:, :wrong] = drawn[kind] if kind in drawn else rng.normal(17.0, 0.4, (count, wrong))
+    return x
+
+
+@pytest.mark.parametrize("reweight", [False, True])
+def test_by_hand(reweight):
+    """The zones' counts, and what observations spread over the bulk would do, written anew."""
+    x = samples(1, 400, 0.1, "spread")[0]
+    with pytest.warns(hg.FitWarning, match="lie beside the bulk"):
+        fit = hg.GAN(x, NORMAL, reweight=reweight).fit()
+    found, game = fit.background_test(), fit.equations.game
+    drawn = np.sort(fit.params["loc"] + fit.params["scale"] * game.z[:, 0])
+    low, high = drawn[int(1024 * (1 - found.level))], drawn[int(np.ceil(1024 * found.level)) - 1]
+    width = high - low
+
+    def count(rows, begin, end):
+        return len(x) * np.mean((rows > begin) & (rows <= end))
+
+    def excess(begin, end, quarter_begin, quarter_end):
+        seen, near = count(x, begin, end), count(x, quarter_begin, quarter_end)
+        most = max(near - count(drawn, quarter_begin, quarter_end), 0) + np.sqrt(max(near, 1))
+        return min(4 * most, max(seen - count(drawn, begin, end), 0))
+
+    right = excess(high, high + width, high, high + width / 4)
+    left = excess(low - width, low, low - width / 4, low)
+    assert found.observed == pytest.approx(count(x, high, high + width) + count(x, low - width, low))
+    assert found.expected == pytest.approx(count(drawn, high, high + width) + count(drawn, low - width, low))
+    assert found.pvalue == pytest.approx(stats.poisson.sf(found.observed - 1, found.expected), rel=1e-6)
+    at = (np.arange(2000) + 0.5) / 2000
+    influence = fit.influence().at(low + at * width)[["loc", "scale"]].to_numpy()
+    shift = (at * right + (1 - at) * left) @ influence / 2000 / len(x) / fit.bse.to_numpy()
+    assert found.shifts == pytest.approx(shift, abs=0.02)
+    assert found.is_rejected
+    assert "scale would be off by +" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "least", "most"),
+    [("spread", 0.1, 0.95, 1), ("far", 0, 0, 0.1), ("far", 0.1, 0, 0.15)],
+)
+def test_what_is_beside_the_bulk_is_flagged_and_what_is_away_is_not(kind, share, least, most):
+    batch = hg.fit_batch(hg.GAN(samples(1, 500, 0, "far")[0], NORMAL), samples(60, 500, share, kind, seed=1))
+    assert least <= batch.flagged.mean() <= most
+
+
+def test_a_cluster_beside_the_bulk_is_flagged():
+    """At three standard deviations; some of these fits do not converge, which flags them, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        batch = hg.fit_batch(hg.GAN(samples(1, 500, 0, "far")[0], NORMAL), samples(60, 500, 0.1, "near", seed=1))
+    assert batch.flagged.mean() >= 0.95
+
+
+def test_of_observations_that_are_not_numbers_there_is_none():
+    fit = hg.GAN(np.random.default_rng(0).normal(size=(300, 2)), hg.generators.MultivariateNormal(2)).fit()
+    with pytest.raises(ValueError, match="on the line"):
+        fit.background_test()
