@@ -281,7 +281,7 @@ def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np
         rows = np.stack([each.sample.rows for each in models])
         placed = programs.stack([each.basis for each in models])
     starts, simulation = g.starts(rows, weights), model.simulation
-    games = assemble(model.loss, g, placed, rows, weights, simulation.draw(rows, seeds), simulation)
+    games = assemble(model.loss, g.in_game, placed, rows, weights, simulation.draw(rows, seeds), simulation)
     if starts is None:
         each = [matched(g, row, weights, seed) for row, seed in zip(rows, seeds, strict=True)]
         starts = np.stack([first_start(programs.take(games, k), several) for k, several in enumerate(each)])

@@ -102,7 +102,7 @@ class GAN:
             self.sample = self.sample.with_weights(weights)
         self._check_sample()
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
-        self.simulation = Simulation.of(self.generator, latent, self.nobs, n_simulated)
+        self.simulation = Simulation.of(self.generator.in_game, latent, self.nobs, n_simulated)
         self.discriminator = (
             discriminators.default(self.generator)
             if discriminator is None

@@ -81,6 +81,20 @@ class Generator(ParameterSpace):
         """How many Sobol points a fit takes unless told otherwise."""
         return 1024
 
+    @property
+    def in_game(self) -> "Generator":
+        """The generator that a game simulates: this one, or one of the same law whose draws carry weights."""
+        return self
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether draws carry weights that depend on the parameters."""
+        return False
+
+    def weight(self, z: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
+        """Weight of the observation that ``draw`` gives, (), with mean 1 over the latent law; 1 unless weighted."""
+        return jnp.ones((), z.dtype)
+
     @abc.abstractmethod
     def draw(self, z: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
         """Simulate one observation from one latent draw, () or (latent_dim,); returns () or (dim,)."""
@@ -156,6 +170,10 @@ class Generator(ParameterSpace):
         """Simulate the row (dim,) of one latent draw, (latent_dim,), behind its covariates where there are some."""
         draw = z[0] if z.shape[0] == 1 else z
         return jnp.reshape(self.draw(draw, **self.natural(theta)), (self.dim,))
+
+    def weight_at(self, theta: jax.Array, z: jax.Array) -> jax.Array:
+        """Weight of the row of one latent draw, (latent_dim,): ()."""
+        return self.weight(z[0] if z.shape[0] == 1 else z, **self.natural(theta))
 
     def log_density_at(self, theta: jax.Array, row: jax.Array) -> jax.Array:
         """Log density at one row (dim,)."""
@@ -252,11 +270,23 @@ class Fixed(Generator):
         return self.generator.sobol_points
 
     @property
+    def in_game(self):
+        of = self.generator.in_game
+        return self if of is self.generator else Fixed(of, self.values)
+
+    @property
+    def is_weighted(self):
+        return self.generator.is_weighted
+
+    @property
     def name(self):
         return self.generator.name
 
     def draw(self, z, /, **natural):
         return self.generator.draw(z, **natural, **self.values)
+
+    def weight(self, z, /, **natural):
+        return self.generator.weight(z, **natural, **self.values)
 
     def bound_to(self, columns, shape):
         self.generator.bound_to(columns, shape)  # refuses columns in another order

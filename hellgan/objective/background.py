@@ -9,7 +9,7 @@ from hellgan.balance import Background
 from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective.belief import belief
-from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.game import Array, Game, features, simulate, weigh
 from hellgan.objective.linear import row_sums
 
 # The bulk ends at one of these pairs of quantiles of the fitted law: heavy tails hide what lies beyond all but the
@@ -63,8 +63,8 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
         return (own - mean[None]) * jnp.where(is_second[None], counted[:, None], 1.0)
 
     x, simulated = game.x[:, 0], simulate(game, theta)[:, 0]
-    order = jnp.argsort(simulated)
-    levels = jnp.cumsum(game.z_weights[order])
+    order, drawn = jnp.argsort(simulated), weigh(game, theta)
+    levels = jnp.cumsum(drawn[order])
     n = 1 / jnp.sum(game.x_weights**2)
 
     def quantile(level):
@@ -72,7 +72,7 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
 
     def shares(low, high):
         inside = [(rows > low) & (rows <= high) for rows in (x, simulated)]
-        return game.x_weights @ inside[0], game.z_weights @ inside[1]
+        return game.x_weights @ inside[0], drawn @ inside[1]
 
     at = (jnp.arange(_POINTS) + 0.5) / _POINTS
     observed, expected, moved = [], [], []

@@ -10,7 +10,7 @@ from hellgan.balance import Balance, Believed
 from hellgan.execution import programs
 from hellgan.objective.belief import belief
 from hellgan.objective.evaluation import FIRST, covariances_of_means
-from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.game import Array, Game, features, simulate, weigh
 
 
 class Bulk(NamedTuple):
@@ -45,7 +45,7 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
     def simulated(theta, z):
         """Features of the simulated rows, and the part of each that is believed."""
         rows = features(game, simulate(game, theta, z))
-        return rows[:, 1:], belief(rows @ alpha)
+        return rows[:, 1:], weigh(game, theta, jnp.ones(len(z), rows.dtype), z) * belief(rows @ alpha)
 
     def own_means(theta):
         """Mean of the believed draws of each observation, (n, q); of the law where none is believed."""

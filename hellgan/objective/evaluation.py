@@ -11,7 +11,7 @@ from hellgan.balance import Balance
 from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective import linear
-from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.game import Array, Game, features, simulate, weigh
 from hellgan.objective.scores import influences, placement_slope
 
 # Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     simulated_scores: Array | None  # of the simulated sample's, where its draws are independent
     real_features: Array  # (q, q), of the real sample's mean features
     simulated_features: Array  # of the simulated sample's, were its draws independent
-    difference: Array | None  # of their difference, where each observation has draws of its own
+    difference: Array | None  # of their difference, where observations have draws of their own, or draws have weights
     features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
     shifted: linear.SimulatedMeans | None  # over other Sobol samples, (S, ...)
 
@@ -55,13 +55,20 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
 
     def simulated_rows(z):
         rows = linear.simulated_rows(game, theta, alpha, z)
-        return rows.scores, rows.features[:, 1:]
+        return rows.scores, rows.weighted_features[:, 1:]
 
     def with_draws(x, z):
         """Scores of each observation with those of its draws, and the difference of their features."""
         real, simulated = real_rows(x), jax.vmap(simulated_rows)(z)
         means = [jnp.mean(rows, axis=1) for rows in simulated]
         return real[0] + means[0], real[1] - means[1]
+
+    def of_law():
+        """Covariance of the mean of as many features of the fitted law as there are draws, were these independent."""
+        weights = weigh(game, theta, wz)
+        weights = weights / jnp.sum(weights) if game.generator.is_weighted else wz
+        (found,) = covariances_of_means(lambda z: (features(game, simulate(game, theta, z))[:, 1:],), weights, game.z)
+        return found * (jnp.sum(wz**2) / jnp.sum(weights**2)) if game.generator.is_weighted else found
 
     real_scores, real_features = covariances_of_means(real_rows, wx, game.x)
     simulated_scores = difference = shifted = None
@@ -71,8 +78,10 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
         simulated_scores, simulated_features = jnp.zeros_like(real_scores), jnp.zeros_like(real_features)
     elif scrambles is None:
         simulated_scores, simulated_features = covariances_of_means(simulated_rows, wz, game.z)
+        if game.generator.is_weighted:
+            difference, simulated_features = real_features + simulated_features, of_law()
     else:
-        (simulated_features,) = covariances_of_means(lambda z: simulated_rows(z)[1:], wz, game.z)
+        simulated_features = of_law()
         shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
         shifted = shifted._replace(features=shifted.features[:, 1:])
     slope = linear.features_slope(game, theta, alpha)[1:]
@@ -161,7 +170,9 @@ def balance(game: Game, found: Parts, under: str) -> Balance:
         middle = (c_real + c_simulated) / 2
         covariance = {"real": c_real, "simulated": c_simulated}.get(under, middle)
         own = c_real if under == "pooled" else covariance
-        if found.shifted is None:
+        if found.shifted is None and found.difference is not None:
+            scale, noise = n, own + n * (found.difference - found.real_features)
+        elif found.shifted is None:
             scale = n * m / (n + m)
             noise = scale * (own / n + c_simulated / m) if under == "pooled" else covariance
         else:
@@ -174,4 +185,5 @@ def balance(game: Game, found: Parts, under: str) -> Balance:
 def mean_features(game: Game, theta) -> tuple[Array, Array]:
     """Mean features (q,), without the constant, of the real and of the simulated sample."""
     real, simulated = features(game, game.x), features(game, simulate(game, theta))
-    return (game.x_weights @ real)[1:], (game.z_weights @ simulated)[1:]
+    mean = weigh(game, theta) @ simulated
+    return (game.x_weights @ real)[1:], mean[1:] / mean[0]

@@ -100,6 +100,18 @@ def simulate(game: Game, theta: Float[Array, " p"], z: Array | None = None) -> F
     return jax.vmap(lambda draw: game.generator(theta, draw))(game.z if z is None else z)
 
 
+def weigh(game: Game, theta: Float[Array, " p"], weights: Array | None = None, z: Array | None = None) -> Array:
+    """Weights (m,) of the rows that ``simulate`` gives: those of the latent draws, times what the generator says.
+
+    Weights and latent draws are the game's own unless given. The sum is 1 but for the simulation's noise, which the
+    discriminator's constant takes up.
+    """
+    weights = game.z_weights if weights is None else weights
+    if not game.generator.is_weighted:
+        return weights
+    return weights * jax.vmap(lambda draw: game.generator.weight_at(theta, draw))(game.z if z is None else z)
+
+
 def log_ratios(game: Game, alpha: Float[Array, " q"], x: Float[Array, "n d"]) -> Float[Array, " n"]:
     """Evaluate the log density ratio v at each of n observations."""
     return jax.vmap(lambda row: game.discriminator.log_ratio(alpha, row))(x)
@@ -113,10 +125,10 @@ def features(game: Game, x: Float[Array, "n d"]) -> Float[Array, "n q"]:
 def objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], penalised: bool = True) -> Array:
     """Evaluate V_n of (1); without the ridge where ``penalised`` is false, as the test (4) takes it."""
     real = game.x_weights @ game.loss.real(log_ratios(game, alpha, game.x))
-    fake = game.z_weights @ game.loss.fake(log_ratios(game, alpha, simulate(game, theta)))
+    fake = weigh(game, theta) @ game.loss.fake(log_ratios(game, alpha, simulate(game, theta)))
     return real + fake - penalised * (game.discriminator.ridge @ alpha**2)
 
 
 def generator_objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Array:
     """Evaluate what the generator minimises, but for terms that do not depend on theta."""
-    return game.z_weights @ game.loss.adversary(log_ratios(game, alpha, simulate(game, theta)))
+    return weigh(game, theta) @ game.loss.adversary(log_ratios(game, alpha, simulate(game, theta)))

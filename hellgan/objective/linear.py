@@ -18,7 +18,7 @@ from hellgan.generators.family import Generator
 from hellgan.losses import catalogue as losses
 from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
-from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.game import Array, Game, features, simulate, weigh
 
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
 # step, in blocks of BLOCK rows, so that memory does not grow with rows times features.
@@ -68,7 +68,7 @@ def discriminator_rows(game: Game, theta) -> list[Rows]:
 
     sides = [
         Rows(game.x_weights, None, game.x, of_real, "real"),
-        Rows(game.z_weights, None, game.z, of_simulated, "fake"),
+        Rows(weigh(game, theta), None, game.z, of_simulated, "fake"),
     ]
     if max(game.x.shape[0], game.z.shape[0]) > STORED:
         return sides
@@ -132,12 +132,13 @@ def expand(game: Game, theta, alpha) -> Expansion:
     generator may contain loops); the p second derivatives never pass through the q features.
     """
 
-    def block(weights, z):
+    def block(latent_weights, z):
         x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
         phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
         v, v_x = phi @ alpha, phi_x @ alpha
         v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
-        _, slope, curvature = derivatives(game.loss.adversary, v)
+        earned, slope, curvature = derivatives(game.loss.adversary, v)
+        weights = weigh(game, theta, latent_weights, z)
         pull = (weights * slope)[:, None] * v_x
 
         def curved(theta):
@@ -149,14 +150,28 @@ def expand(game: Game, theta, alpha) -> Expansion:
             + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
             + _hessian(curved, theta)
         )
+        d_theta, moved = jnp.einsum("md,mdp->p", pull, x_theta), None
+        if game.generator.is_weighted:
+            # d u_j/d theta, (m, p); u_j itself stands for the products with slopes of v above.
+            moved = weight_tangents(game, theta, latent_weights, z)
+            mixed = (slope[:, None] * moved).T @ v_theta
+
+            def earnings(theta):
+                return earned @ weigh(game, theta, latent_weights, z)
+
+            d_theta, d_theta_theta = (
+                d_theta + earned @ moved,
+                d_theta_theta + mixed + mixed.T + _hessian(earnings, theta),
+            )
 
         def cross(slope, curvature):
             """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
-            return phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
+            of_rows = phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
+            return of_rows if moved is None else of_rows + phi.T @ (slope[:, None] * moved)
 
         d_alpha_theta = cross(*derivatives(game.loss.fake, v)[1:])
         d_theta_alpha = d_alpha_theta.T if game.loss.is_zero_sum else cross(slope, curvature).T
-        return Expansion(jnp.einsum("md,mdp->p", pull, x_theta), d_theta_theta, d_alpha_theta, d_theta_alpha)
+        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha)
 
     return row_sums(block, game.z_weights, game.z)
 
@@ -228,11 +243,24 @@ class Simulated(NamedTuple):
     features_slopes: Float[Array, "m d q"]  # in x
     tangents: Float[Array, "m d p"]  # of x in theta
     d_theta: Float[Array, "m p"]  # the generator's scores
-    slopes: Float[Array, " m"]  # fake'(v); times the features, the discriminator's scores
+    slopes: Float[Array, " m"]  # fake'(v), by the draw's weight; times the features, the discriminator's scores
+    weights: Float[Array, " m"] | None  # that the generator gives the draws; None where they have none
+    weight_tangents: Float[Array, "m p"] | None  # in theta
 
     @property
     def scores(self) -> Float[Array, "m pq"]:
         return jnp.concatenate([self.d_theta, self.slopes[:, None] * self.features], axis=1)
+
+    @property
+    def weighted_features(self) -> Float[Array, "m q"]:
+        return self.features if self.weights is None else self.weights[:, None] * self.features
+
+    def moved_features(self, tangent: Array, of_weights: Array | None) -> Float[Array, "m q"]:
+        """Derivative of ``weighted_features`` along tangents of x (m, d) and of the weights (m,)."""
+        moved = jnp.einsum("mdq,md->mq", self.features_slopes, tangent)
+        if self.weights is None or of_weights is None:
+            return moved
+        return self.weights[:, None] * moved + of_weights[:, None] * self.features
 
 
 def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
@@ -241,9 +269,14 @@ def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
     phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
     v = phi @ alpha
     slope = derivatives(game.loss.fake, v)[1]
-    push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
+    earned, push, _ = derivatives(game.loss.adversary, v)
     d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
-    return Simulated(phi, phi_x, x_theta, d_theta, slope)
+    if not game.generator.is_weighted:
+        return Simulated(phi, phi_x, x_theta, d_theta, slope, None, None)
+    one = jnp.ones(len(z), v.dtype)
+    weights, moved = weigh(game, theta, one, z), weight_tangents(game, theta, one, z)
+    d_theta = weights[:, None] * d_theta + earned[:, None] * moved
+    return Simulated(phi, phi_x, x_theta, d_theta, weights * slope, weights, moved)
 
 
 class SimulatedMeans(NamedTuple):
@@ -256,22 +289,25 @@ class SimulatedMeans(NamedTuple):
 def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
     """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis."""
 
-    def block(weights, z):
+    def block(latent_weights, z):
         def loss_of_generator(theta):
             phi = features(game, simulate(game, theta, z))
-            return weights @ game.loss.adversary(phi @ alpha)
+            return weigh(game, theta, latent_weights, z) @ game.loss.adversary(phi @ alpha)
 
-        gradient = _backward(loss_of_generator, theta)
+        gradient, weights = _backward(loss_of_generator, theta), weigh(game, theta, latent_weights, z)
         if gradient is None:
             rows = simulated_rows(game, theta, alpha, z)
-            d_theta, phi, slopes = weights @ rows.d_theta, rows.features, rows.slopes
+            d_theta, phi, slopes = latent_weights @ rows.d_theta, rows.features, latent_weights * rows.slopes
         else:
             phi = features(game, simulate(game, theta, z))
-            d_theta, slopes = gradient(theta), derivatives(game.loss.fake, phi @ alpha)[1]
-        d_alpha, means = jnp.stack([weights * slopes, weights]) @ phi
+            d_theta, slopes = gradient(theta), weights * derivatives(game.loss.fake, phi @ alpha)[1]
+        d_alpha, means = jnp.stack([slopes, weights]) @ phi
         return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means)
 
-    return row_sums(block, game.z_weights, z)
+    found = row_sums(block, game.z_weights, z)
+    if not game.generator.is_weighted:
+        return found
+    return found._replace(features=found.features / found.features[0])
 
 
 def features_slope(game: Game, theta, alpha) -> Float[Array, "q p"]:
@@ -279,6 +315,18 @@ def features_slope(game: Game, theta, alpha) -> Float[Array, "q p"]:
 
     def block(weights, z):
         rows = simulated_rows(game, theta, alpha, z)
-        return _moved(weights, rows.features_slopes, rows.tangents)
+        if rows.weights is None or rows.weight_tangents is None:
+            return _moved(weights, rows.features_slopes, rows.tangents), weights @ rows.features
+        by_rows = _moved(weights * rows.weights, rows.features_slopes, rows.tangents)
+        moved = by_rows + rows.features.T @ (weights[:, None] * rows.weight_tangents)
+        return moved, weights @ rows.weighted_features
 
-    return row_sums(block, game.z_weights, game.z)
+    slope, total = row_sums(block, game.z_weights, game.z)
+    if not game.generator.is_weighted:
+        return slope
+    return (slope - jnp.outer(total / total[0], slope[0])) / total[0]
+
+
+def weight_tangents(game: Game, theta, weights, z) -> Float[Array, "m p"]:
+    """Derivatives in theta of what ``weigh`` gives."""
+    return jax.jacfwd(lambda theta: weigh(game, theta, weights, z))(theta)

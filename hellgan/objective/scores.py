@@ -38,8 +38,12 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
     def of_simulated(draw):
         x, x_theta = value_and_tangents(game.generator, theta, draw)
         v, v_x = jax.value_and_grad(game.discriminator.log_ratio, argnums=1)(alpha, x)
-        d_theta = jax.grad(game.loss.adversary)(v) * (v_x @ x_theta)
-        return jnp.concatenate([d_theta, jax.grad(game.loss.fake)(v) * d_alpha(alpha, x)])
+        earned, push = jax.value_and_grad(game.loss.adversary)(v)
+        row = jnp.concatenate([push * (v_x @ x_theta), jax.grad(game.loss.fake)(v) * d_alpha(alpha, x)])
+        if not game.generator.is_weighted:
+            return row
+        weight, moved = jax.value_and_grad(game.generator.weight_at)(theta, draw)
+        return weight * row + jnp.pad(earned * moved, (0, len(alpha)))
 
     return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
 

@@ -7,7 +7,7 @@ import numpy as np
 from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective.game import features as rows_features
-from hellgan.objective.game import simulate
+from hellgan.objective.game import simulate, weigh
 from hellgan.objective.linear import simulated_rows
 from hellgan.objective.scores import jacobian as mean_jacobian
 from hellgan.objective.scores import mean_score, observation_scores, weighted
@@ -96,7 +96,7 @@ def slopes(loss, v):
 @programs.program
 def _simulated_share(game, theta, low, high):
     x = simulate(game, theta)[:, 0]
-    return game.z_weights @ ((x >= low) & (x <= high))
+    return weigh(game, theta) @ ((x >= low) & (x <= high))
 
 
 def atom(x: np.ndarray, weights: np.ndarray, game, theta) -> Atom | None:

@@ -85,7 +85,7 @@ class GameEquations(DiscriminatorEquations):
         rows = self.sample.rows[None]
         placed = programs.stack([self.discriminator])
         z = self.simulation.draw(rows, [self.seed])
-        games = assemble(self.loss, self.space, placed, rows, self.sample.weights, z, self.simulation)
+        games = assemble(self.loss, self.space.in_game, placed, rows, self.sample.weights, z, self.simulation)
         return programs.take(games, 0)
 
     @property
@@ -146,7 +146,7 @@ class GameEquations(DiscriminatorEquations):
         rows, seeds = change.fresh, [int(rng.integers(2**31)) for rng in change.rngs]
         placed = self.specification.place_each(rows, self.sample.weights, [self.seed] * len(rows))
         z = self.simulation.draw(rows, seeds)
-        return assemble(self.loss, self.space, placed, rows, self.sample.weights, z, self.simulation)
+        return assemble(self.loss, self.space.in_game, placed, rows, self.sample.weights, z, self.simulation)
 
     def restricted(self, restriction, u) -> Restricted:
         return solve_restricted(self.game, restriction, *self._split(u))

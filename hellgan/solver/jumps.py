@@ -18,7 +18,7 @@ import numpy as np
 
 from hellgan.execution import programs
 from hellgan.objective import linear
-from hellgan.objective.game import Array, Game, features, simulate
+from hellgan.objective.game import Array, Game, features, simulate, weigh
 from hellgan.solver.certificate import JUMPS, SaddlePoint, certify
 from hellgan.solver.starts import reach_at
 
@@ -115,7 +115,7 @@ def _slopes(games: Game, u) -> _Slopes:
         most = np.where(game.generator.unitless, 2.0, np.inf)
         reach = jnp.minimum(reach_at(game.generator, theta, game.z), most)
         unit = jnp.zeros(game.discriminator.size - 1, theta.dtype)
-        for weights, rows in ((game.x_weights, game.x), (game.z_weights, simulate(game, theta))):
+        for weights, rows in ((game.x_weights, game.x), (weigh(game, theta), simulate(game, theta))):
             phi = features(game, rows)[:, 1:]
             unit += weights @ (phi - (weights @ phi)[None]) ** 2
         unit = jnp.where(unit > 0, jnp.sqrt(unit), 1.0)
@@ -133,11 +133,12 @@ def _slopes(games: Game, u) -> _Slopes:
         by, scores_by = (jnp.stack(each) for each in zip(*(differences(step) for step in _STEPS), strict=True))
         rows = linear.simulated_rows(game, theta, alpha, game.z)
 
-        def error(tangent):
-            moved = jnp.einsum("mdq,md->mq", rows.features_slopes[:, :, 1:], tangent)
+        def error(tangents):
+            moved = rows.moved_features(*tangents)[:, 1:]
             return jnp.sqrt(jnp.sum(game.z_weights**2 @ (moved / unit[None]) ** 2))
 
-        errors = jax.lax.map(error, jnp.moveaxis(rows.tangents, 2, 0)) * reach
+        of_weights = None if rows.weight_tangents is None else rows.weight_tangents.T
+        errors = jax.lax.map(error, (jnp.moveaxis(rows.tangents, 2, 0), of_weights)) * reach
         sizes = jnp.linalg.norm(slope, axis=0)
         return _Slopes(reach, slope, jnp.where(sizes > 0, errors / sizes, 0.0), by, scores_by)
 
