@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/hostile.py [--replications 200] [--out benchmarks/results] [--laws Normal ...] [--quick]
 
+What is computed is kept under runs/ (remove it to begin anew) and a run that was stopped goes on.
+
 A design is a law, a size n and what happens to a share of each sample. Every fit has the package's defaults; "near" and
 "far" lie around the quantiles at which a standard normal law has 3 and 8, "median" at the law's median. A fit is
 *flagged* where it did not converge or warns (`hg.FitWarning`: the test of the bulk rejects at .01 or that of the
@@ -14,6 +16,7 @@ short come first. The estimand is the law of the observations that are not repla
 
 import argparse
 import dataclasses
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -209,10 +212,16 @@ def main():
     count = 8 if given.quick else given.replications
     given.out.mkdir(parents=True, exist_ok=True)
     stored = given.out / ("hostile-quick.parquet" if given.quick else "hostile.parquet")
-    rows = []
+    rows, kept = [], HERE.parent / "runs" / f"hostile-{count}.jsonl"  # what is there is not computed again
+    kept.parent.mkdir(exist_ok=True)
+    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not given.quick else []
+    done = {tuple(r[field.name] for field in dataclasses.fields(Design)): r for r in done}
     for design in (design for design in designs(given.quick) if design.law in given.laws):
-        rows.append(measured(design, count))
-        r = rows[-1]
+        r = done.get(dataclasses.astuple(design)) or measured(design, count)
+        rows.append(r)
+        if not given.quick and dataclasses.astuple(design) not in done:
+            with kept.open("a") as file:
+                file.write(json.dumps(r) + "\n")
         told = f"unflagged {r['unflagged']:.2f}, flagged {r['flagged']:.2f}, caught {r['caught']:.2f}"
         print(f"{'ok   ' if r['holds'] else 'SHORT'} {design}: {told} ({r['seconds']:.0f} s)", flush=True)
     found = pd.DataFrame(rows)

@@ -13,6 +13,7 @@ from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
+from hellgan.generators.smoothed import simulator_of
 from hellgan.inference.background_test import BackgroundTest, background_test
 from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
 from hellgan.objective.assembly import assemble
@@ -281,7 +282,7 @@ def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np
         rows = np.stack([each.sample.rows for each in models])
         placed = programs.stack([each.basis for each in models])
     starts, simulation = g.starts(rows, weights), model.simulation
-    games = assemble(model.loss, g.in_game, placed, rows, weights, simulation.draw(rows, seeds), simulation)
+    games = assemble(model.loss, simulator_of(g), placed, rows, weights, simulation.draw(rows, seeds), simulation)
     if starts is None:
         each = [matched(g, row, weights, seed) for row, seed in zip(rows, seeds, strict=True)]
         starts = np.stack([first_start(programs.take(games, k), several) for k, several in enumerate(each)])

@@ -147,6 +147,10 @@ class Equations(abc.ABC):
 
     # Solutions.
 
+    def at(self, solution: Solution) -> "Equations":
+        """Give the equations of which a solution is a root, where they depend on what the search settled."""
+        return self
+
     @abc.abstractmethod
     def solve(self, theta: np.ndarray) -> Solution:
         """Solve the equations from starting values of theta, (p,), or from several, (s, p): the best solution."""

@@ -11,6 +11,7 @@ from hellgan import discriminators, generators, losses
 from hellgan.checks import checked_seed, shown
 from hellgan.discriminators import Basis, Discriminator
 from hellgan.generators import Generator, LinearRegression, checked_generator
+from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
 from hellgan.parameters import read_start
@@ -20,6 +21,7 @@ from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.samples.sample import checked_weights
 from hellgan.simulation import Simulation
+from hellgan.solver.certificate import MAX_OUTER, TOLERANCE, Limits
 from hellgan.solver.equations import GameEquations
 from hellgan.solver.resampling import moved
 from hellgan.solver.reweighting import ReweightedEquations
@@ -102,7 +104,7 @@ class GAN:
             self.sample = self.sample.with_weights(weights)
         self._check_sample()
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
-        self.simulation = Simulation.of(self.generator.in_game, latent, self.nobs, n_simulated)
+        self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
         self.discriminator = (
             discriminators.default(self.generator)
             if discriminator is None
@@ -110,6 +112,8 @@ class GAN:
         )
         self.basis = self.discriminator.place(self.sample.rows, self.sample.weights, self.seed)
         self.reweight = _checked_reweight(reweight, self.basis)
+        if self.generator.jumps and not self.basis.is_linear:
+            raise ValueError("discriminator: a simulator that jumps needs one linear in its parameters, as Sigmoids.")
         self._check_features()
         self.formula = self.design_again = None
         # Refuses data that the family cannot have.
@@ -265,7 +269,14 @@ class GAN:
         return arrays, facts
 
     def fit(
-        self, start=None, cov_type: str = "sandwich", throw: bool = False, cov_kwds: dict | None = None
+        self,
+        start=None,
+        cov_type: str = "sandwich",
+        throw: bool = False,
+        cov_kwds: dict | None = None,
+        *,
+        tol: float = TOLERANCE,
+        maxiter: int = MAX_OUTER,
     ) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
@@ -281,6 +292,11 @@ class GAN:
             Raise ``RuntimeError`` where the fit has no certificate or describes no bulk of the sample.
         cov_kwds : dict, optional
             Arguments of that kind of covariance, such as ``{"groups": ...}``.
+        tol : float
+            Score norm at which a search ends; a score below ten times that, or below a ten thousandth of its own
+            standard error, passes for 0.
+        maxiter : int
+            Outer steps from each starting value. A search that takes longer than five seconds shows them in a terminal.
 
         Returns
         -------
@@ -289,7 +305,7 @@ class GAN:
         Raises
         ------
         ValueError, TypeError
-            For starting values outside their spaces, or an unknown ``cov_type``.
+            For starting values outside their spaces, an unknown ``cov_type``, and limits that are none.
         RuntimeError
             As ``throw`` says.
 
@@ -302,7 +318,7 @@ class GAN:
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
-        equations = self.equations()
+        equations = dataclasses.replace(self.equations(), limits=_checked_limits(tol, maxiter))
         found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
@@ -325,6 +341,14 @@ class GAN:
         if start is not None or self._start is not None:
             return None
         return functools.partial(unmatched, self.generator, self.sample.rows, self.sample.weights, self.seed)
+
+
+def _checked_limits(tol, maxiter) -> Limits:
+    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.number)) or not 0 < tol < 1:
+        raise ValueError(f"tol: got {shown(tol)}; give a number between 0 and 1, such as 1e-9.")
+    if isinstance(maxiter, bool) or not isinstance(maxiter, (int, np.integer)) or maxiter < 1:
+        raise ValueError(f"maxiter: got {shown(maxiter)}; give a positive integer.")
+    return Limits(float(tol), int(maxiter))
 
 
 def _checked_reweight(reweight, basis) -> bool:

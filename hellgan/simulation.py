@@ -28,6 +28,9 @@ class Simulated(Protocol):
     @property
     def sobol_points(self) -> int: ...
 
+    @property
+    def mirrored(self) -> int: ...
+
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
@@ -47,6 +50,9 @@ class Simulation:
         the two samples are independent.
     covariates : int
         How many coordinates of an observation, the first, are given rather than simulated.
+    mirrored : int
+        How many latent coordinates, the last, are mirrored about the middle in the second half of the points, whose
+        others are those of the first half.
     """
 
     kind: str
@@ -55,13 +61,17 @@ class Simulation:
     size: int
     draws_each: int
     covariates: int
+    mirrored: int = 0
 
     @staticmethod
     def of(generator: Simulated, kind: str, n: int, n_simulated: int | None) -> "Simulation":
         """Choose the simulation for a sample of n observations; ``n_simulated`` as ``GAN`` takes it."""
         size = latents.size(kind, n, n_simulated, generator.sobol_points)
         each = _draws_each(kind, n, n_simulated) if generator.covariates else 0
-        return Simulation(kind, generator.law, generator.latent_dim, n * each or size, each, generator.covariates)
+        if generator.mirrored and kind == "iid":
+            raise ValueError("latent: a simulator that jumps is smoothed with Sobol points; leave latent='iid' out.")
+        law, dim, k, mirrored = generator.law, generator.latent_dim, generator.covariates, generator.mirrored
+        return Simulation(kind, law, dim, n * each or size, each, k, mirrored)
 
     @property
     def is_independent(self) -> bool:
@@ -72,7 +82,7 @@ class Simulation:
         """Draw latent samples (R, m, k) for samples (R, n, d), a seed each; covariates come first in a row."""
         if self.draws_each:
             n = samples.shape[1]
-            draws = [latents.draw_each(self.kind, self.law, n, self.draws_each, self.dim, seed) for seed in seeds]
+            draws = [self.draw_each(n, seed) for seed in seeds]
             z = np.stack(draws).reshape(len(samples), self.size, self.dim)
             return np.concatenate([np.repeat(samples[:, :, : self.covariates], self.draws_each, axis=1), z], axis=2)
         if len(set(seeds)) == 1:
@@ -82,7 +92,21 @@ class Simulation:
 
     def _samples(self, seed: int, count: int) -> np.ndarray:
         """Draw mutually independent latent samples (count, m, k); fits use the first."""
-        return latents.draw(self.kind, self.law, self.size, self.dim, seed, count)
+        return self._mirror(latents.draw(self.kind, self.law, self._drawn(self.size), self.dim, seed, count))
+
+    def draw_each(self, n: int, seed: int) -> np.ndarray:
+        """Draw latent points (n, draws_each, k) for each of n observations, without their covariates."""
+        return self._mirror(latents.draw_each(self.kind, self.law, n, self._drawn(self.draws_each), self.dim, seed))
+
+    def _drawn(self, size: int) -> int:
+        return size // 2 if self.mirrored else size
+
+    def _mirror(self, points: np.ndarray) -> np.ndarray:
+        """Add to uniform points (..., m/2, k) those with the last coordinates mirrored: (..., m, k)."""
+        if not self.mirrored:
+            return points
+        own, last = points[..., : -self.mirrored], points[..., -self.mirrored :]
+        return np.concatenate([points, np.concatenate([own, 1 - last], axis=-1)], axis=-2)
 
     def scrambles(self) -> np.ndarray | None:
         """Draw Sobol samples (SCRAMBLES, m, k) that are independent of the fit's, whatever the fit's seed.
@@ -95,7 +119,7 @@ class Simulation:
 
     def shifted(self, rng: np.random.Generator) -> np.ndarray:
         """Give the latent sample (m, k) of Sobol points, shifted digitally at random."""
-        return latents.shifted(self.law, self.size, self.dim, rng)
+        return self._mirror(latents.shifted(self.law, self._drawn(self.size), self.dim, rng))
 
 
 def _draws_each(kind: str, n: int, n_simulated: int | None) -> int:

@@ -82,6 +82,16 @@ class Generator(ParameterSpace):
         return 1024
 
     @property
+    def mirrored(self) -> int:
+        """How many latent coordinates, the last, every draw shares with another but for their sign about the middle."""
+        return 0
+
+    @property
+    def jumps(self) -> bool:
+        """Whether draws are said to be discontinuous in the parameters, so that a game smooths them."""
+        return False
+
+    @property
     def in_game(self) -> "Generator":
         """The generator that a game simulates: this one, or one of the same law whose draws carry weights."""
         return self
@@ -89,6 +99,11 @@ class Generator(ParameterSpace):
     @property
     def is_weighted(self) -> bool:
         """Whether draws carry weights that depend on the parameters."""
+        return False
+
+    @property
+    def weighs_ratios(self) -> bool:
+        """Whether only the ratios of weights mean anything, so that their sum is made 1."""
         return False
 
     def weight(self, z: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
@@ -268,6 +283,10 @@ class Fixed(Generator):
     @property
     def sobol_points(self):
         return self.generator.sobol_points
+
+    @property
+    def jumps(self):
+        return self.generator.jumps
 
     @property
     def in_game(self):

@@ -23,6 +23,7 @@ class Simulator(Generator):
     latent_size: int = eqx.field(static=True)
     observation_size: int = eqx.field(static=True)
     covariate_count: int = eqx.field(static=True, default=0)
+    is_smoothed: bool = eqx.field(static=True, default=False)
 
     @property
     def parameters(self):
@@ -49,6 +50,10 @@ class Simulator(Generator):
         return True
 
     @property
+    def jumps(self):
+        return self.is_smoothed
+
+    @property
     def name(self):
         return getattr(self.function, "__name__", "simulator")
 
@@ -59,7 +64,14 @@ class Simulator(Generator):
         return jnp.append(x, jnp.asarray(self.function(z, x, **natural)))
 
 
-def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: int = 0, **parameters: Constraint):
+def generator(
+    *bare,
+    latent: str = "normal",
+    latent_dim: int = 1,
+    covariates: int = 0,
+    jumps: bool = False,
+    **parameters: Constraint,
+):
     """Turn a function of one latent draw and named parameters into a generator.
 
     Parameters
@@ -72,6 +84,11 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: in
         How many covariates the response has. The function is then ``f(z, x, **parameters)``, x a number for one
         covariate and a vector for more, and returns a number, the response; the data are rows of covariates and,
         last, the response.
+    jumps : bool
+        Whether draws may be discontinuous in the parameters, as of ``jnp.where(u < p, 0, ...)``, of counts and of
+        rounded numbers: derivatives draw by draw are then not those of the simulated means, and such a fit gets no
+        certificate. With ``jumps=True`` a fit scatters the parameters of the simulated draws a little and takes slopes
+        from that, which needs more draws and is some ten times slower.
     **parameters : Constraint
         ``hg.real()``, ``hg.positive()``, ``hg.interval(lo, hi)`` or ``hg.simplex(k)`` for each parameter.
 
@@ -103,6 +120,10 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: in
         raise ValueError(f"latent_dim: got {latent_dim!r}; give a positive integer.")
     if isinstance(covariates, bool) or not isinstance(covariates, int) or covariates < 0:
         raise ValueError(f"covariates: got {covariates!r}; give the number of covariates, 0 for none.")
+    if not isinstance(jumps, bool):
+        raise TypeError(f"jumps: got {jumps!r}; give True or False, or name the parameter otherwise.")
+    if jumps and covariates:
+        raise ValueError("jumps: a response with covariates cannot be smoothed; write it continuous in the parameters.")
     if not parameters:
         raise ValueError("generator: no parameters; name at least one, as in loc=hg.real().")
     for name, space in parameters.items():
@@ -114,7 +135,7 @@ def generator(*bare, latent: str = "normal", latent_dim: int = 1, covariates: in
     def wrap(function: Callable) -> Simulator:
         _check_signature(function, parameters, covariates)
         dim = _observation_size(function, parameters, latent_dim, covariates)
-        return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates)
+        return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
 
     return wrap
 

@@ -80,6 +80,7 @@ def laws(
 
 def law(equations: Equations, solution: Solution) -> JointLaw:
     """Infer the joint law at one solution."""
+    equations = equations.at(solution)
 
     def covariances(_):
         return [equations.score_covariance(solution.u)]

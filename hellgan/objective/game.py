@@ -103,13 +103,16 @@ def simulate(game: Game, theta: Float[Array, " p"], z: Array | None = None) -> F
 def weigh(game: Game, theta: Float[Array, " p"], weights: Array | None = None, z: Array | None = None) -> Array:
     """Weights (m,) of the rows that ``simulate`` gives: those of the latent draws, times what the generator says.
 
-    Weights and latent draws are the game's own unless given. The sum is 1 but for the simulation's noise, which the
-    discriminator's constant takes up.
+    Weights and latent draws are the game's own unless given. The sum is that of the latent draws' weights, where the
+    generator's say no more than ratios, and elsewhere but for the simulation's noise, which the discriminator's
+    constant takes up.
     """
-    weights = game.z_weights if weights is None else weights
+    found = game.z_weights if weights is None else weights
     if not game.generator.is_weighted:
-        return weights
-    return weights * jax.vmap(lambda draw: game.generator.weight_at(theta, draw))(game.z if z is None else z)
+        return found
+    own = jax.vmap(lambda draw: game.generator.weight_at(theta, draw))(game.z if z is None else z)
+    weighted = found * own
+    return weighted * (jnp.sum(found) / jnp.sum(weighted)) if game.generator.weighs_ratios else weighted
 
 
 def log_ratios(game: Game, alpha: Float[Array, " q"], x: Float[Array, "n d"]) -> Float[Array, " n"]:

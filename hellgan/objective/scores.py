@@ -11,8 +11,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from hellgan.objective.game import Array, Game, generator_objective, objective
-from hellgan.objective.linear import discriminator_problem, discriminator_rows, expand, value_and_tangents
+from hellgan.objective.game import Array, Game, generator_objective, objective, weigh
+from hellgan.objective.linear import (
+    discriminator_problem,
+    discriminator_rows,
+    expand,
+    value_and_tangents,
+    weight_tangents,
+)
 
 
 class Scores(NamedTuple):
@@ -39,13 +45,15 @@ def scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], z: 
         x, x_theta = value_and_tangents(game.generator, theta, draw)
         v, v_x = jax.value_and_grad(game.discriminator.log_ratio, argnums=1)(alpha, x)
         earned, push = jax.value_and_grad(game.loss.adversary)(v)
-        row = jnp.concatenate([push * (v_x @ x_theta), jax.grad(game.loss.fake)(v) * d_alpha(alpha, x)])
-        if not game.generator.is_weighted:
-            return row
-        weight, moved = jax.value_and_grad(game.generator.weight_at)(theta, draw)
-        return weight * row + jnp.pad(earned * moved, (0, len(alpha)))
+        return jnp.concatenate([push * (v_x @ x_theta), jax.grad(game.loss.fake)(v) * d_alpha(alpha, x)]), earned
 
-    return Scores(jax.vmap(of_real)(game.x), jax.vmap(of_simulated)(game.z if z is None else z))
+    draws = game.z if z is None else z
+    simulated, earned = jax.vmap(of_simulated)(draws)
+    if game.generator.is_weighted:
+        one = jnp.ones(len(draws), earned.dtype)
+        moved = earned[:, None] * weight_tangents(game, theta, one, draws)
+        simulated = weigh(game, theta, one, draws)[:, None] * simulated + jnp.pad(moved, ((0, 0), (0, len(alpha))))
+    return Scores(jax.vmap(of_real)(game.x), simulated)
 
 
 def observation_scores(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"]) -> Float[Array, "n pq"]:

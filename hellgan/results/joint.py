@@ -20,7 +20,7 @@ class JointResults(WaldResults):
     def __init__(self, model, solution: Solution, law: JointLaw, covariance: Covariance | None = None):
         self.model, self.solution = model, solution
         self.law, self.trouble = law, law.trouble
-        self.equations: Equations = model.equations()
+        self.equations: Equations = model.equations().at(solution)
         of = self.equations
         covariance = covariances.of_law(of, law) if covariance is None else covariance
         self.covariance, self.cov_type, self.sandwich = covariance, covariance.kind, covariance.sandwich

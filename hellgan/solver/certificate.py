@@ -5,6 +5,7 @@ generator is judged by T = H_tt - H_ta H_aa^-1 H_at in the metric M = -H_at' H_a
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,10 +14,23 @@ from hellgan.objective.game import Game
 JUMPS = "the simulator jumps"  # how a reason begins where slopes, and what follows from them, mean nothing
 EDGE = "the solution lies at the edge"
 TOLERANCE = 1e-9  # of the score norm at which the search ends
+MAX_OUTER = 60
+
+
+class Limits(NamedTuple):
+    """Where a search ends: the score norm that is small enough, and how many outer steps are tried from a start."""
+
+    tol: float = TOLERANCE
+    maxiter: int = MAX_OUTER
+
+
+LIMITS = Limits()
+
+
 _SOLVED, _AT_KINKS = 1e-4, 0.03  # of the score norm's own standard error
 
 
-def accepted(weights: np.ndarray, kinks: bool = False) -> float:
+def accepted(weights: np.ndarray, kinks: bool = False, tol: float = TOLERANCE) -> float:
     """Largest score norm of a solution, for observation weights (n,) that sum to 1.
 
     Where data are so far from 0 that their own digits are few the search may end above its tolerance. The mean score at
@@ -24,7 +38,7 @@ def accepted(weights: np.ndarray, kinks: bool = False) -> float:
     ten thousandth of its standard error. Where a simulator has ``kinks``, as of ``jnp.maximum``, each draw that passes
     one changes the score at once, by some 1/m: there need be no root, and three hundredths pass for one.
     """
-    return max(10 * TOLERANCE, (_AT_KINKS if kinks else _SOLVED) * float(np.sqrt(np.sum(np.square(weights)))))
+    return max(10 * tol, (_AT_KINKS if kinks else _SOLVED) * float(np.sqrt(np.sum(np.square(weights)))))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,6 +75,9 @@ class SaddlePoint:
         ``local minimax``, ``locally stable``, ``at an edge`` or ``not certified``.
     reason : str
         Why the solution is not certified; empty where it is.
+    smoothing : (p, 1 + p) array
+        Of a simulator that jumps, where it was smoothed and how widely: reference and spread of ``Smoothed``; (0, 0)
+        of others.
     """
 
     theta: np.ndarray
@@ -77,6 +94,7 @@ class SaddlePoint:
     is_saddle: bool
     kind: str
     reason: str
+    smoothing: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 0)), kw_only=True)
 
     @property
     def u(self) -> np.ndarray:
@@ -101,19 +119,20 @@ def certify(
     collapsed=False,
     curvatures=None,
     weights=None,
+    limits: Limits = LIMITS,
 ) -> SaddlePoint:
     """Judge a root of the score by its Jacobian: the certificate of ``docs/theory.md``, section 2.
 
     The arguments up to ``inner_iterations`` are as in ``SaddlePoint``. ``collapsed`` says that the discriminator's
     score does not react to theta. ``curvatures`` are those of ``curvatures_of`` where they are known already.
-    ``weights`` are the observations', (n,), those of the game unless given.
+    ``weights`` are the observations', (n,), those of the game unless given. ``limits`` are those of the search.
     """
     if curvatures is None:
         curvatures = [float(c[0]) for c in curvatures_of(np.asarray(jacobian)[None], game.p, game.loss.is_zero_sum)]
     top, least = curvatures
     finite = bool(np.all(np.isfinite(jacobian))) and bool(np.isfinite(score_norm))
     converged = finite and bool(
-        score_norm <= accepted(game.x_weights if weights is None else weights, game.generator.may_jump)
+        score_norm <= accepted(game.x_weights if weights is None else weights, game.generator.may_jump, limits.tol)
     )
     reason = _reason(finite, converged, score_norm, top, least, game.loss.is_concave)
     if collapsed and not reason:

@@ -18,6 +18,7 @@ from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like
+from hellgan.generators.smoothed import simulator_of
 from hellgan.losses.catalogue import Loss
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
@@ -25,10 +26,11 @@ from hellgan.objective.game import Game
 from hellgan.samples import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled, resampling
-from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint
 from hellgan.solver.jumps import jacobian_with_kinks
 from hellgan.solver.restricted import solve_restricted
 from hellgan.solver.saddle import solve_saddle, solve_saddles
+from hellgan.solver.smoothing import settled_at
 from hellgan.solver.starts import reaches
 from hellgan.solver.told import DiscriminatorEquations
 
@@ -59,6 +61,10 @@ class GameEquations(DiscriminatorEquations):
         How the simulated sample is drawn.
     seed : int
         Of the simulated sample, and of placements.
+    smoothing : (p, 1 + p) array or None
+        Where a simulator that jumps is smoothed, as its solution says.
+    limits : Limits
+        Of the searches for single solutions.
     """
 
     sample: Sample  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -68,6 +74,8 @@ class GameEquations(DiscriminatorEquations):
     loss: Loss
     simulation: Simulation
     seed: int
+    smoothing: np.ndarray | None = None
+    limits: Limits = LIMITS
 
     solution_type = SaddlePoint
 
@@ -85,8 +93,13 @@ class GameEquations(DiscriminatorEquations):
         rows = self.sample.rows[None]
         placed = programs.stack([self.discriminator])
         z = self.simulation.draw(rows, [self.seed])
-        games = assemble(self.loss, self.space.in_game, placed, rows, self.sample.weights, z, self.simulation)
+        games = assemble(self.loss, self.simulator, placed, rows, self.sample.weights, z, self.simulation)
         return programs.take(games, 0)
+
+    @property
+    def simulator(self) -> Generator:
+        """The generator that the game simulates."""
+        return simulator_of(self.space, self.smoothing)
 
     @property
     def frame(self) -> np.ndarray | None:
@@ -99,12 +112,17 @@ class GameEquations(DiscriminatorEquations):
 
     # Solutions.
 
+    def at(self, solution: Solution) -> "GameEquations":
+        if not isinstance(solution, SaddlePoint) or not solution.smoothing.size:
+            return self
+        return dataclasses.replace(self, smoothing=solution.smoothing)
+
     def solve(self, theta: np.ndarray, reserve: Callable[[], np.ndarray] | None = None, more: int = 8) -> SaddlePoint:
         return self.solve_one(self.game, theta, more, reserve)
 
     def solve_one(self, game: Game, starts, more: int = 8, reserve: Callable[[], np.ndarray] | None = None):
         """Solve a game of these equations on any sample; arguments as `solve_saddle` takes them."""
-        return solve_saddle(game, starts, more, reserve)
+        return solve_saddle(game, starts, more, reserve, self.limits)
 
     def solve_all(self, games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -> list:
         """Solve each of a stack of games (R, ...), from one start each (R, p) or from solutions ``warm`` (R, k) nearby.
@@ -115,7 +133,7 @@ class GameEquations(DiscriminatorEquations):
 
     def covariances_at(self, games: Game, saddles: Sequence, chosen: Sequence[int]) -> list[ScoreCovariance]:
         """Compute covariances of the mean scores at some of the solutions of a stack of games."""
-        return score_covariances(games, saddles, chosen, self.scrambles)
+        return score_covariances(settled_at(games, saddles), saddles, chosen, self.scrambles)
 
     def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
         u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p
@@ -146,7 +164,7 @@ class GameEquations(DiscriminatorEquations):
         rows, seeds = change.fresh, [int(rng.integers(2**31)) for rng in change.rngs]
         placed = self.specification.place_each(rows, self.sample.weights, [self.seed] * len(rows))
         z = self.simulation.draw(rows, seeds)
-        return assemble(self.loss, self.space.in_game, placed, rows, self.sample.weights, z, self.simulation)
+        return assemble(self.loss, self.simulator, placed, rows, self.sample.weights, z, self.simulation)
 
     def restricted(self, restriction, u) -> Restricted:
         return solve_restricted(self.game, restriction, *self._split(u))

@@ -19,7 +19,7 @@ import numpy as np
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game, features, simulate, weigh
-from hellgan.solver.certificate import JUMPS, SaddlePoint, certify
+from hellgan.solver.certificate import JUMPS, LIMITS, Limits, SaddlePoint, certify
 from hellgan.solver.starts import reach_at
 
 # Steps of the differences, in interquartile ranges of the simulated law: wide, so that many draws jump or bend. Where
@@ -29,7 +29,7 @@ _STEPS = (0.1, 0.05, 0.0125)
 _OFF = 0.1
 
 
-def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
+def checked(games: Game, saddles: Sequence[SaddlePoint], limits: Limits = LIMITS) -> list[SaddlePoint]:
     """Look at the simulator at the solutions (k,) of a stack of games.
 
     Where it jumps there is no certificate; where it has kinks the Jacobian, and what is certified by it, is mended.
@@ -56,7 +56,7 @@ def checked(games: Game, saddles: Sequence[SaddlePoint]) -> list[SaddlePoint]:
         elif jacobian is not saddle.jacobian:
             found = saddle.theta, saddle.alpha, jacobian, saddle.value, saddle.score_norm
             steps = saddle.iterations, saddle.inner_iterations
-            kept[k] = certify(games, *found, *steps, weights=games.x_weights[k])
+            kept[k] = certify(games, *found, *steps, weights=games.x_weights[k], limits=limits)
     return kept
 
 

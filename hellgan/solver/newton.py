@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.linalg import cho_factor, cho_solve
+from tqdm import tqdm
 
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game
-from hellgan.solver.certificate import TOLERANCE, accepted
+from hellgan.solver.certificate import LIMITS, MAX_OUTER, TOLERANCE, Limits, accepted
 
-MAX_OUTER = 60
 MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
 MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
@@ -138,26 +138,29 @@ class Solution(NamedTuple):
     inner_iterations: np.ndarray
 
 
-def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> Solution:
+def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:
     """Search the saddle point of each of a stack of games (k, ...) by Newton's outer iteration, from its start (k, p).
 
     A group of games is at work; as one ends, the next takes its place. Where ``alphas`` (k, q + 1) are given the start
-    is near a solution: neither the concave log loss nor the steps of scoring are gone through first.
+    is near a solution: neither the concave log loss nor the steps of scoring are gone through first. The search of a
+    single game shows its progress, in a terminal, from the fifth second on.
     """
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
     is_warm = alphas is not None
     slots = list(range(programs.group_size(count)))
     waiting = iter(range(len(slots), count))
-    passes = [accepted(weights, games.generator.may_jump) for weights in games.x_weights]
-    state = _State.begin(games, starts[slots], begins[slots], passes, is_warm)
+    passes = [accepted(weights, games.generator.may_jump, limits.tol) for weights in games.x_weights]
+    state = _State.begin(games, starts[slots], begins[slots], passes, is_warm, limits)
     group = programs.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
+    bar = tqdm(total=limits.maxiter, desc="steps", delay=5, leave=False, disable=None if count == 1 else True)
     while np.any(running):
         on_log = (state.outer == 0) & (not is_warm)
         local = locate(group, state.trial, state.trial_alpha, on_log)
         state.update(local)
+        bar.update()
         for slot in np.flatnonzero(running & state.finished()).tolist():
             outcome[slots[slot]] = state.solution(slot)
             following = next(waiting, None)
@@ -167,6 +170,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -
                 state.restart(slot, starts[following], begins[following], passes[following])
                 for array, all_of_them in zip(jax.tree.leaves(group), jax.tree.leaves(games), strict=True):
                     array[slot] = all_of_them[following]
+    bar.close()
     return Solution(*(np.stack(parts) for parts in zip(*outcome, strict=True)))
 
 
@@ -193,6 +197,7 @@ class _State:
     unitless: np.ndarray  # (p,) whether an element of theta is on a scale without a unit, as a logarithm is
     is_zero_sum: bool
     is_warm: bool
+    limits: Limits
     best: _Point
     trial: np.ndarray
     trial_alpha: np.ndarray
@@ -203,7 +208,9 @@ class _State:
     passes: np.ndarray  # the score norm that passes for a solution's where no step makes it smaller
 
     @staticmethod
-    def begin(games: Game, starts: np.ndarray, alphas: np.ndarray, passes: Sequence[float], is_warm: bool) -> "_State":
+    def begin(
+        games: Game, starts: np.ndarray, alphas: np.ndarray, passes: Sequence[float], is_warm: bool, limits: Limits
+    ) -> "_State":
         (k, p), q = starts.shape, games.discriminator.size
         shapes = ((p,), (q,), (), (p + q, p + q), (p,), (p, p), (p, p), (q, p), (), ())
         best = _Point(*(np.empty((k, *shape)) for shape in shapes))
@@ -215,6 +222,7 @@ class _State:
             games.generator.unitless,
             loss.is_zero_sum,
             is_warm,
+            limits,
             best,
             *trial,
             damping,
@@ -241,7 +249,7 @@ class _State:
         here = self._model(local)
         with np.errstate(invalid="ignore"):
             slack = _SLACK * (1 + np.abs(here.merit))
-            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= TOLERANCE)
+            better = (here.merit <= self.best.merit + slack) | (here.score_norm <= self.limits.tol)
             better |= self.scoring & (here.score_norm <= 2 * self.best.score_norm)
         accept = np.isfinite(here.score_norm) & better
         for old, new in zip(self.best, here, strict=True):
@@ -255,10 +263,11 @@ class _State:
         self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
 
     def finished(self) -> np.ndarray:
-        settled = self.best.score_norm <= np.where(self.damping > 1, self.passes, TOLERANCE)
-        limit = MAX_WARM if self.is_warm else MAX_TOTAL
+        settled = self.best.score_norm <= np.where(self.damping > 1, self.passes, self.limits.tol)
+        most = MAX_WARM if self.is_warm else MAX_TOTAL
+        limit = max(most, most * self.limits.maxiter // MAX_OUTER)
         lost = ~np.isfinite(self.best.score_norm)  # not even the start has a local model
-        return settled | lost | (self.outer >= MAX_OUTER) | (self.inner >= limit) | (self.damping >= 1e6)
+        return settled | lost | (self.outer >= self.limits.maxiter) | (self.inner >= limit) | (self.damping >= 1e6)
 
     def solution(self, slot: int) -> tuple:
         best = self.best

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from hellgan import latents
 from hellgan.discriminators.basis import Basis
 from hellgan.estimation import Resamples
 from hellgan.execution import programs
@@ -84,7 +83,7 @@ def _widened(game: Game, k: int, n: int, simulation: Simulation, seed: int) -> G
     game = dataclasses.replace(game, x=extended(game.x[None], size)[0], x_weights=weights)
     if each:
         z = extended(game.z[None], size * each)[0].copy()
-        draws = latents.draw_each(simulation.kind, simulation.law, k, each, simulation.dim, seed + 1)
+        draws = simulation.draw_each(k, seed + 1)
         z[n * each : (n + k) * each, simulation.covariates :] = draws.reshape(-1, simulation.dim)
         game = dataclasses.replace(game, z=z)
     return game

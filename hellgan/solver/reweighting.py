@@ -16,6 +16,7 @@ from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import features
 from hellgan.objective.scores import mean_score, weighted
 from hellgan.solver.equations import GameEquations
+from hellgan.solver.smoothing import settled_at
 from hellgan.solver.two_steps import (
     FIRST,
     ReweightedSaddle,
@@ -52,7 +53,14 @@ class ReweightedEquations(GameEquations):
 
     def _plain(self, loss: Loss) -> GameEquations:
         return GameEquations(
-            self.sample, self.space, self.discriminator, self.specification, loss, self.simulation, self.seed
+            self.sample,
+            self.space,
+            self.discriminator,
+            self.specification,
+            loss,
+            self.simulation,
+            self.seed,
+            self.smoothing,
         )
 
     def beliefs(self, u) -> np.ndarray:
@@ -71,13 +79,13 @@ class ReweightedEquations(GameEquations):
     # Solutions.
 
     def solve_one(self, game, starts, more=8, reserve=None):
-        return solve_reweighted(game, starts, more, reserve)
+        return solve_reweighted(game, starts, more, reserve, self.limits)
 
     def solve_all(self, games, starts, warm=None):
         return solve_all(games, starts, warm)
 
     def covariances_at(self, games, saddles, chosen):
-        return reweighted_covariances(games, saddles, chosen, self.scrambles)
+        return reweighted_covariances(settled_at(games, saddles), saddles, chosen, self.scrambles)
 
     def restricted(self, restriction, u) -> Restricted:
         """Solve the second step under restrictions, its weights those of the unrestricted first fit."""
@@ -168,10 +176,13 @@ class ReweightedEquations(GameEquations):
 
     def believed_at(self, games, saddles):
         theta = np.stack([saddle.theta for saddle in saddles])
-        return all_believed(games, theta, np.stack([saddle.first[self.p :] for saddle in saddles]), self.scrambles)
+        return all_believed(
+            settled_at(games, saddles), theta, np.stack([saddle.first[self.p :] for saddle in saddles]), self.scrambles
+        )
 
     def backgrounds_at(self, games, saddles):
         theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
+        games = settled_at(games, saddles)
         first = np.stack([saddle.first[self.p :] for saddle in saddles])
         return all_backgrounds(games, theta, alpha, (first_of(games), first))
 

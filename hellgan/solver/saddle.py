@@ -17,10 +17,12 @@ import numpy as np
 from scipy import special
 
 from hellgan.execution import programs
+from hellgan.generators.smoothed import is_open, smoothing_of
 from hellgan.objective.game import Game
 from hellgan.objective.linear import STORED
 from hellgan.solver import edges, jumps, network, newton
-from hellgan.solver.certificate import SaddlePoint, certify, curvatures_of
+from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint, certify, curvatures_of
+from hellgan.solver.smoothing import lost, settled, stayed
 from hellgan.solver.starts import nearby
 
 # Starts tried elsewhere, where a saddle point leaves doubt. Samples of more than STORED rows take seconds a solution,
@@ -29,7 +31,11 @@ _ELSEWHERE, _FEW = 8, 16
 
 
 def solve_saddle(
-    game: Game, starts: np.ndarray, more: int = 8, reserve: Callable[[], np.ndarray] | None = None
+    game: Game,
+    starts: np.ndarray,
+    more: int = 8,
+    reserve: Callable[[], np.ndarray] | None = None,
+    limits: Limits = LIMITS,
 ) -> SaddlePoint:
     """Find a saddle point from starting values; try others near them where none is certified.
 
@@ -43,6 +49,7 @@ def solve_saddle(
     reserve : callable, optional
         Gives starting values (k, p) elsewhere: the best ``more`` of them are tried where all others failed, and the
         best few where a saddle point was found that `leaves_doubt`, since there may then be a lower one.
+    limits : Limits
 
     Returns
     -------
@@ -51,10 +58,12 @@ def solve_saddle(
         certified the best of all, ``reason`` saying what is wrong with it.
     """
     starts = np.atleast_2d(np.asarray(starts, np.float64))
+    if is_open(game.generator):
+        return _solve_smoothed(game, starts, more, reserve, limits)
     more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
     found: list[SaddlePoint] = []
     for start in _from_all(game, starts, more, reserve):
-        found.append(_solve_from(game, start))
+        found.append(_solve_from(game, start, limits))
         if found[-1].is_saddle:
             break
         if reserve is None and game.discriminator.is_linear:  # from a start of the family's own it is no accident
@@ -64,7 +73,20 @@ def solve_saddle(
     if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
         is_large = len(game.x) + len(game.z) > STORED
         elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())
-        found += [_solve_from(game, start) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
+        found += [_solve_from(game, start, limits) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
+    return dataclasses.replace(min(found, key=_order), starts=len(found))
+
+
+def _solve_smoothed(game, starts, more, reserve, limits) -> SaddlePoint:
+    """Find a saddle point of a simulator that jumps: each start is where the smoothing begins."""
+    found: list[SaddlePoint] = []
+    candidates = list(starts[:4])
+    if more and reserve is not None:
+        candidates += list(reserve()[:more])
+    for start in candidates:
+        found += solve_saddles(programs.stack([game]), start[None], limits=limits)
+        if found[-1].is_saddle:
+            break
     return dataclasses.replace(min(found, key=_order), starts=len(found))
 
 
@@ -93,7 +115,9 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
     return next(_from_all(game, starts, 0))
 
 
-def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None) -> list[SaddlePoint]:
+def solve_saddles(
+    games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS
+) -> list[SaddlePoint]:
     """Solve each of a stack of games (k, ...), from one start each (k, p); ``reason`` says why one is not certified.
 
     ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them.
@@ -105,7 +129,10 @@ def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = N
             network.polish_network(programs.take(games, k), start, alpha)
             for k, (start, alpha) in enumerate(zip(starts, alphas, strict=True))
         ]
-    found = newton.descend(games, np.asarray(starts, np.float64), alphas)
+    if is_open(games.generator):
+        games = settled(games, starts)
+        starts, alphas = smoothing_of(games.generator)[:, :, 0], None
+    found = newton.descend(games, np.asarray(starts, np.float64), alphas, limits)
     values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     saddles = [
@@ -120,15 +147,22 @@ def solve_saddles(games: Game, starts: np.ndarray, alphas: np.ndarray | None = N
             found.inner_iterations[k],
             curvatures=(float(tops[k]), float(leasts[k])),
             weights=games.x_weights[k],
+            limits=limits,
         )
         for k in range(len(starts))
     ]
-    return jumps.checked(games, saddles)
+    where = smoothing_of(games.generator)
+    if where.size:
+        return [
+            dataclasses.replace(saddle if stays else lost(saddle), smoothing=where[k])
+            for k, (saddle, stays) in enumerate(zip(saddles, stayed(games, found.theta), strict=True))
+        ]
+    return jumps.checked(games, saddles, limits)
 
 
-def _solve_from(game, start):
+def _solve_from(game, start, limits):
     if game.discriminator.is_linear:
-        return solve_saddles(programs.stack([game]), start[None])[0]
+        return solve_saddles(programs.stack([game]), start[None], limits=limits)[0]
     return network.solve_network(game, start)
 
 

@@ -21,6 +21,7 @@ from hellgan.samples import Sample
 from hellgan.samples.ties import Atom
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled
+from hellgan.solver.smoothing import settled_at
 
 
 class DiscriminatorEquations(Equations):
@@ -60,7 +61,7 @@ class DiscriminatorEquations(Equations):
     def believed_at(self, games: Game, saddles: Sequence) -> list[Believed]:
         """Compare the parts of both samples that the discriminators believe, at solutions of a stack of games."""
         theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
-        return all_believed(games, theta, alpha, self.scrambles)
+        return all_believed(settled_at(games, saddles), theta, alpha, self.scrambles)
 
     @property
     def has_background(self) -> bool:
@@ -69,7 +70,9 @@ class DiscriminatorEquations(Equations):
 
     def backgrounds_at(self, games: Game, saddles: Sequence) -> list[Background]:
         """Look beside the bulk at solutions of a stack of games on the line."""
-        return all_backgrounds(games, np.stack([s.theta for s in saddles]), np.stack([s.alpha for s in saddles]))
+        return all_backgrounds(
+            settled_at(games, saddles), np.stack([s.theta for s in saddles]), np.stack([s.alpha for s in saddles])
+        )
 
     def atom(self, x: np.ndarray, game: Game, theta: np.ndarray) -> Atom | None:
         """The value that more of a sample (n, 1) shares than its law explains, simulated at theta by its ``game``."""

@@ -26,8 +26,9 @@ from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features
 from hellgan.objective.scores import influences, mean_score, observation_scores, placed, scores
-from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint
 from hellgan.solver.saddle import solve_saddle, solve_saddles
+from hellgan.solver.smoothing import settled_at
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,11 +66,13 @@ def second_of(games: Game, alpha: np.ndarray) -> Game:
     return dataclasses.replace(games, x_weights=weights / np.sum(weights, axis=1, keepdims=True))
 
 
-def solve_reweighted(game: Game, starts: np.ndarray, more: int = 8, reserve=None) -> ReweightedSaddle:
+def solve_reweighted(
+    game: Game, starts: np.ndarray, more: int = 8, reserve=None, limits: Limits = LIMITS
+) -> ReweightedSaddle:
     """Solve both steps for one game, whose weights are those of the first; arguments as `solve_saddle` takes them."""
-    first = solve_saddle(first_of(game), starts, more, reserve)
-    games = programs.stack([game])
-    second = solve_saddle(programs.take(second_of(games, first.alpha[None]), 0), first.theta, more)
+    first = solve_saddle(first_of(game), starts, more, reserve, limits)
+    games = settled_at(programs.stack([game]), [first])
+    second = solve_saddle(programs.take(second_of(games, first.alpha[None]), 0), first.theta, more, None, limits)
     return _joined(games, [first], [second])[0]
 
 
@@ -83,6 +86,7 @@ def solve_all(games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -
         first = solve_saddles(first_of(games), starts)
     else:
         first = solve_saddles(first_of(games), warm[:, size : size + p], warm[:, size + p :])
+    games = settled_at(games, first)
     seconds = second_of(games, np.stack([each.alpha for each in first]))
     if warm is None:
         second = solve_saddles(seconds, np.stack([each.theta for each in first]))

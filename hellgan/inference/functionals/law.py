@@ -171,6 +171,11 @@ def _points(fit: LawFit) -> Points:
     covariates.
     """
     g, model, sample = fit.generator, fit.model, fit.equations.sample
+    if g.jumps:
+        raise ValueError(
+            "functionals: their derivatives are taken draw by draw, and this simulator jumps; compute yours from "
+            "result.sample() and its error from result.bootstrap(kind='parametric')."
+        )
     theta, seed = np.asarray(fit.solution.theta), _seed(model)
     if not g.covariates:
         z = latents.draw("sobol", g.law, POINTS, g.latent_dim, seed, REPEATS)
