@@ -65,7 +65,7 @@ class Smoothed(Generator):
 
     @property
     def sobol_points(self):
-        return 4 * self.simulator.sobol_points
+        return 16 * self.simulator.sobol_points
 
     @property
     def is_weighted(self):

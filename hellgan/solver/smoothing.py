@@ -20,7 +20,7 @@ from hellgan.solver import newton
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.starts import reach_at
 
-_WIDTH, _EXPONENT = float(__import__("os").environ.get("HW", "0.7")), -0.3
+_WIDTH, _EXPONENT = 0.5, -0.3
 _STAGES = (8.0, 4.0, 2.0, *(1.0,) * 8)  # times the last spread, which is repeated until theta stays
 _STAYS, _AWAY = 0.5, 2.0  # spreads by which theta moves from the reference where it stays, and where it does not
 _FIRST = 0.5  # of the first spread, in interquartile ranges of the simulated law
@@ -32,7 +32,7 @@ def settled(games: Game, starts: np.ndarray) -> Game:
     assert isinstance(games.generator, Smoothed)
     theta = np.asarray(starts, np.float64)
     first = _FIRST * _reaches(games, theta)[:, :, None] * np.eye(games.p)
-    n, spread = np.asarray(games.sizes[0]), first
+    n, spread = np.asarray(games.sizes[0]), first.copy()
     for stage in _STAGES:
         games = _at(games, theta, spread)
         found = newton.descend(games, theta)
@@ -41,10 +41,13 @@ def settled(games: Game, starts: np.ndarray) -> Game:
         length = np.linalg.norm(np.where(good[:, None], towards, 0.0), axis=1)
         part = np.where(good, np.minimum(1.0, _FARTHEST / np.maximum(length, _FARTHEST)), 0.0)
         theta = theta + part[:, None] * np.where(good[:, None], found.theta - theta, 0.0)
-        if stage == 1.0 and np.all(length <= _STAYS):
-            break
+        if stage == 1.0:
+            # Noise in the slopes passes for information: a spread that followed it here would shrink further.
+            if np.all(length <= _STAYS):
+                break
+            continue
         for k in np.flatnonzero(good & np.all(np.isfinite(found.jacobian), axis=(1, 2))).tolist():
-            spread[k] = _spread(found.jacobian[k], games, k, first[k], stage * _WIDTH * n[k] ** _EXPONENT)
+            spread[k] = _spread(found.jacobian[k], games, first[k], stage / 2 * _WIDTH * n[k] ** _EXPONENT)
     return _at(games, theta, spread)
 
 
@@ -57,9 +60,7 @@ def stayed(games: Game, theta: np.ndarray) -> np.ndarray:
 
 def lost(saddle: SaddlePoint) -> SaddlePoint:
     """Give a solution that is none, since hardly a draw has weight there."""
-    reason = (
-        "the parameters at which the simulator is smoothed did not settle; give more draws (n_simulated) or a start"
-    )
+    reason = "the parameters at which the simulator is smoothed did not settle; give more draws, n_simulated="
     if saddle.reason:
         return saddle
     return dataclasses.replace(saddle, is_saddle=False, kind="not certified", reason=reason)
@@ -73,7 +74,7 @@ def settled_at(games: Game, saddles: Sequence) -> Game:
     return _at(games, where[:, :, 0], where[:, :, 1:])
 
 
-def _spread(jacobian: np.ndarray, games: Game, k: int, first: np.ndarray, width: float) -> np.ndarray:
+def _spread(jacobian: np.ndarray, games: Game, first: np.ndarray, width: float) -> np.ndarray:
     """Square root (p, p) of the scatter: ``width`` standard deviations of one observation, but no more than first."""
     c = float(np.asarray(games.loss.c).reshape(-1)[0])
     information = first.T @ informations(jacobian[None], games.p)[0] @ first / c
