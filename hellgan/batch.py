@@ -248,7 +248,7 @@ def fit_all(
         None if of.frame is None else np.stack([np.asarray(of.space.frame(x[of.sample.weights > 0])) for x in rows])
     )
     laws = inference.laws(of.space, saddles, covariances if is_linear else None, frames)
-    covs = inference.natural_covs(of.space, laws, of.unseen)
+    covs = inference.natural_covs(of.space, laws)
     tests: list[BulkTest | None] = [None] * len(saddles)
     if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
         for k, found in enumerate(of.believed_at(games, saddles)):

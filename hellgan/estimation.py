@@ -238,10 +238,6 @@ class Equations(abc.ABC):
         """Draw as many observations (n, d) of the fitted law as the sample has, at its covariates."""
         raise ValueError("kind: this estimator has no law that could be simulated; give 'nonparametric'.")
 
-    def unseen(self, natural: np.ndarray) -> list[str]:
-        """Names of the natural elements (r,) of which the simulated sample says nothing."""
-        return []
-
     # What theta minimises, if it does: the ground of distance tests and profiles.
 
     def distance_trouble(self, robust: bool) -> str:

@@ -168,7 +168,6 @@ MUTANTS = tuple(
         ("any score is solved", "solver/certificate.py", "_SOLVED, _AT_KINKS = 1e-4,", "_SOLVED, _AT_KINKS = 1e-1,", "tests/solver/test_units.py -k solved"),
         ("units make real parameters inert", "inference/identification.py", "(space.unitless & (size < 1e-12)", "((size < 1e-12)", "tests/solver/test_units.py -k unit"),
         ("correlations are covariances", "inference/functionals/scatter.py", "cov = cov / jnp.outer(scale, scale)", "cov = cov", "tests/inference/test_functionals.py -k correlation"),
-        ("components overlap in sixteen times as many points", "solver/equations.py", "unseen(self.simulation.size, **", "unseen(16 * self.simulation.size, **", "tests/inference/test_inference.py -k do_not_overlap"),
         ("a batch's covariances at each other's solutions", "solver/equations.py", "getattr(saddles[k], name) for k in filled]", "getattr(saddles[k], name) for k in filled[::-1]]", "tests/test_batch.py -k fit_alone"),
         ("the size of one refit's sample for all", "inference/sandwich.py", "n = np.array([c.n for c in covariances])", "n = np.array([covariances[0].n for c in covariances])", "tests/inference/test_bootstrap.py -k studentised_weighted_mean"),
         ("a fit after one that failed has another's law", "inference/sandwich.py", "usable, sandwiches([solutions", "range(len(usable)), sandwiches([solutions", "tests/test_batch.py -k leaves_the_others_alone"),

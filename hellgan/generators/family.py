@@ -127,10 +127,6 @@ class Generator(ParameterSpace):
         starts = [start for x in samples if (start := self.start(x, weights)) is not None]
         return np.stack([self.theta(**start) for start in starts]) if len(starts) == len(samples) else None
 
-    def unseen(self, m: int, /, *args: Any, **natural: Any) -> list[str]:
-        """Names of the natural elements of which ``m`` simulated observations say nothing."""
-        return []
-
     def log_density(self, x: jax.Array, /, *args: Any, **natural: Any) -> jax.Array:
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
@@ -317,9 +313,6 @@ class Fixed(Generator):
     def start(self, x, weights):
         start = self.generator.start(x, weights)
         return None if start is None else {name: v for name, v in start.items() if name not in self.values}
-
-    def unseen(self, m, **natural):
-        return [name for name in self.generator.unseen(m, **natural, **self.values) if name in self.names]
 
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)

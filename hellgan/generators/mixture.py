@@ -113,10 +113,10 @@ class MixtureParts(Generator):
 
     def draw(self, u, weight, loc, scale):
         part = self._part(u)
-        return loc[part] + scale[part] * jax.scipy.special.ndtri(u[1])
+        return jnp.asarray(loc)[part] + jnp.asarray(scale)[part] * jax.scipy.special.ndtri(u[1])
 
     def weight(self, u, weight, loc, scale):
-        return self.mixture.k * weight[self._part(u)]
+        return self.mixture.k * jnp.asarray(weight)[self._part(u)]
 
     def _part(self, u):
         return jnp.minimum((self.mixture.k * u[0]).astype(int), self.mixture.k - 1)

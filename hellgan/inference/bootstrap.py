@@ -52,7 +52,7 @@ class Bootstrap:
         self.params = pd.DataFrame(natural_rows(of.space, self.theta), columns=names)
         self.std_errors = None
         if found.covariances is not None:
-            covs = natural_covs(of.space, _laws(fit, found), of.unseen)
+            covs = natural_covs(of.space, _laws(fit, found))
             with np.errstate(invalid="ignore"):
                 self.std_errors = pd.DataFrame(np.sqrt(np.diagonal(covs, axis1=1, axis2=2)), columns=names)
         self.n_failed = int(np.sum(~found.certified))

@@ -29,7 +29,7 @@ def of_law(equations: Equations, law: JointLaw, kind: str = "sandwich", note: st
     """Take the covariance from a law's sandwich; NaN where the law has none."""
     p = equations.p
     theta = np.full((p, p), np.nan) if law.sandwich is None else law.sandwich.cov[:p, :p]
-    return Covariance(kind, note, natural_covs(equations.space, [law], equations.unseen)[0], theta, law.sandwich)
+    return Covariance(kind, note, natural_covs(equations.space, [law])[0], theta, law.sandwich)
 
 
 def with_joint(law: JointLaw, joint: np.ndarray) -> JointLaw:

@@ -88,25 +88,17 @@ def law(equations: Equations, solution: Solution) -> JointLaw:
     return laws(equations.space, [solution], None if equations.trouble else covariances, equations.frame)[0]
 
 
-def natural_covs(
-    space: ParameterSpace, found: Sequence[JointLaw], unseen: Callable[[np.ndarray], list[str]]
-) -> np.ndarray:
+def natural_covs(space: ParameterSpace, found: Sequence[JointLaw]) -> np.ndarray:
     """Covariances (k, r, r) of the estimates on their natural scale, by the delta method, already divided by n.
 
-    NaN where there is no sandwich, and for the elements that ``unseen`` names, of which the simulated sample says
-    nothing.
+    NaN where there is no sandwich.
     """
     p = space.size
     missing = np.full((p, p), np.nan)
     covs = np.stack([missing if each.sandwich is None else each.sandwich.cov[:p, :p] for each in found])
     slopes = np.stack([each.natural_slope for each in found])
     covs = slopes @ covs @ np.swapaxes(slopes, 1, 2)
-    covs = (covs + np.swapaxes(covs, 1, 2)) / 2
-    names = space.names
-    for cov, each in zip(covs, found, strict=True):
-        rows = [names.index(name) for name in unseen(each.natural)]
-        cov[rows, :] = cov[:, rows] = np.nan
-    return covs
+    return (covs + np.swapaxes(covs, 1, 2)) / 2
 
 
 def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:

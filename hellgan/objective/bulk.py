@@ -9,7 +9,7 @@ import numpy as np
 from hellgan.balance import Balance, Believed
 from hellgan.execution import programs
 from hellgan.objective.belief import belief
-from hellgan.objective.evaluation import FIRST, covariances_of_means
+from hellgan.objective.evaluation import FIRST, covariance_of, covariances_of_means
 from hellgan.objective.game import Array, Game, features, simulate, weigh
 
 
@@ -69,9 +69,12 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
         # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
         rows, believed = simulated(theta, game.z)
         believed = game.z_weights * believed / jnp.sum(game.z_weights * believed)
-        (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
-        covariance = (covariance + drawn * jnp.sum(weights**2) / jnp.sum(believed**2)) / 2
-        noise = covariance + (drawn if scrambles is None else _noise(simulated_mean, theta, scrambles))
+        covariance = (covariance + jnp.sum(weights**2) * covariance_of(believed, rows)) / 2
+        if scrambles is None:
+            (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
+        else:
+            drawn = _noise(simulated_mean, theta, scrambles)
+        noise = covariance + drawn
     slope = jax.jacfwd(simulated_mean)(theta)
     return Bulk(mean - centre, slope, covariance, noise, share, 1 / jnp.sum(weights**2))
 

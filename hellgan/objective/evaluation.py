@@ -65,10 +65,17 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
 
     def of_law():
         """Covariance of the mean of as many features of the fitted law as there are draws, were these independent."""
-        weights = weigh(game, theta, wz)
-        weights = weights / jnp.sum(weights) if game.generator.is_weighted else wz
-        (found,) = covariances_of_means(lambda z: (features(game, simulate(game, theta, z))[:, 1:],), weights, game.z)
-        return found * (jnp.sum(wz**2) / jnp.sum(weights**2)) if game.generator.is_weighted else found
+        if not game.generator.is_weighted:
+            return covariances_of_means(lambda z: simulated_rows(z)[1:], wz, game.z)[0]
+        return jnp.sum(wz**2) * covariance_of(weigh(game, theta), features(game, simulate(game, theta))[:, 1:])
+
+    def of_ratio():
+        """Covariance of the weighted mean of features, whose weights are divided by their own mean."""
+        drawn = weigh(game, theta, jnp.ones_like(wz))
+        phi = features(game, simulate(game, theta))[:, 1:]
+        weights = wz * drawn
+        mean = weights @ phi / jnp.sum(weights)
+        return covariances_of_means(lambda rows: (rows,), wz, drawn[:, None] * (phi - mean[None]))[0]
 
     real_scores, real_features = covariances_of_means(real_rows, wx, game.x)
     simulated_scores = difference = shifted = None
@@ -79,7 +86,7 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
     elif scrambles is None:
         simulated_scores, simulated_features = covariances_of_means(simulated_rows, wz, game.z)
         if game.generator.is_weighted:
-            difference, simulated_features = real_features + simulated_features, of_law()
+            difference, simulated_features = real_features + of_ratio(), of_law()
     else:
         simulated_features = of_law()
         shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
@@ -110,6 +117,13 @@ def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
         mixed = jnp.outer(tilted, mean)
         covariances.append((squares - mixed - mixed.T + total * jnp.outer(mean, mean)) / (1 - total))
     return covariances
+
+
+def covariance_of(weights: Array, rows: Array) -> Array:
+    """Covariance matrix (k, k) of a law given by rows (m, k) and their weights, whose sum need not be 1."""
+    weights = weights / jnp.sum(weights)
+    centred = rows - (weights @ rows)[None]
+    return (weights[:, None] * centred).T @ centred / (1 - jnp.sum(weights**2))
 
 
 def evaluated(

@@ -80,12 +80,6 @@ def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
         what = "row with a missing value is" if left_out == 1 else "rows with missing values are"
         found.append(f"{left_out} {what} left out; positions are those among the others.")
     found += own
-    unseen = of.unseen(fit.params.to_numpy())
-    if unseen:
-        found.append(
-            f"The simulated sample says next to nothing of {', '.join(unseen)}: components hardly overlap. Their "
-            "values are those of the start, without standard errors."
-        )
     edges = [name for name, is_near in zip(fit.params.index, _near_edge(fit), strict=True) if is_near]
     if edges:
         found.append(

@@ -30,7 +30,7 @@ from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint
 from hellgan.solver.jumps import jacobian_with_kinks
 from hellgan.solver.restricted import solve_restricted
 from hellgan.solver.saddle import solve_saddle, solve_saddles
-from hellgan.solver.smoothing import settled_at
+from hellgan.solver.smoothing import opened, settled_at
 from hellgan.solver.starts import reaches
 from hellgan.solver.told import DiscriminatorEquations
 
@@ -146,7 +146,7 @@ class GameEquations(DiscriminatorEquations):
             saddles = self.solve_all(games, begin[:, :p], None if is_cold else begin)
             for k, saddle in enumerate(saddles):
                 if not saddle.is_saddle and more is not None:
-                    saddles[k] = self.solve_one(programs.take(games, k), u[chunk][k, :p], more=more)
+                    saddles[k] = self.solve_one(opened(programs.take(games, k)), u[chunk][k, :p], more=more)
             good = [k for k, saddle in enumerate(saddles) if saddle.is_saddle and evaluate]
             found: list[ScoreCovariance | None] = [None] * len(saddles)
             for k, covariance in zip(good, self.covariances_at(games, saddles, good), strict=True):
@@ -258,15 +258,6 @@ class GameEquations(DiscriminatorEquations):
 
     def sampled(self, u, rng):
         return like(self.space, u[: self.p], self.sample.rows, rng)
-
-    def unseen(self, natural):
-        unseen, named = self._unseen_and_named
-        return unseen(self.simulation.size, **named(np.asarray(natural)))
-
-    @functools.cached_property
-    def _unseen_and_named(self):
-        """Two methods of the space: to look one up on a module of equinox costs more than to call it."""
-        return self.space.unseen, self.space.named
 
     # The value of the game.
 

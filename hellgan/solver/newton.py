@@ -287,7 +287,8 @@ class _State:
         whitening, least = whitened(np.swapaxes(np.where(usable[:, None, None], h_at, 0.0), 1, 2) @ slope)
         usable &= least > -1e-10
         score = _apply(whitening, d_theta)
-        schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
+        with np.errstate(invalid="ignore"):  # where it is not usable
+            schur = whitening @ (h_tt + h_ta @ slope) @ np.swapaxes(whitening, 1, 2)
         norm = np.maximum(np.max(np.abs(score), axis=1), np.max(np.abs(local.gradient), axis=1))
         value = local.value
         merit = value if self.is_zero_sum else np.sum(score**2, axis=1)

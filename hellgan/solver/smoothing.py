@@ -51,6 +51,14 @@ def settled(games: Game, starts: np.ndarray) -> Game:
     return _at(games, theta, spread)
 
 
+def opened(game: Game) -> Game:
+    """Leave it to the next search where the simulator of one game is smoothed; the same game where nothing is."""
+    if not isinstance(game.generator, Smoothed):
+        return game
+    p = game.p
+    return dataclasses.replace(game, generator=smoothed_at(game.generator, np.zeros(p), np.zeros((p, p))))
+
+
 def stayed(games: Game, theta: np.ndarray) -> np.ndarray:
     """Whether solutions (k, p) lie where many of the smoothed draws have weight: (k,)."""
     where = smoothing_of(games.generator)

@@ -577,14 +577,34 @@ def test_no_mixture_start_degenerates():
         assert np.min(start["weight"]) > 0
 
 
-def test_weights_of_mixtures_that_do_not_overlap_are_not_seen():
-    # two unit normals 4 apart share 2 Phi(-2) of their mass, which is 31 of 1,024 points and 2 of 64
-    mixture = generators.NormalMixture(3)
-    natural = {"weight": np.full(3, 1 / 3), "loc": np.array([0.0, 4.0, 20.0]), "scale": np.ones(3)}
-    assert mixture.unseen(1024, **natural) == ["weight_2", "weight_3"]
-    assert mixture.unseen(64, **natural) == ["weight_1", "weight_2", "weight_3"]
-    held = mixture.fix(weight=natural.pop("weight"))
-    assert held.unseen(64, **natural) == []
+@pytest.mark.parametrize("held", [{}, {"scale": np.array([1.0, 2.0])}])
+def test_components_of_a_mixture_are_simulated_on_their_own(held):
+    """With weights whose mean is 1, and expectations that are those of the mixture."""
+    natural = {"weight": np.array([0.3, 0.7]), "loc": np.array([0.0, 50.0]), "scale": np.array([1.0, 2.0])}
+    mixture = generators.NormalMixture(2)
+    parts = (mixture.fix(**held) if held else mixture).in_game
+    theta = parts.theta(**{name: value for name, value in natural.items() if name not in held})
+    u = latents.draw("sobol", parts.law, 2**12, parts.latent_dim, seed=1)[0]
+    with jax.enable_x64(True):
+        at = jnp.asarray(theta)
+        x = np.asarray(jax.vmap(lambda draw: parts(at, draw))(u)[:, 0])
+        weights = np.asarray(jax.vmap(lambda draw: parts.weight_at(at, draw))(u))
+    assert np.mean(weights) == pytest.approx(1, abs=1e-12)
+    assert np.mean(weights * x) == pytest.approx(35, abs=0.01)
+    assert np.mean(weights * (x > 25)) == pytest.approx(0.7, abs=1e-12)
+    assert np.mean(weights * (x - 35) ** 2) == pytest.approx(0.3 * (1 + 35**2) + 0.7 * (4 + 15**2), rel=1e-3)
+
+
+def test_a_mixture_far_apart_starts_where_its_components_are():
+    rng = np.random.default_rng(3)
+    for gap in (40.0, 1000.0):
+        x = np.where(rng.random(500) < 0.4, rng.normal(0, 1, 500), rng.normal(gap, 1, 500))
+        start = generators.NormalMixture(2).start(x, equal(500))
+        np.testing.assert_allclose(start["loc"], [0, gap], atol=0.5)
+    # Contamination that is far off is no component where the others need all.
+    x = np.concatenate([rng.normal(0, 1, 200), rng.normal(6, 1, 200), np.full(60, 300.0)])
+    start = generators.NormalMixture(2).start(x, equal(460))
+    np.testing.assert_allclose(start["loc"], [0, 6], atol=0.5)
 
 
 def test_named_undoes_the_flat_vector():

@@ -54,7 +54,10 @@ def test_by_hand(latent):
     step = 1e-5
     slope = np.stack([(means(theta + step * e) - means(theta - step * e)) / (2 * step) for e in np.eye(2)], axis=1)
     n = weights.sum() ** 2 / np.sum(weights**2)
-    c = (covariance(phi, weights) + covariance(*simulated(theta))) / 2
+    drawn, counts = simulated(theta)
+    counts = counts / counts.sum()
+    of_law = np.cov(drawn, rowvar=False, aweights=counts)
+    c = (covariance(phi, weights) + of_law) / 2
     inverse = np.linalg.inv(c)
     form = inverse - inverse @ slope @ np.linalg.solve(slope.T @ inverse @ slope, slope.T @ inverse)
     found = fit.bulk_test()

@@ -414,7 +414,7 @@ def test_plot_of_ends_that_are_not_known():
 
 
 def test_what_the_simulated_sample_does_not_show_is_not_tested():
-    """As where a mixture's components hardly overlap: theta has a covariance, some natural parameters have none."""
+    """Where theta has a covariance, and natural parameters have none."""
     fit = fitted()
     unseen = fit.covariance._replace(natural=np.full((2, 2), np.nan))
     fit = type(fit)(fit.model, fit.saddle, fit.law, unseen)

@@ -236,22 +236,14 @@ def test_delta_method_by_hand():
     np.testing.assert_allclose([low, high], np.exp(fit.saddle.theta[1] + half * np.array([-1, 1])), rtol=1e-10)
 
 
-def test_weights_of_components_that_do_not_overlap_have_no_errors():
-    """Two unit normals 4 apart share 31 of 1,024 points and 2 of 64."""
-    natural, one = np.array([0.5, 0.5, 0.0, 4.0, 1.0, 1.0]), np.eye(5)
-    mixture = hg.generators.NormalMixture(2)
-    law = inference.JointLaw(inference.Sandwich(one, one, one, 1.0, one), natural, np.eye(6, 5), "")
-
-    x = np.random.default_rng(0).normal(4.0 * (np.arange(200) % 2), 1.0)
-
-    def covs(m):
-        return inference.natural_covs(mixture, [law], hg.GAN(x, mixture, n_simulated=m).equations().unseen)[0]
-
-    few, many = covs(64), covs(1024)
-    assert np.all(np.isnan(few[:2]))
-    assert np.all(np.isnan(few[:, :2]))
-    np.testing.assert_array_equal(few[2:, 2:], many[2:, 2:])
-    assert np.all(np.isfinite(many))
+def test_weights_of_components_that_do_not_overlap_have_the_errors_of_counts():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(500) < 0.3, rng.normal(0, 1, 500), rng.normal(40, 1, 500))
+    fit = hg.GAN(x, hg.generators.NormalMixture(2)).fit()
+    share = np.mean(x < 20)
+    np.testing.assert_allclose(fit.params["weight_1"], share, atol=0.002)
+    np.testing.assert_allclose(fit.bse["weight_1"], np.sqrt(share * (1 - share) / 500), rtol=0.03)
+    np.testing.assert_allclose(fit.bse["loc_1"], 1 / np.sqrt(500 * share), rtol=0.25)
 
 
 def test_intervals_stay_inside_the_space():
