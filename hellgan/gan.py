@@ -102,7 +102,7 @@ class GAN:
         self.sample, self.generator = read(data, checked_generator(generator))
         if weights is not None:
             self.sample = self.sample.with_weights(weights)
-        self._check_sample()
+        _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
         self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
         self.discriminator = (
@@ -114,7 +114,7 @@ class GAN:
         self.reweight = _checked_reweight(reweight, self.basis)
         if self.generator.jumps and not self.basis.is_linear:
             raise ValueError("discriminator: a simulator that jumps needs one linear in its parameters, as Sigmoids.")
-        self._check_features()
+        _check_features(self)
         self.formula = self.design_again = None
         # Refuses data that the family cannot have.
         self._start = self.generator.start(self.sample.squeezed, self.sample.weights)
@@ -202,22 +202,6 @@ class GAN:
         """Observation weights (n,) as they were given; None for equal ones."""
         return self.sample.given_weights
 
-    def _check_sample(self):
-        self.sample.check_variation(self.generator.size)
-        given = self.sample.given_weights
-        self.generator.check_rows(self.sample.rows if given is None else self.sample.rows[given > 0])
-
-    def _check_features(self):
-        p, basis = self.generator.size, self.basis
-        if not isinstance(basis, Basis):
-            return
-        varying = basis.size - 1 if basis.varies else _count_varying(self.equations().features(self.sample.rows))
-        if varying < p:
-            raise ValueError(
-                f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
-                f"{self.generator.name}; give a discriminator with at least {p}, better twice as many."
-            )
-
     def equations(self) -> GameEquations:
         """Give the estimating equations of the generator's and the discriminator's parameters."""
         kind = ReweightedEquations if self.reweight else GameEquations
@@ -241,7 +225,7 @@ class GAN:
         model.sample = self.sample.with_weights(weights)
         if isinstance(self.basis, Basis):
             model.basis = moved(self.basis, self.sample.rows, model.sample.weights - self.sample.weights)
-        model._check_sample()
+        _check_sample(model)
         return model
 
     def new_covariates(self, data, transform: bool = True) -> np.ndarray:
@@ -341,6 +325,25 @@ class GAN:
         if start is not None or self._start is not None:
             return None
         return functools.partial(unmatched, self.generator, self.sample.rows, self.sample.weights, self.seed)
+
+
+def _check_sample(model: GAN) -> None:
+    sample, generator = model.sample, model.generator
+    sample.check_variation(generator.size)
+    given = sample.given_weights
+    generator.check_rows(sample.rows if given is None else sample.rows[given > 0])
+
+
+def _check_features(model: GAN) -> None:
+    p, basis = model.generator.size, model.basis
+    if not isinstance(basis, Basis):
+        return
+    varying = basis.size - 1 if basis.varies else _count_varying(model.equations().features(model.sample.rows))
+    if varying < p:
+        raise ValueError(
+            f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
+            f"{model.generator.name}; give a discriminator with at least {p}, better twice as many."
+        )
 
 
 def _checked_limits(tol, maxiter) -> Limits:
