@@ -44,6 +44,13 @@ def test_the_solution_lies_where_draws_are(fit):
     assert smoothing_of(hg.GAN(samples(1)[0], hg.generators.Normal()).game().generator).size == 0
 
 
+def test_every_draw_has_its_mirror_image(fit):
+    first, second = np.split(fit.equations.game.z, 2)
+    np.testing.assert_array_equal(first[:, :2], second[:, :2])
+    np.testing.assert_allclose(first[:, 2:] + second[:, 2:], 1.0, rtol=1e-12)
+    assert np.ptp(first[:, 2:]) > 0.9
+
+
 def test_what_follows_from_a_fit(fit, tmp_path):
     np.testing.assert_allclose(fit.equations.jacobian(fit.solution.u), fit.solution.jacobian, atol=1e-10)
     refits = fit.bootstrap(12, seed=1)
@@ -67,6 +74,7 @@ def test_batches_and_reweighted_fits():
     batch = hg.fit_batch(model, x)
     alone = model.on(x[1]).fit()
     np.testing.assert_allclose(batch.params.iloc[1], alone.params, rtol=1e-6)
+    np.testing.assert_allclose(batch.bse.iloc[1], alone.bse, rtol=1e-5)
     again = hg.GAN(x[1], hurdle, n_simulated=4096, reweight=True).fit()
     assert again.converged
     for name, error in alone.bse.items():
