@@ -47,7 +47,8 @@ class BatchResults:
         gives them; NaN where there is no test.
     flagged : bool array (R,)
         Whether a fit did not converge, or would warn: its law describes no bulk of its sample, contamination lies
-        beside the bulk, data are few, or more of them share one value than the fitted law explains.
+        beside the bulk, data are few, more of them share one value than the fitted law explains, or a parameter is near
+        the edge of its space, where the law is another.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -68,7 +69,11 @@ class BatchResults:
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
         is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
-        self.flagged = ~self.converged | [is_few or fit.is_tied or fit.is_no_bulk or fit.is_shifted for fit in fits]
+        near = inference.near_edges(model.generator.element_spaces, self.params.to_numpy(), errors)
+        at_edge = near[:, [name in model.generator.edges for name in names]].any(axis=1)
+        self.flagged = (
+            ~self.converged | at_edge | [is_few or fit.is_tied or fit.is_no_bulk or fit.is_shifted for fit in fits]
+        )
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
         self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])

@@ -154,6 +154,10 @@ class AlphaStable(Generator):
 
     # With 1,024 points the noise in the tails costs the index a tenth of its standard error, with 4,096 little.
     @property
+    def edges(self):
+        return {"alpha": "the normal law, which has no beta"}
+
+    @property
     def sobol_points(self):
         return 4096
 

@@ -1,7 +1,7 @@
 """Inference on any estimator: the joint law, covariances, tests, intervals, functionals, bootstrap."""
 
 from hellgan.estimation import Covariance, JointLaw, Sandwich
-from hellgan.inference.sandwich import intervals, law, laws, natural_covs, sandwich_at, sandwiches
+from hellgan.inference.sandwich import intervals, law, laws, natural_covs, near_edges, sandwich_at, sandwiches
 
 __all__ = [
     "Covariance",
@@ -11,6 +11,7 @@ __all__ = [
     "law",
     "laws",
     "natural_covs",
+    "near_edges",
     "sandwich_at",
     "sandwiches",
 ]

@@ -101,6 +101,13 @@ def natural_covs(space: ParameterSpace, found: Sequence[JointLaw]) -> np.ndarray
     return (covs + np.swapaxes(covs, 1, 2)) / 2
 
 
+def near_edges(spaces: Sequence[Constraint], natural: np.ndarray, std_errors: np.ndarray) -> np.ndarray:
+    """Whether natural elements (..., k) in ``spaces`` are within two standard errors of a finite edge: (..., k)."""
+    lower, upper = (np.array([getattr(space, end) for space in spaces]) for end in ("lower", "upper"))
+    with np.errstate(invalid="ignore"):
+        return (natural - 2 * std_errors < lower) | (natural + 2 * std_errors > upper)
+
+
 def intervals(spaces: Sequence[Constraint], natural, std_errors, quantile: float) -> np.ndarray:
     """Wald intervals (k, 2) of natural elements in ``spaces``, each on the real line of its own link and mapped back.
 

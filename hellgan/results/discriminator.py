@@ -17,6 +17,7 @@ from hellgan.inference.background_test import BackgroundTest
 from hellgan.inference.background_test import background_test as beside_bulk
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
+from hellgan.inference.sandwich import near_edges
 from hellgan.results import summary
 from hellgan.samples.ties import Atom, rounding_step
 
@@ -133,6 +134,9 @@ def warn_of_fit(fit: "GANResults", throw: bool) -> None:
         warnings.warn(f"{fit.model!r}: {few}.", inference.FitWarning, stacklevel=3)
     if found := atom(fit):
         warnings.warn(f"{fit.model!r}: {tied(found)}.", inference.FitWarning, stacklevel=3)
+    for name, law in fit.generator.edges.items():
+        if near_edges(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy())[fit.params.index == name].any():
+            warnings.warn(f"{fit.model!r}: {at_edge(name, law)}.", inference.FitWarning, stacklevel=3)
     if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
         beside = background_test(fit)
         if beside is not None and beside.is_rejected:
@@ -156,6 +160,14 @@ def tied(found: Atom) -> str:
         f"{100 * found.share:.0f} % of the observations are {found.value:.6g}, which the fitted law does not explain: "
         "values that were filled in, censored or rounded there pass for observations, and intervals do not count it; "
         "leave them out, or write a simulator that has them"
+    )
+
+
+def at_edge(name: str, law: str) -> str:
+    """Say what it means that a parameter is near the edge of its space, where the law is another."""
+    return (
+        f"{name} is less than two standard errors from the edge of its space, {law}: there errors are not those of "
+        "normal estimates, and intervals may miss; compare the fit of that law"
     )
 
 

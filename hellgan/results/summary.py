@@ -9,6 +9,7 @@ from statsmodels.iolib.table import SimpleTable
 
 from hellgan.estimation import informations
 from hellgan.inference.identification import weakest_combination
+from hellgan.inference.sandwich import near_edges
 
 if TYPE_CHECKING:
     from hellgan.results.base import EstimatedResults
@@ -80,7 +81,8 @@ def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
         what = "row with a missing value is" if left_out == 1 else "rows with missing values are"
         found.append(f"{left_out} {what} left out; positions are those among the others.")
     found += own
-    edges = [name for name, is_near in zip(fit.params.index, _near_edge(fit), strict=True) if is_near]
+    near = near_edges(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy())
+    edges = fit.params.index[near].to_list()
     if edges:
         found.append(
             f"{', '.join(edges)}: less than two standard errors from the edge of its space; prefer intervals by "
@@ -94,14 +96,6 @@ def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
                 f"matrix has condition number {weakest.condition:.1e}."
             )
     return found
-
-
-def _near_edge(fit: "EstimatedResults") -> np.ndarray:
-    """Whether each natural parameter is within two standard errors of a finite edge of its space."""
-    values, errors = fit.params.to_numpy(), fit.bse.to_numpy()
-    lower, upper = (np.array([getattr(space, end) for space in fit.spaces]) for end in ("lower", "upper"))
-    with np.errstate(invalid="ignore"):
-        return (values - 2 * errors < lower) | (values + 2 * errors > upper)
 
 
 def compare(fits) -> pd.DataFrame:

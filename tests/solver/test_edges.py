@@ -43,3 +43,14 @@ def test_in_a_batch_and_with_a_parameter_held():
         held = hg.GAN(samples[0], STUDENT.fix(loc=0.0)).fit()
     alone = hg.GAN(samples[0], NORMAL.fix(loc=0.0)).fit()
     assert held.params["scale"] == pytest.approx(alone.params["scale"], rel=1e-4)
+
+
+def test_a_certified_fit_near_an_edge_where_the_law_is_another_is_told():
+    """A stable law at alpha = 2 has no beta, whose error would be too small."""
+    x = np.random.default_rng(2).normal(size=500)
+    with pytest.warns(hg.FitWarning, match="alpha is less than two standard errors from the edge.*the normal law"):
+        fit = hg.GAN(x, hg.generators.AlphaStable()).fit()
+    assert fit.converged
+    batch = hg.fit_batch(hg.GAN(x, hg.generators.AlphaStable()), x[None])
+    assert batch.flagged.all()
+    assert not hg.fit_batch(hg.GAN(x, hg.generators.Normal()), x[None]).flagged.any()
