@@ -168,3 +168,15 @@ def test_limit_law_of_joint_normality():
     assert found["distance"] == pytest.approx(found["exact"], rel=1e-10)
     # Five other samples gave .02 to .07; a factor that is wrong, or a block, gives .5 and more.
     assert found["gap"] < 0.15
+
+
+def test_quick_hostile_designs_hold(tmp_path):
+    """Clean samples, near and far contamination: intervals hold, or wrong fits are flagged."""
+    command = [sys.executable, str(STUDIES.parent / "hostile.py"), "--quick", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = saved(tmp_path, "hostile")
+    assert found["kind"].tolist() == ["clean", "near", "far"]
+    assert found["holds"].all()
+    assert found["flagged"].tolist()[1] > 0.9  # a fifth at three standard deviations
+    assert "3 designs, 8 samples each: 0 fall short." in (tmp_path / "hostile-quick.md").read_text()
