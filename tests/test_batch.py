@@ -155,7 +155,7 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
         lambda games, *rest: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, *rest))],
     )
 
-    def again(game, starts, more, reserve):
+    def again(game, starts, more, reserve, *rest):
         return uncertified(solve(programs.stack([game]), starts[:1])[0])
 
     monkeypatch.setattr(equations, "solve_saddle", again)

@@ -215,7 +215,7 @@ def test_a_fit_that_does_not_converge(run, files, newcomb, monkeypatch):
     broken = dataclasses.replace(
         newcomb.saddle, is_saddle=False, converged=False, reason="it ran away; hold it", value=np.nan
     )
-    monkeypatch.setattr(equations, "solve_saddle", lambda game, starts, more, reserve: broken)
+    monkeypatch.setattr(equations, "solve_saddle", lambda game, starts, more, reserve, *rest: broken)
     code, out, err = run("fit", files / "newcomb.csv", "--json")
     assert code == 1
     assert err.count("\n") == 1

@@ -425,7 +425,7 @@ def test_failed_refits_are_counted_and_left_out(newcomb, monkeypatch):
         saddles = solve(games, *rest)
         return [uncertified(s) if k in (2, 5) else s for k, s in enumerate(saddles)]
 
-    def alone(game, start, more, reserve):
+    def alone(game, start, more, reserve, *rest):
         tried.append(more)
         return uncertified(again(game, start, more=0)) if len(tried) == 1 else again(game, start, more=more)
 

@@ -267,6 +267,7 @@ CALLS = {
     "sample": (3,),
     "save": None,  # below
     **dict.fromkeys(("mean", "jackknife", "influence", "degenerate_directions", "contamination_test", "reach"), ()),
+    "background_test": (),
     "bulk_test": (),
     **dict.fromkeys(("plot_influence", "plot_diagnostics", "with_cov", "require_law"), ()),
     **dict.fromkeys(("case_columns", "facts", "notes", "compared"), ()),
@@ -879,7 +880,7 @@ def test_throw(lost):
 
 
 def unsolved(newcomb, **changes):
-    def solve(game, starts, more, reserve):
+    def solve(game, starts, more, reserve, *rest):
         return dataclasses.replace(newcomb.saddle, **changes)
 
     return solve

@@ -116,7 +116,7 @@ def test_where_nothing_is_certified_the_reserve_is_tried_last(monkeypatch):
     start, tried = model.starts()[0], []
     failed = dataclasses.replace(solver.solve_saddle(model.game(), start), is_saddle=False, reason="none of it")
 
-    def solve(game, theta):
+    def solve(game, theta, *rest):
         tried.append(theta)
         return failed
 
@@ -143,7 +143,7 @@ def test_a_saddle_point_that_leaves_doubt_is_not_the_last(monkeypatch):
     assert (
         model.fit(throw=True).conf_int()["lower"]["g"] < 0.5
     )  # the other point is a wiggle of a few draws, and is told
-    monkeypatch.setattr(jumps, "checked", lambda games, saddles: saddles)
+    monkeypatch.setattr(jumps, "checked", lambda games, saddles, *rest: saddles)
     fit, near = model.fit(throw=True), model.fit(start=truth)
     with jax.enable_x64(True):
         first = solver.solve_saddle(model.game(), model.starts())
@@ -156,7 +156,7 @@ def test_a_saddle_point_that_leaves_doubt_is_not_the_last(monkeypatch):
     monkeypatch.setattr("hellgan.solver.saddle.STORED", 512)
     assert model.fit().saddle.starts == 2
     monkeypatch.undo()
-    monkeypatch.setattr(jumps, "checked", lambda games, saddles: saddles)
+    monkeypatch.setattr(jumps, "checked", lambda games, saddles, *rest: saddles)
     settled = hg.GAN(np.concatenate([clean, clean[:50]]), g_and_h)  # a sample that fits
     assert settled.fit(throw=True).saddle.starts == 1
     batch = hg.fit_batch(model, [x, settled.x])
