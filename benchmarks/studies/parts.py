@@ -83,7 +83,7 @@ JUMPING: dict[str, tuple[Any, dict[str, float], Callable]] = {
 
 def likelihood(x: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
     """Maximum likelihood of a mixture from the truth: (weight, locations, scales) and their standard errors."""
-    w, loc, scale = WEIGHT, np.array([0.0, gap]), np.ones(2)
+    w, loc, scale, parts = WEIGHT, np.array([0.0, gap]), np.ones(2), np.empty((len(x), 2))
     for _ in range(2000):
         before = np.array([w, *loc, *scale])
         logs = np.log([w, 1 - w]) + stats.norm.logpdf(x[:, None], loc, scale)
