@@ -280,7 +280,8 @@ class GAN:
             Score norm at which a search ends; a score below ten times that, or below a ten thousandth of its own
             standard error, passes for 0.
         maxiter : int
-            Outer steps from each starting value. A search that takes longer than five seconds shows them in a terminal.
+            Outer steps from each starting value; neither limit is a hidden layer's. A search that takes longer than five
+            seconds shows them in a terminal.
 
         Returns
         -------
@@ -298,7 +299,9 @@ class GAN:
         ConvergenceWarning
             When the solution is not a certified saddle point; standard errors are then NaN.
         FitWarning
-            When the fitted law describes no bulk of the sample (``GANResults.bulk_test``), or data are few.
+            When the fitted law describes no bulk of the sample (``GANResults.bulk_test``), contamination lies beside it
+            (``background_test``), many observations share one value, a parameter is near an edge where the law is
+            another, or data are few.
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")

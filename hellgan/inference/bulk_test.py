@@ -14,7 +14,7 @@ REJECTED = 0.01  # a fit warns where the p-value is below
 
 
 class FitWarning(UserWarning):
-    """A fit's law describes no bulk of the sample, or there are fewer than three observations a feature."""
+    """Intervals may miss: the law describes no bulk, or what lies beside it, ties, edges or few data are in the way."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

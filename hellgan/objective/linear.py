@@ -269,13 +269,13 @@ def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
     phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
     v = phi @ alpha
     slope = derivatives(game.loss.fake, v)[1]
-    earned, push, _ = derivatives(game.loss.adversary, v)
+    push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
     d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
     if not game.generator.is_weighted:
         return Simulated(phi, phi_x, x_theta, d_theta, slope, None, None)
     one = jnp.ones(len(z), v.dtype)
     weights, moved = weigh(game, theta, one, z), weight_tangents(game, theta, one, z)
-    d_theta = weights[:, None] * d_theta + earned[:, None] * moved
+    d_theta = weights[:, None] * d_theta + game.loss.adversary(v)[:, None] * moved
     return Simulated(phi, phi_x, x_theta, d_theta, weights * slope, weights, moved)
 
 
