@@ -280,8 +280,8 @@ class GAN:
             Score norm at which a search ends; a score below ten times that, or below a ten thousandth of its own
             standard error, passes for 0.
         maxiter : int
-            Outer steps from each starting value; neither limit is a hidden layer's. A search that takes longer than five
-            seconds shows them in a terminal.
+            Outer steps from each starting value; neither limit is a hidden layer's. A search that takes longer than
+            five seconds shows them in a terminal.
 
         Returns
         -------
