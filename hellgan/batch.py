@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from hellgan import inference
+from hellgan import elsewhere, inference
 from hellgan.checks import checked_seed, normal_quantile
 from hellgan.discriminators import Basis
 from hellgan.execution import programs
@@ -23,6 +23,7 @@ from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
 from hellgan.solver.certificate import SaddlePoint
+from hellgan.solver.equations import GameEquations
 from hellgan.solver.saddle import first_start, leaves_doubt
 from hellgan.solver.starts import matched
 
@@ -244,6 +245,19 @@ def fit_all(
             alone = _on(model, samples[k], seeds[k], begin + k)
             saddle = alone.equations().solve(alone.starts(), reserve=alone.reserve())
         saddles.append(saddle)
+
+    fits = _inferred(of, games, saddles)
+    for k, fit in enumerate(fits[:wanted]):
+        if fit.is_no_bulk:
+            alone = _on(model, samples[k], seeds[k], begin + k)
+            if other := elsewhere.lower(alone, alone.equations(), fit.saddle):
+                fits[k] = _inferred(of, programs.take(games, slice(k, k + 1)), [other[0]])[0]
+    return fits
+
+
+def _inferred(of: GameEquations, games: Game, saddles: Sequence[SaddlePoint]) -> list[Fit]:
+    """Laws and tests at the solutions of a stack of games."""
+    is_linear = games.discriminator.is_linear
 
     def covariances(chosen):
         return of.covariances_at(games, saddles, chosen)

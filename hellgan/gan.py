@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from hellgan import discriminators, generators, losses
+from hellgan import discriminators, elsewhere, generators, losses
 from hellgan.checks import checked_seed, shown
 from hellgan.discriminators import Basis, Discriminator
 from hellgan.generators import Generator, LinearRegression, checked_generator
@@ -15,7 +15,7 @@ from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
 from hellgan.parameters import read_start
-from hellgan.results.discriminator import warn_of_fit
+from hellgan.results.discriminator import describes_no_bulk, warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
@@ -310,7 +310,9 @@ class GAN:
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
         fit = GANResults(self, saddle, found)
-        if not found.trouble and (cov_type != "sandwich" or cov_kwds):
+        if start is None and describes_no_bulk(fit) and (other := elsewhere.lower(self, equations, saddle)):
+            fit = GANResults(self, *other)
+        if not fit.trouble and (cov_type != "sandwich" or cov_kwds):
             fit = fit.with_cov(cov_type, **(cov_kwds or {}))
         warn_of_fit(fit, throw)
         return fit

@@ -3,6 +3,7 @@
 Equation (4) is that of ``docs/theory.md``.
 """
 
+import functools
 import warnings
 from typing import TYPE_CHECKING
 
@@ -201,6 +202,20 @@ def bulk_rejected(test: BulkTest) -> str:
     return f"{what}; look at plot_fit(), and try GAN(reweight=True), another generator or other starting values"
 
 
+def _once(test):
+    """Compute a test of a fit once: warning, summary and ``compare`` all ask for it."""
+
+    @functools.wraps(test)
+    def found(fit):
+        name = f"_{test.__name__}"
+        if name not in fit.__dict__:
+            fit.__dict__[name] = test(fit)
+        return fit.__dict__[name]
+
+    return found
+
+
+@_once
 def bulk_test(fit: "GANResults") -> BulkTest:
     """Test the generator where the discriminator believes, as ``GANResults.bulk_test`` says."""
     of = fit.equations
@@ -208,6 +223,12 @@ def bulk_test(fit: "GANResults") -> BulkTest:
     return inference.bulk_test(found, fit.model.loss)
 
 
+def describes_no_bulk(fit: "GANResults") -> bool:
+    """Whether the test of the bulk applies and rejects."""
+    return can_be_tested(fit) and bulk_test(fit).is_rejected
+
+
+@_once
 def background_test(fit: "GANResults") -> BackgroundTest | None:
     """Look beside the bulk, as ``GANResults.background_test`` says; None where that cannot be asked."""
     of = fit.equations

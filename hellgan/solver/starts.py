@@ -73,6 +73,24 @@ def unmatched(generator: Generator, rows: np.ndarray, weights: np.ndarray, seed:
     return _box(generator, center, scale, seed, _UNMATCHED)
 
 
+def sides(generator: Generator, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A family's own starting values on the observations below the median, and on those above: (k, p), k up to 2."""
+    starts, x = [], rows[:, 0]
+    median = quantile(x, 0.5, weights)
+    for side in (x <= median, x > median):
+        part = np.where(side, weights, 0.0)
+        if len(np.unique(x[part > 0])) < 2:
+            continue
+        try:
+            start = generator.start(x, part / part.sum())
+        except ValueError:  # observations that the family cannot have by themselves, as all of one value
+            continue
+        theta = None if start is None else generator.theta(**start)
+        if theta is not None and np.all(np.isfinite(theta)):
+            starts.append(theta)
+    return np.reshape(starts, (-1, generator.size))
+
+
 def _latents(generator: Generator, rows, weights, seed) -> np.ndarray:
     """Latent draws; with covariates, each behind those of an observation, drawn by its weight."""
     if not generator.covariates:
