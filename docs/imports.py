@@ -26,7 +26,7 @@ BOXES = {
     "its law": ((1.5, 4), "inference"),
     "cases": ((1.5, 3), "influence"),
     "what a fit says": ((1.5, 2), "results"),
-    "estimators": ((1.2, 1), "gan batch loading"),
+    "estimators": ((1.2, 1), "gan elsewhere batch loading"),
     "studies": ((1.2, 0), "montecarlo"),
     "doors": ((1.2, -1), "__init__ cli __main__"),
 }
