@@ -136,7 +136,8 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
         The generator, discriminator, loss, latent points, weights and seed of every fit; the model's own sample is
         not used.
     datasets : (R, n) or (R, n, d) array, or sequence of R samples
-        Samples of one size, each checked as ``GAN`` checks its data.
+        Samples of one size, each checked as ``GAN`` checks its data. Columns are matched by name, and rows to the
+        model's weights by label, where both have them.
     seeds : sequence of R int, optional
         Seeds of the latent draws; the model's own for all unless given.
     threads : int, optional
@@ -315,4 +316,4 @@ def _checked_samples(datasets, model):
             raise ValueError(
                 f"datasets[{k}]: {size} observations; the model has {model.nobs}, and so must all samples."
             )
-    return samples
+    return [model.sample.in_order(sample, f"datasets[{k}]") for k, sample in enumerate(samples)]

@@ -13,6 +13,8 @@ def numbers(values) -> np.ndarray:
         raise TypeError(f"{name}holds text such as {shown(next((t for t in texts if not is_number(t)), texts[0]))}")
     if x.dtype.kind not in "iufbO":
         raise TypeError(f"it holds values of type {x.dtype}")
+    if x.dtype.kind == "O" and hasattr(values, "isna"):  # pandas has a missing value that is no number
+        x = np.where(np.asarray(values.isna()), np.nan, x)
     return np.array(x, np.float64)
 
 

@@ -353,7 +353,7 @@ class CaseFit(Fit, Protocol):
         """Name of the fit in figures of several estimators."""
         ...
 
-    def outliers(self) -> np.ndarray:
+    def outlier_positions(self) -> np.ndarray:
         """Positions of the observations that the fit does not account for."""
         ...
 

@@ -19,7 +19,6 @@ from hellgan.results.discriminator import warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
-from hellgan.samples.sample import checked_weights
 from hellgan.simulation import Simulation
 from hellgan.solver.certificate import MAX_OUTER, TOLERANCE, Limits
 from hellgan.solver.equations import GameEquations
@@ -35,7 +34,7 @@ class GAN:
     ----------
     data : array_like, Series or DataFrame
         (n,) or (n, d) finite numbers; a DataFrame's columns are the coordinates. For a regression the covariates
-        and, last, the response: see also ``from_formula``.
+        and, last, the response: see also ``from_formula``. Frames of other libraries are read as pandas' are.
     generator : Generator
         A family of ``hg.generators``, or a function under ``@hg.generator``.
     discriminator : Discriminator, optional
@@ -44,8 +43,8 @@ class GAN:
         ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``,
         ``"sharp_ns"``, ``"kl"``, or ``"alpha(1.5)"`` with any number of at least 1/64.
     weights : (n,) array_like, optional
-        Observation (sampling) weights, not negative; only their ratios matter. A weight is no count of repeated
-        rows: repeat those with ``numpy.repeat``.
+        Observation (sampling) weights, not negative; only their ratios matter. A Series is matched to the data by
+        its index, where both have one. A weight is no count of repeated rows: repeat those with ``numpy.repeat``.
     latent : {"sobol", "iid"}
         Scrambled Sobol or independent latent draws.
     n_simulated : int, optional
@@ -58,6 +57,9 @@ class GAN:
         Whether to fit twice: with the loss ``sharp_ns``, then with ``loss`` on observations weighted by how far the
         first discriminator believes them. For contamination that is near, from 3 standard deviations of the bulk on;
         some three times slower, as good on clean data (``docs/robustness.md``). Standard errors include both fits.
+    missing : {"raise", "drop"}
+        What happens to rows in which a value, or the weight, is missing (NaN, None): they are refused, or left out;
+        ``sample.left_out`` then lists their labels.
 
     Attributes
     ----------
@@ -98,10 +100,9 @@ class GAN:
         n_simulated: int | None = None,
         seed: int = 0,
         reweight: bool = False,
+        missing: str = "raise",
     ):
-        self.sample, self.generator = read(data, checked_generator(generator))
-        if weights is not None:
-            self.sample = self.sample.with_weights(weights)
+        self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
         _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
         self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
@@ -120,7 +121,9 @@ class GAN:
         self._start = self.generator.start(self.sample.squeezed, self.sample.weights)
 
     @classmethod
-    def from_formula(cls, formula: str, data, generator: Generator | None = None, *args, weights=None, **kwargs):
+    def from_formula(
+        cls, formula: str, data, generator: Generator | None = None, *args, weights=None, missing="drop", **kwargs
+    ):
         """Make a regression from a formula and a frame.
 
         Parameters
@@ -129,12 +132,18 @@ class GAN:
             ``"response ~ covariates"`` as in statsmodels, read by formulaic: ``"y ~ x + C(group) + np.log(z)"``. The
             parameters are named after the design's columns, in the order of the formula.
         data : DataFrame or mapping of columns
-            Rows in which a variable of the formula is missing are dropped, with their weights, as statsmodels does;
-            ``nobs`` counts those that are left, and positions of observations are among them.
+            A frame of pandas or of another library. Names that are no columns are looked up where the formula is
+            written; a Series there is matched by its index.
         generator : Generator, optional
             ``hg.generators.LinearRegression()`` unless given; or a function under ``@hg.generator`` with as many
             ``covariates`` as the design has columns, the intercept's not counted.
-        *args, weights, **kwargs
+        weights : (n,) array_like or str, optional
+            As for ``GAN``, one for each row of the data, those that are dropped among them; or the name of a column.
+        missing : {"drop", "raise"}
+            Rows in which a variable of the formula, or the weight, is missing are dropped with their weights and
+            groups, as statsmodels does, or refused. ``nobs`` counts those that are left, ``sample.left_out`` lists the
+            labels of the others.
+        *args, **kwargs
             As for ``GAN``.
 
         Returns
@@ -159,11 +168,11 @@ class GAN:
         if isinstance(generator, LinearRegression) and generator.columns is None:
             has_intercept = generator.intercept and design.has_intercept
             generator = LinearRegression(generator.noise, design.covariates, has_intercept, generator.df)
-        if weights is not None:
-            weights = checked_weights(weights, design.rows)[design.complete]
-        model = cls(design.frame, generator, *args, weights=weights, **kwargs)
+        weights = design.weights(weights, missing)
+        design.require_levels(weights)
+        model = cls(design.frame, generator, *args, weights=weights, missing=missing, **kwargs)
         model.formula, model.design_again = formula, design.again
-        model.sample = dataclasses.replace(model.sample, left_out=design.rows - len(design.complete))
+        model.sample = model.sample.out_of(design.origin, len(design.frame))
         return model
 
     def __repr__(self):
@@ -212,10 +221,13 @@ class GAN:
         return self.equations().game
 
     def on(self, data, seed: int | None = None) -> "GAN":
-        """Give the same model on another sample (of a regression: other rows), with another seed if given."""
+        """Give the same model on another sample (of a regression: other rows), with another seed if given.
+
+        Weights are those of this sample, matched by the labels of the rows where both samples have the same.
+        """
         seed, parts = self.seed if seed is None else seed, (self.generator, self.discriminator, self.loss)
         how = {"latent": self.latent, "n_simulated": self.n_simulated, "reweight": self.reweight}
-        model = GAN(data, *parts, weights=self.weights, seed=seed, **how)
+        model = GAN(self.sample.in_order(data, "data"), *parts, weights=self.weights, seed=seed, **how)
         model.formula, model.design_again = self.formula, self.design_again
         return model
 

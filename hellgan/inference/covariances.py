@@ -14,6 +14,7 @@ import numpy as np
 from hellgan.checks import checked_groups, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
 from hellgan.inference.sandwich import natural_covs
+from hellgan.samples import Sample
 
 KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
 KERNELS = ("bartlett", "uniform")
@@ -133,10 +134,20 @@ def _hac(fit: Fit, maxlags: int | None = None, kernel: str = "bartlett", use_cor
     return with_meat(fit.law, meat), f"{kernel.capitalize() if kernel == 'bartlett' else kernel}, {maxlags} lags"
 
 
+def _of_rows(sample: Sample, groups):
+    """Groups of a sample's rows, from one or two names of columns of the data, or from values beside the data."""
+    import pandas as pd
+
+    names = [groups] if isinstance(groups, str) else groups
+    if isinstance(names, (list, tuple)) and len(names) in (1, 2) and all(isinstance(name, str) for name in names):
+        return pd.concat([pd.Series(sample.beside(name, "groups")) for name in names], axis=1)
+    return sample.beside(groups, "groups")
+
+
 def _cluster(fit: Fit, groups=None, use_correction: bool = True):
     if groups is None:
         raise ValueError("groups: give the cluster of each observation, as in with_cov('cluster', groups=...).")
-    codes = checked_groups(groups, fit.nobs)
+    codes = checked_groups(_of_rows(fit.equations.sample, groups), fit.nobs)
     counts = [int(each.max()) + 1 for each in codes]
     if min(counts) <= _FEW:
         warnings.warn(

@@ -138,7 +138,7 @@ def bias_curve(
     progress=False,
 ) -> BiasCurve:
     """Refit along points and shares; the arguments are those of ``Influence.bias_curve``."""
-    points, shares = checked_points(points, fit.equations.sample.d), _checked_shares(eps)
+    points, shares = fit.equations.sample.points(points), _checked_shares(eps)
     order = np.argsort(shares)
     path = _Path(fit, foreign(fit, points, kind, spread))
     with progress_bar(len(shares) * len(points), progress, "refit") as bar:
@@ -190,7 +190,7 @@ def likelihood_bias_curve(fit: CaseFit, points, eps, kind: str = "point", spread
     space, sample = fit.equations.space, fit.equations.sample
     if not space.has_density:
         raise ValueError(f"bias_curve: {space.name} has no density in closed form, so no maximum likelihood.")
-    points, shares = checked_points(points, sample.d), _checked_shares(eps)
+    points, shares = sample.points(points), _checked_shares(eps)
     of, own = foreign(fit, points, kind, spread), sample.weights
     reference = likelihood.maximised(space, sample.rows, own, fit.solution.theta)
     found = np.empty((len(shares), len(points), len(reference)))
@@ -236,7 +236,7 @@ def breakdown(
 ) -> Breakdown:
     """Search the smallest share that moves theta beyond a bound; the arguments are those of ``Influence.breakdown``."""
     of = fit.equations
-    points = checked_points(points, of.sample.d)
+    points = of.sample.points(points)
     path, reach, failed = _Path(fit, foreign(fit, points, kind, spread)), of.reach(fit.solution.u), 0
     for share in np.arange(resolution, largest + resolution / 2, resolution):
         path.follow(share, threads, more=1)

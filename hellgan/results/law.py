@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import latents
-from hellgan.checks import checked_points, checked_seed
+from hellgan.checks import checked_seed
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import simulated
 from hellgan.inference.functionals import law as functionals
@@ -120,7 +120,7 @@ class LawResults(EstimatedResults):
             For a law of one dimension, for a regression, and for rows of another length.
         """
         scatter, mean = self.covariance_matrix().matrix.to_numpy(), self.mean().params.to_numpy()
-        rows = self.equations.sample.rows if x is None else checked_points(x, self.generator.dim)
+        rows = self.equations.sample.rows if x is None else self.equations.sample.points(x)
         whitened = np.linalg.solve(np.linalg.cholesky(scatter), (rows - mean).T)
         distances = np.linalg.norm(whitened, axis=0)
         return pd.Series(distances, x.index, name="mahalanobis") if isinstance(x, pd.DataFrame) else distances
@@ -208,7 +208,7 @@ class LawResults(EstimatedResults):
         """
         return functionals.functional(self, f, names)
 
-    def predict(self, exog=None, transform=True, *args, **kwargs):
+    def predict(self, exog=None, transform=True):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Compute the fitted location of the response at covariates.
 
         Parameters
