@@ -5,7 +5,12 @@ import numpy as np
 
 def numbers(values) -> np.ndarray:
     """Copy real numbers into a new float64 array; raises ``TypeError`` for text, dates and complex numbers."""
-    x = np.asarray(values)
+    try:
+        x = np.asarray(values)
+    except TypeError as error:
+        if "traced array" not in str(error):
+            raise
+        raise TypeError("it is traced, as by jax.jit, grad or vmap, and has no numbers yet") from None
     texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
     if texts:
         # A column of a file in which one value is no number is read as text altogether: show that value.

@@ -138,12 +138,19 @@ class Equations(abc.ABC):
     @property
     def names(self) -> list[str]:
         """Names of the k elements of u, unconstrained scale."""
-        return self.space.free_names + self.nuisance_names
+        return self.space.free_names + self._nuisance_labels
 
     @property
     def joint_names(self) -> list[str]:
         """Names of the natural elements of theta, then of the nuisance."""
-        return self.space.names + self.nuisance_names
+        return self.space.names + self._nuisance_labels
+
+    @property
+    def _nuisance_labels(self) -> list[str]:
+        """Names of the nuisance that no parameter has, too, as one called alpha has."""
+        taken = {*self.space.names, *self.space.free_names}
+        clash = not taken.isdisjoint(self.nuisance_names)
+        return [f"nuisance_{name}" for name in self.nuisance_names] if clash else self.nuisance_names
 
     # Solutions.
 

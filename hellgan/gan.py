@@ -10,18 +10,20 @@ import numpy as np
 from hellgan import discriminators, generators, losses
 from hellgan.checks import checked_seed, shown
 from hellgan.discriminators import Basis, Discriminator
+from hellgan.execution.tracing import require_untraced
 from hellgan.generators import Generator, LinearRegression, checked_generator
+from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
-from hellgan.parameters import read_start
 from hellgan.results.discriminator import warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.simulation import Simulation
-from hellgan.solver.certificate import MAX_OUTER, TOLERANCE, Limits
+from hellgan.solver.certificate import MAX_OUTER, TOLERANCE
 from hellgan.solver.equations import GameEquations
+from hellgan.solver.given import checked_limits, one_of, starting_values
 from hellgan.solver.resampling import moved
 from hellgan.solver.reweighting import ReweightedEquations
 from hellgan.solver.starts import matched, unmatched
@@ -102,7 +104,9 @@ class GAN:
         reweight: bool = False,
         missing: str = "raise",
     ):
+        require_untraced("GAN")
         self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
+        check_steady(self.generator)
         _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
         self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
@@ -273,6 +277,8 @@ class GAN:
         *,
         tol: float = TOLERANCE,
         maxiter: int = MAX_OUTER,
+        disp: bool | None = None,
+        start_params=None,
     ) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
@@ -280,7 +286,7 @@ class GAN:
         ----------
         start : mapping, Series or sequence, optional
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
-            robust start unless given.
+            robust start unless given. Some of them, as in ``{"loc": 3}``, leave the others to the package.
         cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
@@ -292,8 +298,11 @@ class GAN:
             Score norm at which a search ends; a score below ten times that, or below a ten thousandth of its own
             standard error, passes for 0.
         maxiter : int
-            Outer steps from each starting value; neither limit is a hidden layer's. A search that takes longer than
-            five seconds shows them in a terminal.
+            Outer steps from each starting value; neither limit is a hidden layer's.
+        disp : bool, optional
+            Whether the search shows its steps; unless given it does in a terminal, from the fifth second on.
+        start_params
+            statsmodels' name for ``start``.
 
         Returns
         -------
@@ -317,7 +326,8 @@ class GAN:
         """
         if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
             raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
-        equations = dataclasses.replace(self.equations(), limits=_checked_limits(tol, maxiter))
+        equations = dataclasses.replace(self.equations(), limits=checked_limits(tol, maxiter, disp))
+        start = one_of(start, start_params)
         found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
@@ -330,7 +340,7 @@ class GAN:
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""
         if start is not None:
-            return read_start(start, self.generator)[None]
+            return starting_values(start, self.generator, self.sample, self.seed)
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
         return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)
@@ -359,14 +369,6 @@ def _check_features(model: GAN) -> None:
             f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
             f"{model.generator.name}; give a discriminator with at least {p}, better twice as many."
         )
-
-
-def _checked_limits(tol, maxiter) -> Limits:
-    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.number)) or not 0 < tol < 1:
-        raise ValueError(f"tol: got {shown(tol)}; give a number between 0 and 1, such as 1e-9.")
-    if isinstance(maxiter, bool) or not isinstance(maxiter, (int, np.integer)) or maxiter < 1:
-        raise ValueError(f"maxiter: got {shown(maxiter)}; give a positive integer.")
-    return Limits(float(tol), int(maxiter))
 
 
 def _checked_reweight(reweight, basis) -> bool:

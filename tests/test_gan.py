@@ -249,7 +249,8 @@ def newcomb():
 
 BAD_STARTS = {
     "unknown name": ({"loc": 1.0, "foo": 2.0}, "loc, scale"),
-    "missing name": ({"loc": 1.0}, "loc, scale"),
+    "some of them, outside": ({"scale": -1.0}, r"scale -1.0 is outside \(0, inf\)"),
+    "some of them, no number": ({"loc": "a"}, "loc 'a' is not numeric"),
     "no names": ({}, "loc, scale"),
     "wrong labels": (pd.Series([1.0, 2.0], ["a", "b"]), "loc, scale"),
     "wrong length": ([1.0, 2.0, 3.0], "loc, scale"),

@@ -304,6 +304,8 @@ class Features(Discriminator):
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")
+        if why := tracing.trouble(self.function, one, orders=2):
+            raise ValueError(f"discriminator: the function of the features {why}.")
         return Listed(ridge_vector(self.ridge, shape[0], weights), self.function, takes_number)
 
 

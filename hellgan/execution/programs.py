@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from hellgan.execution.tracing import TRACED
+
 # JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
 # no such option. The option is each program's: no global setting is touched.
 _OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
@@ -28,7 +30,15 @@ class Program:
 
     def __call__(self, *arguments) -> Any:
         with jax.enable_x64(True):
-            return jax.device_get(self.compiled(*arguments))
+            try:
+                found = self.compiled(*arguments)
+            except ValueError as error:
+                if "compiler_options" not in str(error):  # which JAX refuses where it compiles already
+                    raise
+                raise ValueError(f"hellgan: {TRACED}.") from None
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found)):
+                raise ValueError(f"hellgan: {TRACED}.")
+            return jax.device_get(found)
 
 
 @overload

@@ -102,10 +102,11 @@ class Influence(InfluenceFunctions):
         Returns
         -------
         DataFrame (n, ...)
-            Index: the data's, where they have one, else positions. Columns: ``dfb_<parameter>`` (``dfbetas``), ``cooks_d``, ``influence``
-            (self-standardised), and what the fit itself says of observations (``case_columns``): of a GAN
-            ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, what the observation counts in the
-            discriminator's score: the loss's slope real'(v) at its log ratio over the slope at 0.
+            Index: the data's, where they have one, else positions. Columns: ``dfb_<parameter>`` (``dfbetas``),
+            ``cooks_d``, ``influence`` (self-standardised), and what the fit itself says of observations
+            (``case_columns``): of a GAN ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, what the
+            observation counts in the discriminator's score: the loss's slope real'(v) at its log ratio over the slope
+            at 0.
         """
         frame = self._cases.set_axis(self._of.sample.labels)
         own = self.fit.case_columns().columns

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_points, shown
+from hellgan.checks import shown
 from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood

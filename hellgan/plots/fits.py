@@ -160,9 +160,8 @@ def log_ratio_plot(values, flagged, threshold, ax=None, names=None):
     ax.axhline(threshold, color=RED, linewidth=1.0, linestyle="--", label="flagged from here")
     ax.plot(values[order], "o", color=BLUE, markersize=3.5)
     if len(flagged):
-        named = ", ".join(str(k) if names is None else names[k] for k in flagged[:6]) + (
-            ", ..." if len(flagged) > 6 else ""
-        )
+        first = [str(k) if names is None else names[k] for k in flagged[:6]]
+        named = ", ".join(first) + (", ..." if len(flagged) > 6 else "")
         look = {"mfc": "none", "mec": RED, "markersize": 10, "mew": 1.6, "label": f"flagged: {named}"}
         ax.plot(ranks[flagged], values[flagged], "o", **look)
     ax.margins(y=0.1)

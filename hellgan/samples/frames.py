@@ -8,37 +8,28 @@ import numpy as np
 from hellgan.checks import first_sentence, shown
 
 
-def is_foreign(data) -> bool:
-    """Whether an object is a frame of another library than pandas, lazy ones among them."""
-    if type(data).__module__.partition(".")[0] in ("builtins", "numpy", "pandas", "jax", "jaxlib"):
-        return False
-    import narwhals.stable.v1 as nw
-
-    wrapped = nw.from_native(data, eager_or_interchange_only=False, pass_through=True)
-    return isinstance(wrapped, (nw.DataFrame, nw.LazyFrame)) or hasattr(data, "__dataframe__") or _is_stream(data)
-
-
-def _is_stream(data) -> bool:
-    """Whether Arrow can read an object as a table; a single column is none, though it is read the same way."""
-    return hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__array__") and hasattr(data, "schema")
-
-
 def as_pandas(data, name: str) -> Any:
-    """Turn a frame of another library into pandas' own; give back whatever else it is.
+    """Turn a frame of another library, or what Arrow can read as one, into pandas' own; give back whatever else it is.
 
     Raises ``TypeError`` for a frame that cannot be turned, with ``name`` for the argument's.
     """
-    if not is_foreign(data):
+    if type(data).__module__.partition(".")[0] in ("builtins", "numpy", "pandas", "jax", "jaxlib"):
         return data
-    import narwhals.stable.v1 as nw
+    import narwhals as nw
     import pyarrow as pa
 
     try:
-        if _is_stream(data) and not hasattr(data, "__dataframe__"):
-            data = pa.table(data)
-        frame = nw.from_native(data, eager_or_interchange_only=hasattr(data, "__dataframe__"))
+        frame = nw.from_native(data, pass_through=True)
+        if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
+            pass
+        elif hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "schema"):  # a single column has no schema
+            frame = nw.from_native(pa.table(frame))
+        elif hasattr(frame, "__dataframe__"):
+            from pyarrow import interchange
+
+            frame = nw.from_native(interchange.from_dataframe(frame))
         frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-        return frame.to_pandas()
+        return frame.to_pandas() if isinstance(frame, nw.DataFrame) else data
     except Exception as error:
         raise TypeError(
             f"{name}: a {type(data).__name__} that cannot be read ({first_sentence(error)}); turn it into a pandas "
