@@ -20,6 +20,7 @@ from hellgan.discriminators.placement import (
     ridge_vector,
 )
 from hellgan.discriminators.specification import Discriminator
+from hellgan.execution import tracing
 from hellgan.samples.robust import quantile, robust_scale
 from hellgan.samples.ties import spread_quantile
 

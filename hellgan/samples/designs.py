@@ -137,6 +137,9 @@ def read_formula(formula, data, depth: int = 1) -> Design:
     needed = tuple(sorted(map(str, spec.variables_by_source.get("data", ()))))
     origin = Origin(index, frame=frame).within(design.index.to_numpy(), len(frame))
     joined = pd.concat([design[covariates], response], axis=1)
+    for name, kind in joined.dtypes.items():
+        if kind.kind in "mM":
+            raise ValueError(f"formula: {_of_dates(name)}.")
     again = _Again(spec, needed, context)
     return Design(joined, covariates, INTERCEPT in design.columns, again, origin, _factors(spec), len(frame))
 
@@ -199,11 +202,15 @@ def _reason(error: Exception, frame=None, named: Sequence[str] = ()) -> str:
         return f"{text} ({behind or type(cause).__name__})"
     dates = [n for n in named if frame is not None and n in frame and frame[n].dtype.kind in "mM"]
     if dates:
-        return (
-            f"{dates[0]} holds dates, which have no slope, so turn them into numbers of days, months or years, or into "
-            f"levels by C({dates[0]})"
-        )
+        return _of_dates(dates[0])
     return text or type(error).__name__
+
+
+def _of_dates(name) -> str:
+    return (
+        f"{name} holds dates or spans of time, which have no slope, so turn them into numbers of days, months or "
+        f"years, or into levels by C({name})"
+    )
 
 
 def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarray:
