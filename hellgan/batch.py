@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import inference
-from hellgan.checks import checked_seed, normal_quantile
+from hellgan.checks import checked_seed, checked_sequence, normal_quantile
 from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
@@ -174,7 +174,10 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     if not isinstance(model, GAN):
         raise TypeError(f"model: got {type(model).__name__}; give an hg.GAN, on any sample of the same shape.")
     samples = _checked_samples(datasets, model)
-    seeds = [model.seed] * len(samples) if seeds is None else [checked_seed(seed) for seed in seeds]
+    if seeds is None:
+        seeds = [model.seed] * len(samples)
+    else:
+        seeds = [checked_seed(seed) for seed in checked_sequence("seeds", seeds, "a seed for each sample")]
     if len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
 
@@ -307,7 +310,7 @@ def _checked_samples(datasets, model):
         raise ValueError(
             "datasets: got a DataFrame, which may hold samples in rows or in columns; give an array (R, n)."
         )
-    samples = list(datasets)
+    samples = checked_sequence("datasets", datasets, "an array (R, n) or (R, n, d), or a sequence of R samples")
     if not samples or not any(np.ndim(sample) for sample in samples):
         raise ValueError("datasets: give an array (R, n) or (R, n, d), or a sequence of R samples.")
     for k, sample in enumerate(samples):

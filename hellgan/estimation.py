@@ -30,7 +30,7 @@ from hellgan.records import (
     schur_complement,
 )
 from hellgan.restrictions import Restriction
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 
 __all__ = [
     "CaseFit",

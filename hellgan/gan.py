@@ -8,9 +8,10 @@ import warnings
 import numpy as np
 
 from hellgan import discriminators, generators, losses
-from hellgan.checks import checked_seed, shown
+from hellgan.checks import checked_seed
 from hellgan.discriminators import Basis, Discriminator
-from hellgan.execution.tracing import require_untraced
+from hellgan.discriminators.basis import count_varying
+from hellgan.execution.programs import require_untraced
 from hellgan.generators import Generator, LinearRegression, checked_generator
 from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
@@ -23,7 +24,7 @@ from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.simulation import Simulation
 from hellgan.solver.certificate import MAX_OUTER, TOLERANCE
 from hellgan.solver.equations import GameEquations
-from hellgan.solver.given import checked_limits, one_of, starting_values
+from hellgan.solver.given import checked_limits, checked_reweight, one_of, starting_values
 from hellgan.solver.resampling import moved
 from hellgan.solver.reweighting import ReweightedEquations
 from hellgan.solver.starts import matched, unmatched
@@ -106,7 +107,6 @@ class GAN:
     ):
         require_untraced("GAN")
         self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
-        check_steady(self.generator)
         _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
         self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
@@ -116,7 +116,7 @@ class GAN:
             else discriminators.checked_discriminator(discriminator, self.generator)
         )
         self.basis = self.discriminator.place(self.sample.rows, self.sample.weights, self.seed)
-        self.reweight = _checked_reweight(reweight, self.basis)
+        self.reweight = checked_reweight(reweight, self.basis)
         if self.generator.jumps and not self.basis.is_linear:
             raise ValueError("discriminator: a simulator that jumps needs one linear in its parameters, as Sigmoids.")
         _check_features(self)
@@ -169,9 +169,8 @@ class GAN:
         """
         generator = LinearRegression() if generator is None else checked_generator(generator)
         design = read_formula(formula, data)
-        if isinstance(generator, LinearRegression) and generator.columns is None:
-            has_intercept = generator.intercept and design.has_intercept
-            generator = LinearRegression(generator.noise, design.covariates, has_intercept, generator.df)
+        if isinstance(generator, LinearRegression):
+            generator = generator.for_design(design.covariates, design.has_intercept)
         weights = design.weights(weights, missing)
         design.require_levels(weights)
         model = cls(design.frame, generator, *args, weights=weights, missing=missing, **kwargs)
@@ -225,10 +224,7 @@ class GAN:
         return self.equations().game
 
     def on(self, data, seed: int | None = None) -> "GAN":
-        """Give the same model on another sample (of a regression: other rows), with another seed if given.
-
-        Weights are those of this sample, matched by the labels of the rows where both samples have the same.
-        """
+        """Give the same model on another sample, with another seed if given; weights are matched by label."""
         seed, parts = self.seed if seed is None else seed, (self.generator, self.discriminator, self.loss)
         how = {"latent": self.latent, "n_simulated": self.n_simulated, "reweight": self.reweight}
         model = GAN(self.sample.in_order(data, "data"), *parts, weights=self.weights, seed=seed, **how)
@@ -251,22 +247,7 @@ class GAN:
 
     def recipe(self) -> tuple[dict[str, np.ndarray], dict]:
         """Take the model apart into arrays and JSON facts, from which ``hg.load`` builds it anew."""
-        arrays = {"x": self.sample.squeezed}
-        if self.weights is not None:
-            arrays["weights"] = self.weights
-        facts = {
-            "estimator": self.name,
-            "generator": generators.recipe(self.generator),
-            "discriminator": discriminators.recipe(self.discriminator),
-            "loss": self.loss.name if self.loss.is_named else None,
-            "columns": self.columns,
-            "latent": self.latent,
-            "n_simulated": self.n_simulated,
-            "seed": self.seed,
-            "reweight": self.reweight,
-            "simulator": self.generator.name,
-        }
-        return arrays, facts
+        return _recipe(self)
 
     def fit(
         self,
@@ -284,9 +265,10 @@ class GAN:
 
         Parameters
         ----------
-        start : mapping, Series or sequence, optional
+        start, start_params : mapping, Series or sequence, optional
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
             robust start unless given. Some of them, as in ``{"loc": 3}``, leave the others to the package.
+            ``start_params`` is statsmodels' name.
         cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
@@ -301,8 +283,6 @@ class GAN:
             Outer steps from each starting value; neither limit is a hidden layer's.
         disp : bool, optional
             Whether the search shows its steps; unless given it does in a terminal, from the fifth second on.
-        start_params
-            statsmodels' name for ``start``.
 
         Returns
         -------
@@ -324,8 +304,7 @@ class GAN:
             (``background_test``), many observations share one value, a parameter is near an edge where the law is
             another, or data are few.
         """
-        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
-            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
+        covariances.check_kind(cov_type, cov_kwds)
         equations = dataclasses.replace(self.equations(), limits=checked_limits(tol, maxiter, disp))
         start = one_of(start, start_params)
         found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
@@ -354,6 +333,7 @@ class GAN:
 
 def _check_sample(model: GAN) -> None:
     sample, generator = model.sample, model.generator
+    check_steady(generator)
     sample.check_variation(generator.size)
     given = sample.given_weights
     generator.check_rows(sample.rows if given is None else sample.rows[given > 0])
@@ -363,7 +343,7 @@ def _check_features(model: GAN) -> None:
     p, basis = model.generator.size, model.basis
     if not isinstance(basis, Basis):
         return
-    varying = basis.size - 1 if basis.varies else _count_varying(model.equations().features(model.sample.rows))
+    varying = basis.size - 1 if basis.varies else count_varying(model.equations().features(model.sample.rows))
     if varying < p:
         raise ValueError(
             f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
@@ -371,23 +351,23 @@ def _check_features(model: GAN) -> None:
         )
 
 
-def _checked_reweight(reweight, basis) -> bool:
-    if not isinstance(reweight, (bool, np.bool_)):
-        raise TypeError(f"reweight: got {reweight!r}; give True or False.")
-    if reweight and not basis.is_linear:
-        raise ValueError(
-            "reweight: the first fit needs a discriminator linear in its parameters, such as Sigmoids; a hidden layer "
-            "has no joint law."
-        )
-    return bool(reweight)
-
-
-def _count_varying(features: np.ndarray) -> int:
-    """Count the features (n, q) that vary over the data; raises ``ValueError`` where some are not finite."""
-    if not np.all(np.isfinite(features)):
-        raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
-    spread = np.ptp(features, axis=0)
-    return int(np.sum(spread > 1e-12 * np.max(np.abs(features), axis=0, initial=1e-300)))
+def _recipe(model: GAN) -> tuple[dict[str, np.ndarray], dict]:
+    arrays = {"x": model.sample.squeezed}
+    if model.weights is not None:
+        arrays["weights"] = model.weights
+    facts = {
+        "estimator": model.name,
+        "generator": generators.recipe(model.generator),
+        "discriminator": discriminators.recipe(model.discriminator),
+        "loss": model.loss.name if model.loss.is_named else None,
+        "columns": model.columns,
+        "latent": model.latent,
+        "n_simulated": model.n_simulated,
+        "seed": model.seed,
+        "reweight": model.reweight,
+        "simulator": model.generator.name,
+    }
+    return arrays, facts
 
 
 def _report(message: str, throw: bool) -> None:

@@ -10,11 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hellgan.execution.tracing import TRACED
-
 # JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
 # no such option. The option is each program's: no global setting is touched.
 _OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
+
+
+TRACED = (
+    "called inside a function that JAX compiles, as by jax.jit or lax.scan, where there are no numbers yet; hellgan "
+    "compiles its own programs, so call it outside"
+)
+
+
+def require_untraced(what: str) -> None:
+    """Refuse to compute inside a function that JAX compiles; ``what`` is the call, for the sentence."""
+    zero = np.float32(0)
+    if isinstance(jax.lax.add(zero, zero), jax.core.Tracer):
+        raise ValueError(f"{what}: {TRACED}.")
 
 
 class Program:

@@ -18,19 +18,6 @@ from hellgan.checks import first_line
 _PRECISIONS = ("highest", "high")
 
 
-TRACED = (
-    "called inside a function that JAX compiles, as by jax.jit or lax.scan, where there are no numbers yet; hellgan "
-    "compiles its own programs, so call it outside"
-)
-
-
-def require_untraced(what: str) -> None:
-    """Refuse to compute inside a function that JAX compiles; ``what`` is the call, for the sentence."""
-    zero = np.float32(0)
-    if isinstance(jax.lax.add(zero, zero), jax.core.Tracer):
-        raise ValueError(f"{what}: {TRACED}.")
-
-
 def trouble(function: Callable, *arguments, orders: int = 0, once: bool = False) -> str:
     """Say why a function cannot be compiled for a fit; empty where it can.
 

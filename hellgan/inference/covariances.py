@@ -7,14 +7,14 @@ score is statsmodels' for serially dependent and for clustered observations.
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hellgan.checks import checked_groups, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
 from hellgan.inference.sandwich import natural_covs
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 
 KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
 KERNELS = ("bartlett", "uniform")
@@ -24,6 +24,14 @@ _OPTIONS = {
     "HAC": "maxlags, kernel and use_correction",
     "cluster": "groups and use_correction",
 }
+
+
+def check_kind(cov_type, cov_kwds=None) -> None:
+    """Refuse what is no kind of covariance, and options that have no names."""
+    if not isinstance(cov_type, str) or cov_type not in KINDS:
+        raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(KINDS)}.")
+    if cov_kwds is not None and not isinstance(cov_kwds, Mapping):
+        raise TypeError(f"cov_kwds: got {shown(cov_kwds)}; give a mapping, such as {{'groups': ...}}.")
 
 
 def of_law(equations: Equations, law: JointLaw, kind: str = "sandwich", note: str = "") -> Covariance:

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import shown
+from hellgan.checks import checked_number, shown
 from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood
@@ -123,7 +123,10 @@ def foreign(fit: CaseFit, points: np.ndarray, kind: str, spread: float | None) -
     levels = (np.arange(k) + 0.5) / k
     offsets = np.zeros(1) if kind == "point" else special.ndtri(levels) if kind == "cluster" else 2 * levels - 1
     sample = fit.equations.sample
-    width = (0.1 if kind == "cluster" else 10.0) * sample.scales if spread is None else float(spread)
+    if spread is None:
+        width = (0.1 if kind == "cluster" else 10.0) * sample.scales
+    else:
+        width = checked_number("spread", spread, 0, what="a positive number, on the data's scale")
     moved = np.broadcast_to(width, (sample.d,)) * (np.arange(sample.d) >= sample.covariates)
     return Foreign(points[:, None, :] + offsets[:, None] * moved, np.full(k, 1 / k))
 
@@ -236,6 +239,9 @@ def breakdown(
 ) -> Breakdown:
     """Search the smallest share that moves theta beyond a bound; the arguments are those of ``Influence.breakdown``."""
     of = fit.equations
+    bound = checked_number("bound", bound, 0, what="a positive number of reaches")
+    largest = checked_number("largest", largest, 0, 1, "a share between 0 and 1")
+    resolution = checked_number("resolution", resolution, 0, 1, "a share between 0 and 1")
     points = of.sample.points(points)
     path, reach, failed = _Path(fit, foreign(fit, points, kind, spread)), of.reach(fit.solution.u), 0
     for share in np.arange(resolution, largest + resolution / 2, resolution):
@@ -255,6 +261,6 @@ def _checked_shares(eps) -> np.ndarray:
         shares = np.atleast_1d(np.asarray(eps, np.float64))
     except (TypeError, ValueError):
         shares = np.array([np.nan])
-    if shares.ndim != 1 or not np.all((shares > 0) & (shares < 1)):
+    if shares.ndim != 1 or not len(shares) or not np.all((shares > 0) & (shares < 1)):
         raise ValueError(f"eps: got {shown(eps)}; give shares of contamination between 0 and 1.")
     return shares

@@ -60,6 +60,8 @@ class InfluenceFunctions:
             For an unknown ``under``, and for ``"model"`` where the estimator has no closed form.
         """
         x = self._of.sample.points(points)
+        if functional is not None and not hasattr(functional, "gradient"):
+            raise TypeError(f"functional: got {shown(functional)}; give what quantile, mean or functional estimated.")
         if under not in ("fit", "model"):
             raise ValueError(f"under: {shown(under)} is not known; give 'fit' or 'model'.")
         rows = self._free(x) if under == "fit" else self._of.model_influence(self.fit.solution.u, x)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.iolib.summary import Summary
 
-from hellgan.checks import checked_seed, chosen_names, first_sentence, shown
+from hellgan.checks import checked_seed, chosen_names, first_sentence
 from hellgan.estimation import Equations
 from hellgan.inference import covariances
 from hellgan.inference.bootstrap import Bootstrap, bootstrap
@@ -101,8 +101,7 @@ class EstimatedResults(JointResults):
             For an unknown kind or option, and for a fit without a joint law, to which only ``"bootstrap"`` can give a
             covariance.
         """
-        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
-            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
+        covariances.check_kind(cov_type)
         if cov_type == "bootstrap":
             covariance = self._drawn(**options).covariance()
         else:

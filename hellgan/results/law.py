@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import latents
-from hellgan.checks import checked_seed
+from hellgan.checks import checked_seed, shown
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import simulated
 from hellgan.inference.functionals import law as functionals
@@ -36,8 +36,10 @@ class LawResults(EstimatedResults):
         ValueError
             For a size that is no positive whole number.
         """
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"size: got {size!r}; give a positive number of observations.")
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= latents.LARGEST:
+            raise ValueError(
+                f"size: got {shown(size)}; give a positive number of observations, at most {latents.LARGEST}."
+            )
         g, sample = self.generator, self.equations.sample
         z = latents.draw("iid", g.law, int(size), g.latent_dim, checked_seed(seed))[0]
         if g.covariates:

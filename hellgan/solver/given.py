@@ -5,7 +5,7 @@ import numpy as np
 from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.parameters import natural_rows, partial_start, read_start
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 from hellgan.solver.certificate import Limits
 from hellgan.solver.starts import matched
 
@@ -50,3 +50,15 @@ def checked_limits(tol, maxiter, disp) -> Limits:
     if disp is not None and (not isinstance(disp, (bool, np.bool_, int, np.integer)) or disp not in (0, 1)):
         raise ValueError(f"disp: got {shown(disp)}; give True, False or None.")
     return Limits(float(tol), int(maxiter), None if disp is None else bool(disp))
+
+
+def checked_reweight(reweight, basis) -> bool:
+    """Return whether to fit twice; refuses that for a discriminator that is not linear."""
+    if not isinstance(reweight, (bool, np.bool_)):
+        raise TypeError(f"reweight: got {reweight!r}; give True or False.")
+    if reweight and not basis.is_linear:
+        raise ValueError(
+            "reweight: the first fit needs a discriminator linear in its parameters, such as Sigmoids; a hidden layer "
+            "has no joint law."
+        )
+    return bool(reweight)
