@@ -21,6 +21,7 @@ from hellgan.results.discriminator import warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
+from hellgan.samples.labels import packed
 from hellgan.simulation import Simulation
 from hellgan.solver.certificate import MAX_OUTER, TOLERANCE
 from hellgan.solver.equations import GameEquations
@@ -366,6 +367,7 @@ def _recipe(model: GAN) -> tuple[dict[str, np.ndarray], dict]:
         "seed": model.seed,
         "reweight": model.reweight,
         "simulator": model.generator.name,
+        "rows": packed(model.sample),
     }
     return arrays, facts
 

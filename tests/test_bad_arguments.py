@@ -59,3 +59,23 @@ def test_bad_arguments_are_named(fit, said, call):
     assert "\n" not in message
     assert len(message) < 300
     assert Path(traceback.extract_tb(caught.tb)[-1].filename).is_relative_to(PACKAGE)
+
+
+UNKNOWN: dict[str, Any] = {
+    "from_formula": lambda fit: hg.GAN.from_formula("calls ~ year", hg.datasets.load_telephone(), wrong=1),
+    "fit": lambda fit: fit.model.fit(wrong=1),
+    "with_cov": lambda fit: fit.with_cov("sandwich", wrong=1),
+    "with_cov of a bootstrap": lambda fit: fit.with_cov("bootstrap", wrong=1),
+    "predict": lambda fit: fit.predict(wrong=1),
+    "summary": lambda fit: fit.summary(wrong=1),
+    "fix": lambda fit: NORMAL.fix(wrong=1),
+    "make": lambda fit: hg.generators.make("normal", wrong=1),
+    "discriminators.make": lambda fit: hg.discriminators.make("Sigmoids", wrong=1),
+    "truth": lambda fit: hg.truth(NORMAL, loc=0.0, scale=1.0, wrong=1),
+}
+
+
+@pytest.mark.parametrize("call", UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown_names_are_not_swallowed(fit, call):
+    with pytest.raises((ValueError, TypeError), match="wrong"):
+        call(fit)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import hellgan as hg
+from hellgan.samples.labels import packed, unpacked
 
 NEWCOMB = pd.Series(hg.datasets.load_newcomb())
 DAYS = pd.date_range("1882-07-24", periods=len(NEWCOMB))
@@ -75,3 +76,36 @@ def test_figures(plain, dated):
     assert {"5", "9"} <= {word for text in ax.texts for word in text.get_text().split(", ")}
     unnamed = hg.GAN(NEWCOMB.to_numpy(), hg.generators.Normal()).fit()
     assert unnamed.plot_fit().get_xlabel() == "x"
+
+
+def test_saved_fits_keep_labels(plain, dated, left, tmp_path):
+    for fit in (plain, dated, left):
+        fit.save(tmp_path / "fit.npz")
+        again = hg.load(tmp_path / "fit.npz")
+        assert again.model.sample.labels.equals(fit.model.sample.labels)
+        assert again.rows_left_out == fit.rows_left_out
+        assert str(again.summary()) == str(fit.summary())
+        assert again.model.sample.origin.name == fit.model.sample.origin.name
+
+
+def test_rows_left_out_at_the_end_are_kept_in_mind():
+    sample = hg.GAN([*NEWCOMB, np.nan], hg.generators.Normal(), missing="drop").sample
+    assert not sample.is_labelled
+    assert unpacked(packed(sample), 66).left_out(66).tolist() == [66]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        3,
+        {},
+        {"kind": "texts", "labels": ["a"], "kept": None, "name": None},
+        {"kind": "dates", "labels": ["never"] * 66, "kept": None, "name": None},
+        {"kind": "numbers", "labels": list(range(70)), "kept": [100] * 66, "name": None},
+        {"kind": "numbers", "labels": [1] * 66, "kept": None, "name": None},
+    ],
+    ids=["number", "empty", "too few", "no dates", "beyond", "one label"],
+)
+def test_damaged_labels_are_refused(rows):
+    with pytest.raises(ValueError, match="the labels of its rows are not those of 66 observations"):
+        unpacked(rows, 66)
