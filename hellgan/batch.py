@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import elsewhere, inference
-from hellgan.checks import checked_seed, normal_quantile
+from hellgan.checks import checked_seed, checked_sequence, normal_quantile
 from hellgan.discriminators import Basis
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
@@ -137,7 +137,8 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
         The generator, discriminator, loss, latent points, weights and seed of every fit; the model's own sample is
         not used.
     datasets : (R, n) or (R, n, d) array, or sequence of R samples
-        Samples of one size, each checked as ``GAN`` checks its data.
+        Samples of one size, each checked as ``GAN`` checks its data. Columns are matched by name, and rows to the
+        model's weights by label, where both have them.
     seeds : sequence of R int, optional
         Seeds of the latent draws; the model's own for all unless given.
     threads : int, optional
@@ -174,7 +175,10 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     if not isinstance(model, GAN):
         raise TypeError(f"model: got {type(model).__name__}; give an hg.GAN, on any sample of the same shape.")
     samples = _checked_samples(datasets, model)
-    seeds = [model.seed] * len(samples) if seeds is None else [checked_seed(seed) for seed in seeds]
+    if seeds is None:
+        seeds = [model.seed] * len(samples)
+    else:
+        seeds = [checked_seed(seed) for seed in checked_sequence("seeds", seeds, "a seed for each sample")]
     if len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
 
@@ -320,7 +324,7 @@ def _checked_samples(datasets, model):
         raise ValueError(
             "datasets: got a DataFrame, which may hold samples in rows or in columns; give an array (R, n)."
         )
-    samples = list(datasets)
+    samples = checked_sequence("datasets", datasets, "an array (R, n) or (R, n, d), or a sequence of R samples")
     if not samples or not any(np.ndim(sample) for sample in samples):
         raise ValueError("datasets: give an array (R, n) or (R, n, d), or a sequence of R samples.")
     for k, sample in enumerate(samples):
@@ -329,4 +333,4 @@ def _checked_samples(datasets, model):
             raise ValueError(
                 f"datasets[{k}]: {size} observations; the model has {model.nobs}, and so must all samples."
             )
-    return samples
+    return [model.sample.in_order(sample, f"datasets[{k}]") for k, sample in enumerate(samples)]

@@ -5,7 +5,12 @@ import numpy as np
 
 def numbers(values) -> np.ndarray:
     """Copy real numbers into a new float64 array; raises ``TypeError`` for text, dates and complex numbers."""
-    x = np.asarray(values)
+    try:
+        x = np.asarray(values)
+    except TypeError as error:
+        if "traced array" not in str(error):
+            raise
+        raise TypeError("it is traced, as by jax.jit, grad or vmap, and has no numbers yet") from None
     texts = [v for v in x.ravel().tolist() if isinstance(v, (str, bytes))] if x.dtype.kind in "OSUT" else []
     if texts:
         # A column of a file in which one value is no number is read as text altogether: show that value.
@@ -13,6 +18,8 @@ def numbers(values) -> np.ndarray:
         raise TypeError(f"{name}holds text such as {shown(next((t for t in texts if not is_number(t)), texts[0]))}")
     if x.dtype.kind not in "iufbO":
         raise TypeError(f"it holds values of type {x.dtype}")
+    if x.dtype.kind == "O" and hasattr(values, "isna"):  # pandas has a missing value that is no number
+        x = np.where(np.asarray(values.isna()), np.nan, x)
     return np.array(x, np.float64)
 
 
@@ -60,7 +67,8 @@ def chosen_names(cols, names: list[str]) -> list[str]:
     """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
     if cols is None:
         return names
-    chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
+    wanted = f"names or positions of {', '.join(names)}"
+    chosen = [cols] if isinstance(cols, (str, int, np.integer)) else checked_sequence("cols", cols, wanted)
     wrong = [c for c in chosen if c not in names and c not in range(len(names))]
     if wrong:
         raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
@@ -105,6 +113,21 @@ def checked_groups(groups, n: int) -> list[np.ndarray]:
     if any(each.max() == 0 for each in codes):
         raise ValueError("groups: all observations are in one cluster; give at least two.")
     return codes
+
+
+def checked_number(name: str, value, least: float = -np.inf, most: float = np.inf, what: str = "a number") -> float:
+    """Return a finite number between two bounds, themselves not among them, or refuse it; ``what`` is wanted."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.complexfloating))
+    if not is_number or not least < value < most:
+        raise ValueError(f"{name}: got {shown(value)}; give {what}.")
+    return float(value)
+
+
+def checked_sequence(name: str, values, what: str) -> list:
+    """Return what is given one after the other as a list, or refuse what is no sequence; ``what`` is wanted."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}: got {shown(values)}; give {what}.")
+    return list(values)
 
 
 def checked_count(name: str, value, least: int = 1) -> int:

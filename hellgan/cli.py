@@ -20,16 +20,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has stopped; what is still buffered must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        sys.stderr.write(f"hellgan {options.name}: out of memory{f' ({said})' if said else ''}; ask for less.\n")
+        return 2
     except (ValueError, TypeError, OSError, ImportError) as error:
         sys.stderr.write(f"hellgan {options.name}: {_sentence(error)}\n")
         return 2
 
 
 def _sentence(error) -> str:
-    return f"{' '.join(str(error).split()).rstrip('.')}."
+    said = " ".join(str(error).split()).rstrip(".")
+    return said.replace("missing='drop'", "--missing drop") + "."
+
+
+def _joined(names) -> str:
+    return ", ".join(names)
 
 
 class _Parser(argparse.ArgumentParser):
+    def format_help(self):
+        """List the families below the options; they are looked up when help is asked for."""
+        if self.prog.endswith(" fit"):
+            from hellgan import generators, losses
+
+            self.epilog = f"Families: {_joined(generators.names())}. Losses: {_joined(losses.names())}."
+        return super().format_help()
+
     def error(self, message):
         """Say what is wrong in one sentence, without the usage."""
         self.exit(2, f"{self.prog}: {_sentence(message)}\n")
@@ -50,13 +67,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME[,NAME]",
         help="which column, or columns; repeatable; the only one unless given",
     )
-    fit.add_argument("--generator", default="normal", metavar="FAMILY", help="family (default: normal)")
+    fit.add_argument(
+        "--generator", default="normal", metavar="FAMILY", help="one of those below, capitals or not (default: normal)"
+    )
     fit.add_argument("--df", type=float, help="degrees of freedom of a t law; estimated unless given")
     fit.add_argument("--components", type=int, metavar="K", help="components of normalmixture")
     fit.add_argument("--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter; repeatable")
     fit.add_argument("--loss", default="root", help="adversarial loss (default: root)")
     fit.add_argument("--latent", default="sobol", help="sobol or iid latent draws (default: sobol)")
     fit.add_argument("--simulated", type=int, metavar="M", help="size of the simulated sample")
+    fit.add_argument(
+        "--missing",
+        default="raise",
+        metavar="WHAT",
+        help="rows in which a value is missing: raise to refuse them, drop to leave them out (default: raise)",
+    )
     fit.add_argument("--reweight", action="store_true", help="fit twice, against contamination nearby")
     fit.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: 0.95)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the latent draws (default: 0)")
@@ -137,7 +162,11 @@ def _fit(options) -> int:
         n_simulated=options.simulated,
         seed=options.seed,
         reweight=options.reweight,
+        missing=options.missing,
     )
+    if left_out := len(model.sample.left_out):
+        what = "row with a missing value is" if left_out == 1 else "rows with missing values are"
+        sys.stderr.write(f"hellgan fit: {left_out} of {len(data)} {what} left out.\n")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = model.fit()
@@ -163,7 +192,9 @@ def _fit(options) -> int:
 
 def _arguments(options, d: int) -> dict:
     """Choose the arguments that a family needs beside its name; ``d`` is the number of columns of the data."""
-    family = options.generator.lower().replace("_", "")
+    from hellgan.generators.catalogue import key
+
+    family = key(options.generator)
     arguments = {}
     if options.df is not None:
         if not family.endswith("studentt"):
@@ -191,8 +222,13 @@ def _as_json(result, alpha) -> dict:
         "trouble": result.trouble,
         "parameters": parameters,
         "divergence": _plain(result.saddle.value - result.model.loss.value_at_equality),
-        "outliers": [int(i) for i in result.outliers()],
+        "outliers": [_label(label) for label in result.outliers().tolist()],
+        "rows_left_out": [_label(label) for label in result.rows_left_out],
     }
+
+
+def _label(label):
+    return label if isinstance(label, (int, float)) else str(label)
 
 
 def _plain(value):
@@ -208,35 +244,18 @@ def _assignment(text: str) -> tuple[str, float]:
 
 
 def _read(file: str, columns: list[str] | None):
-    """Read columns of a CSV file, as a Series or a DataFrame of numbers."""
-    import pandas as pd
+    """Read columns of a CSV file, as a Series or a DataFrame."""
+    from hellgan.samples import csv_files
 
-    from hellgan import checks
-
-    try:
-        frame = pd.read_csv(sys.stdin if file == "-" else file)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split()).removeprefix("Error tokenizing data. ")
-        raise ValueError(f"{file}: not a CSV file with a header row ({said}).") from None
-    known = ", ".join(map(str, frame.columns))
-    if len(frame.columns) == 1 and (other := next((mark for mark in ";\t" if mark in known), None)):
-        raise ValueError(f"{file}: its first row, {known!r}, seems to be separated by {other!r}; give commas.")
-    if columns is None:
-        if frame.shape[1] != 1:
-            raise ValueError(f"--column: {file} has the columns {known}; name one, or several with commas.")
-        names = list(frame.columns)
-        if checks.is_number(known):
-            raise ValueError(
-                f"{file}: its first row is {known}, which looks like an observation; add a row above it that names the "
-                "column."
-            )
+    if file == "-":
+        text = sys.stdin.read()
     else:
-        parts = [[c] if c in frame.columns else c.split(",") for c in columns]
-        names = [name if name in frame.columns else name.strip() for part in parts for name in part]
-    for name in names:
-        if name not in frame.columns:
-            raise ValueError(f"--column: {file} has no column {name!r}; it has {known}.")
-    return frame[names[0]] if len(names) == 1 else frame[names]
+        try:
+            with open(file, encoding="utf-8-sig", newline="") as source:
+                text = source.read()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file}: not a CSV file with a header row ({error}).") from None
+    return csv_files.columns_of(csv_files.read_csv(text, file), file, columns)
 
 
 def _datasets(options) -> int:

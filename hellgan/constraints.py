@@ -109,8 +109,8 @@ class Constraint:
         """Say in words what is wrong with a natural value; None where nothing is."""
         try:
             value = _numbers(value)
-        except (TypeError, ValueError):
-            return f"{value!r} is not numeric"
+        except (TypeError, ValueError, OverflowError):
+            return f"{repr(value)[:60]} is not numeric"
         if value.shape != self.shape:
             return f"has shape {value.shape}; the shape is {self.shape}"
         if not np.all(np.isfinite(value)):

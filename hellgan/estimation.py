@@ -30,7 +30,7 @@ from hellgan.records import (
     schur_complement,
 )
 from hellgan.restrictions import Restriction
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 
 __all__ = [
     "CaseFit",
@@ -138,12 +138,19 @@ class Equations(abc.ABC):
     @property
     def names(self) -> list[str]:
         """Names of the k elements of u, unconstrained scale."""
-        return self.space.free_names + self.nuisance_names
+        return self.space.free_names + self._nuisance_labels
 
     @property
     def joint_names(self) -> list[str]:
         """Names of the natural elements of theta, then of the nuisance."""
-        return self.space.names + self.nuisance_names
+        return self.space.names + self._nuisance_labels
+
+    @property
+    def _nuisance_labels(self) -> list[str]:
+        """Names of the nuisance that no parameter has, too, as one called alpha has."""
+        taken = {*self.space.names, *self.space.free_names}
+        clash = not taken.isdisjoint(self.nuisance_names)
+        return [f"nuisance_{name}" for name in self.nuisance_names] if clash else self.nuisance_names
 
     # Solutions.
 
@@ -353,7 +360,7 @@ class CaseFit(Fit, Protocol):
         """Name of the fit in figures of several estimators."""
         ...
 
-    def outliers(self) -> np.ndarray:
+    def outlier_positions(self) -> np.ndarray:
         """Positions of the observations that the fit does not account for."""
         ...
 

@@ -8,21 +8,24 @@ import warnings
 import numpy as np
 
 from hellgan import discriminators, elsewhere, generators, losses
-from hellgan.checks import checked_seed, shown
+from hellgan.checks import checked_seed
 from hellgan.discriminators import Basis, Discriminator
+from hellgan.discriminators.basis import count_varying
+from hellgan.execution.programs import require_untraced
 from hellgan.generators import Generator, LinearRegression, checked_generator
+from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law
 from hellgan.losses import Loss
-from hellgan.parameters import read_start
 from hellgan.results.discriminator import describes_no_bulk, warn_of_fit
 from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
-from hellgan.samples.sample import checked_weights
+from hellgan.samples.labels import packed
 from hellgan.simulation import Simulation
-from hellgan.solver.certificate import MAX_OUTER, TOLERANCE, Limits
+from hellgan.solver.certificate import MAX_OUTER, TOLERANCE
 from hellgan.solver.equations import GameEquations
+from hellgan.solver.given import checked_limits, checked_reweight, one_of, starting_values
 from hellgan.solver.resampling import moved
 from hellgan.solver.reweighting import ReweightedEquations
 from hellgan.solver.starts import matched, unmatched
@@ -35,7 +38,7 @@ class GAN:
     ----------
     data : array_like, Series or DataFrame
         (n,) or (n, d) finite numbers; a DataFrame's columns are the coordinates. For a regression the covariates
-        and, last, the response: see also ``from_formula``.
+        and, last, the response: see also ``from_formula``. Frames of other libraries are read as pandas' are.
     generator : Generator
         A family of ``hg.generators``, or a function under ``@hg.generator``.
     discriminator : Discriminator, optional
@@ -44,8 +47,8 @@ class GAN:
         ``"root"`` (bounded), ``"log"``, ``"hellinger"``, ``"least_squares"``, ``"root_ns"``, ``"log_ns"``,
         ``"sharp_ns"``, ``"kl"``, or ``"alpha(1.5)"`` with any number of at least 1/64.
     weights : (n,) array_like, optional
-        Observation (sampling) weights, not negative; only their ratios matter. A weight is no count of repeated
-        rows: repeat those with ``numpy.repeat``.
+        Observation (sampling) weights, not negative; only their ratios matter. A Series is matched to the data by
+        its index, where both have one. A weight is no count of repeated rows: repeat those with ``numpy.repeat``.
     latent : {"sobol", "iid"}
         Scrambled Sobol or independent latent draws.
     n_simulated : int, optional
@@ -58,6 +61,9 @@ class GAN:
         Whether to fit twice: with the loss ``sharp_ns``, then with ``loss`` on observations weighted by how far the
         first discriminator believes them. For contamination that is near, from 3 standard deviations of the bulk on;
         some three times slower, as good on clean data (``docs/robustness.md``). Standard errors include both fits.
+    missing : {"raise", "drop"}
+        What happens to rows in which a value, or the weight, is missing (NaN, None): they are refused, or left out;
+        ``sample.left_out`` then lists their labels.
 
     Attributes
     ----------
@@ -98,10 +104,10 @@ class GAN:
         n_simulated: int | None = None,
         seed: int = 0,
         reweight: bool = False,
+        missing: str = "raise",
     ):
-        self.sample, self.generator = read(data, checked_generator(generator))
-        if weights is not None:
-            self.sample = self.sample.with_weights(weights)
+        require_untraced("GAN")
+        self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
         _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)
         self.simulation = Simulation.of(simulator_of(self.generator), latent, self.nobs, n_simulated)
@@ -111,7 +117,7 @@ class GAN:
             else discriminators.checked_discriminator(discriminator, self.generator)
         )
         self.basis = self.discriminator.place(self.sample.rows, self.sample.weights, self.seed)
-        self.reweight = _checked_reweight(reweight, self.basis)
+        self.reweight = checked_reweight(reweight, self.basis)
         if self.generator.jumps and not self.basis.is_linear:
             raise ValueError("discriminator: a simulator that jumps needs one linear in its parameters, as Sigmoids.")
         _check_features(self)
@@ -120,7 +126,9 @@ class GAN:
         self._start = self.generator.start(self.sample.squeezed, self.sample.weights)
 
     @classmethod
-    def from_formula(cls, formula: str, data, generator: Generator | None = None, *args, weights=None, **kwargs):
+    def from_formula(
+        cls, formula: str, data, generator: Generator | None = None, *args, weights=None, missing="drop", **kwargs
+    ):
         """Make a regression from a formula and a frame.
 
         Parameters
@@ -129,12 +137,18 @@ class GAN:
             ``"response ~ covariates"`` as in statsmodels, read by formulaic: ``"y ~ x + C(group) + np.log(z)"``. The
             parameters are named after the design's columns, in the order of the formula.
         data : DataFrame or mapping of columns
-            Rows in which a variable of the formula is missing are dropped, with their weights, as statsmodels does;
-            ``nobs`` counts those that are left, and positions of observations are among them.
+            A frame of pandas or of another library. Names that are no columns are looked up where the formula is
+            written; a Series there is matched by its index.
         generator : Generator, optional
             ``hg.generators.LinearRegression()`` unless given; or a function under ``@hg.generator`` with as many
             ``covariates`` as the design has columns, the intercept's not counted.
-        *args, weights, **kwargs
+        weights : (n,) array_like or str, optional
+            As for ``GAN``, one for each row of the data, those that are dropped among them; or the name of a column.
+        missing : {"drop", "raise"}
+            Rows in which a variable of the formula, or the weight, is missing are dropped with their weights and
+            groups, as statsmodels does, or refused. ``nobs`` counts those that are left, ``sample.left_out`` lists the
+            labels of the others.
+        *args, **kwargs
             As for ``GAN``.
 
         Returns
@@ -156,14 +170,13 @@ class GAN:
         """
         generator = LinearRegression() if generator is None else checked_generator(generator)
         design = read_formula(formula, data)
-        if isinstance(generator, LinearRegression) and generator.columns is None:
-            has_intercept = generator.intercept and design.has_intercept
-            generator = LinearRegression(generator.noise, design.covariates, has_intercept, generator.df)
-        if weights is not None:
-            weights = checked_weights(weights, design.rows)[design.complete]
-        model = cls(design.frame, generator, *args, weights=weights, **kwargs)
+        if isinstance(generator, LinearRegression):
+            generator = generator.for_design(design.covariates, design.has_intercept)
+        weights = design.weights(weights, missing)
+        design.require_levels(weights)
+        model = cls(design.frame, generator, *args, weights=weights, missing=missing, **kwargs)
         model.formula, model.design_again = formula, design.again
-        model.sample = dataclasses.replace(model.sample, left_out=design.rows - len(design.complete))
+        model.sample = model.sample.out_of(design.origin, len(design.frame))
         return model
 
     def __repr__(self):
@@ -212,10 +225,10 @@ class GAN:
         return self.equations().game
 
     def on(self, data, seed: int | None = None) -> "GAN":
-        """Give the same model on another sample (of a regression: other rows), with another seed if given."""
+        """Give the same model on another sample, with another seed if given; weights are matched by label."""
         seed, parts = self.seed if seed is None else seed, (self.generator, self.discriminator, self.loss)
         how = {"latent": self.latent, "n_simulated": self.n_simulated, "reweight": self.reweight}
-        model = GAN(data, *parts, weights=self.weights, seed=seed, **how)
+        model = GAN(self.sample.in_order(data, "data"), *parts, weights=self.weights, seed=seed, **how)
         model.formula, model.design_again = self.formula, self.design_again
         return model
 
@@ -235,22 +248,7 @@ class GAN:
 
     def recipe(self) -> tuple[dict[str, np.ndarray], dict]:
         """Take the model apart into arrays and JSON facts, from which ``hg.load`` builds it anew."""
-        arrays = {"x": self.sample.squeezed}
-        if self.weights is not None:
-            arrays["weights"] = self.weights
-        facts = {
-            "estimator": self.name,
-            "generator": generators.recipe(self.generator),
-            "discriminator": discriminators.recipe(self.discriminator),
-            "loss": self.loss.name if self.loss.is_named else None,
-            "columns": self.columns,
-            "latent": self.latent,
-            "n_simulated": self.n_simulated,
-            "seed": self.seed,
-            "reweight": self.reweight,
-            "simulator": self.generator.name,
-        }
-        return arrays, facts
+        return _recipe(self)
 
     def fit(
         self,
@@ -261,14 +259,17 @@ class GAN:
         *,
         tol: float = TOLERANCE,
         maxiter: int = MAX_OUTER,
+        disp: bool | None = None,
+        start_params=None,
     ) -> GANResults:
         """Solve the game and infer the joint law of its parameters.
 
         Parameters
         ----------
-        start : mapping, Series or sequence, optional
+        start, start_params : mapping, Series or sequence, optional
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
-            robust start unless given.
+            robust start unless given. Some of them, as in ``{"loc": 3}``, leave the others to the package.
+            ``start_params`` is statsmodels' name.
         cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
@@ -280,8 +281,9 @@ class GAN:
             Score norm at which a search ends; a score below ten times that, or below a ten thousandth of its own
             standard error, passes for 0.
         maxiter : int
-            Outer steps from each starting value; neither limit is a hidden layer's. A search that takes longer than
-            five seconds shows them in a terminal.
+            Outer steps from each starting value; neither limit is a hidden layer's.
+        disp : bool, optional
+            Whether the search shows its steps; unless given it does in a terminal, from the fifth second on.
 
         Returns
         -------
@@ -303,9 +305,9 @@ class GAN:
             (``background_test``), many observations share one value, a parameter is near an edge where the law is
             another, or data are few.
         """
-        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
-            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
-        equations = dataclasses.replace(self.equations(), limits=_checked_limits(tol, maxiter))
+        covariances.check_kind(cov_type, cov_kwds)
+        equations = dataclasses.replace(self.equations(), limits=checked_limits(tol, maxiter, disp))
+        start = one_of(start, start_params)
         found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
@@ -320,7 +322,7 @@ class GAN:
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""
         if start is not None:
-            return read_start(start, self.generator)[None]
+            return starting_values(start, self.generator, self.sample, self.seed)
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
         return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)
@@ -334,6 +336,7 @@ class GAN:
 
 def _check_sample(model: GAN) -> None:
     sample, generator = model.sample, model.generator
+    check_steady(generator)
     sample.check_variation(generator.size)
     given = sample.given_weights
     generator.check_rows(sample.rows if given is None else sample.rows[given > 0])
@@ -343,7 +346,7 @@ def _check_features(model: GAN) -> None:
     p, basis = model.generator.size, model.basis
     if not isinstance(basis, Basis):
         return
-    varying = basis.size - 1 if basis.varies else _count_varying(model.equations().features(model.sample.rows))
+    varying = basis.size - 1 if basis.varies else count_varying(model.equations().features(model.sample.rows))
     if varying < p:
         raise ValueError(
             f"discriminator: {varying} features vary over the data, fewer than the {p} parameters of "
@@ -351,31 +354,24 @@ def _check_features(model: GAN) -> None:
         )
 
 
-def _checked_limits(tol, maxiter) -> Limits:
-    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.number)) or not 0 < tol < 1:
-        raise ValueError(f"tol: got {shown(tol)}; give a number between 0 and 1, such as 1e-9.")
-    if isinstance(maxiter, bool) or not isinstance(maxiter, (int, np.integer)) or maxiter < 1:
-        raise ValueError(f"maxiter: got {shown(maxiter)}; give a positive integer.")
-    return Limits(float(tol), int(maxiter))
-
-
-def _checked_reweight(reweight, basis) -> bool:
-    if not isinstance(reweight, (bool, np.bool_)):
-        raise TypeError(f"reweight: got {reweight!r}; give True or False.")
-    if reweight and not basis.is_linear:
-        raise ValueError(
-            "reweight: the first fit needs a discriminator linear in its parameters, such as Sigmoids; a hidden layer "
-            "has no joint law."
-        )
-    return bool(reweight)
-
-
-def _count_varying(features: np.ndarray) -> int:
-    """Count the features (n, q) that vary over the data; raises ``ValueError`` where some are not finite."""
-    if not np.all(np.isfinite(features)):
-        raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
-    spread = np.ptp(features, axis=0)
-    return int(np.sum(spread > 1e-12 * np.max(np.abs(features), axis=0, initial=1e-300)))
+def _recipe(model: GAN) -> tuple[dict[str, np.ndarray], dict]:
+    arrays = {"x": model.sample.squeezed}
+    if model.weights is not None:
+        arrays["weights"] = model.weights
+    facts = {
+        "estimator": model.name,
+        "generator": generators.recipe(model.generator),
+        "discriminator": discriminators.recipe(model.discriminator),
+        "loss": model.loss.name if model.loss.is_named else None,
+        "columns": model.columns,
+        "latent": model.latent,
+        "n_simulated": model.n_simulated,
+        "seed": model.seed,
+        "reweight": model.reweight,
+        "simulator": model.generator.name,
+        "rows": packed(model.sample),
+    }
+    return arrays, facts
 
 
 def _report(message: str, throw: bool) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from hellgan.checks import shown
+
 KINDS = ("sobol", "iid")
 
 # scipy's Sobol points are multiples of 2^-30 in [0, 1); the middle of each cell lies strictly inside.
@@ -110,6 +112,9 @@ def get(law: str | Law) -> Law:
     return _NAMED[law]
 
 
+LARGEST = 2**30  # of a sample that is simulated: the most Sobol points there are
+
+
 def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
     """How many latent points to draw: Sobol sizes are rounded up to a power of two.
 
@@ -122,6 +127,8 @@ def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
         raise TypeError(f"n_simulated: got {n_simulated!r}; give a whole number of simulated observations.")
     if n_simulated < 2:
         raise ValueError(f"n_simulated: got {n_simulated}; give at least 2 simulated observations.")
+    if n_simulated > LARGEST:
+        raise ValueError(f"n_simulated: got {shown(n_simulated)}; give at most {LARGEST} simulated observations.")
     return 2 ** math.ceil(math.log2(n_simulated)) if kind == "sobol" else int(n_simulated)
 
 

@@ -1,5 +1,6 @@
 """Reading a saved fit: its model is built anew, and the stored solution and its law are put beside the model."""
 
+import dataclasses
 import os
 from typing import overload
 
@@ -12,6 +13,7 @@ from hellgan.gan import GAN
 from hellgan.results import storage
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import GANResults
+from hellgan.samples.labels import unpacked
 
 # What a saved fit of a GAN must hold for its model to be built anew.
 _INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
@@ -78,6 +80,11 @@ def load(
         raise ValueError(
             f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
         )
+    try:
+        origin = unpacked(facts.get("rows"), model.nobs)  # no fact of fits before there were labels
+    except ValueError as error:
+        raise ValueError(f"load: {os.fspath(path)} is damaged: {error}.") from None
+    model.sample = dataclasses.replace(model.sample, origin=origin)
     saddle, law, covariance = storage.unpack(path, model.equations().solution_type, arrays, facts)
     sizes = {"generator": (model.generator, saddle.theta), "discriminator": (model.basis, saddle.alpha)}
     for name, (part, found) in sizes.items():

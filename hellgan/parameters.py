@@ -111,11 +111,22 @@ class Parameters(ParameterSpace):
     spaces: tuple[tuple[str, Constraint], ...] = eqx.field(static=True)
 
     def __init__(self, **spaces: Constraint):
+        check_distinct(spaces)
         self.spaces = tuple(spaces.items())
 
     @property
     def parameters(self):
         return dict(self.spaces)
+
+
+def check_distinct(spaces: dict[str, Constraint]) -> None:
+    """Refuse parameters of which two elements have one name, as a_1 and the first element of a vector a have."""
+    seen: dict[str, str] = {}
+    for name, space in spaces.items():
+        for element in space.element_names(name):
+            if element in seen:
+                raise ValueError(f"{name}: {element} is also the name of an element of {seen[element]}; rename one.")
+            seen[element] = name
 
 
 def check_names(space: ParameterSpace, values, missing: bool) -> None:
@@ -136,6 +147,16 @@ def read_start(start, space: ParameterSpace) -> np.ndarray:
         raise ValueError(message if message.startswith("start:") else f"start: {message}") from None
 
 
+def partial_start(start, space: ParameterSpace) -> dict | None:
+    """Starting values of some parameters, by name; None where ``start`` is to have all of them."""
+    if not hasattr(start, "keys"):
+        return None
+    keys = list(start.keys())
+    if not keys or not set(keys) < set(space.parameters):
+        return None
+    return {name: start[name] for name in keys}
+
+
 def _by_name(start, space):
     """Natural values by parameter, from a mapping or Series of parameters or of their elements, or a flat sequence."""
     names = space.names
@@ -150,7 +171,7 @@ def _by_name(start, space):
     except (TypeError, ValueError):
         values = np.empty(0)
     if values.shape != (len(names),):
-        raise ValueError(f"start: got {shown(start)}; give a number for each of {', '.join(names)}.")
+        raise ValueError(f"start: got {shown(start)}; give a number for each of {', '.join(names)}, or some by name.")
     return space.named(values)
 
 

@@ -192,7 +192,7 @@ BAD_ARGUMENTS = {
     ),
     "generator: family without parentheses": (dict(generator=hg.generators.Normal), TypeError, "'Normal', not an inst"),
     "generator: bare function": (dict(generator=bare_function), TypeError, "'bare_function'.*@hg.generator"),
-    "generator: text": (dict(generator="normal"), TypeError, "got str"),
+    "generator: text": ({"generator": "gauss"}, ValueError, "'gauss' is not known; give one of Normal"),
     "generator: None": (dict(generator=None), TypeError, "got NoneType"),
     "discriminator: class": (dict(discriminator=D.Sigmoids), TypeError, "give an instance"),
     "discriminator: text": (dict(discriminator="sigmoids"), TypeError, "got 'sigmoids'"),
@@ -249,7 +249,8 @@ def newcomb():
 
 BAD_STARTS = {
     "unknown name": ({"loc": 1.0, "foo": 2.0}, "loc, scale"),
-    "missing name": ({"loc": 1.0}, "loc, scale"),
+    "some of them, outside": ({"scale": -1.0}, r"scale -1.0 is outside \(0, inf\)"),
+    "some of them, no number": ({"loc": "a"}, "loc 'a' is not numeric"),
     "no names": ({}, "loc, scale"),
     "wrong labels": (pd.Series([1.0, 2.0], ["a", "b"]), "loc, scale"),
     "wrong length": ([1.0, 2.0, 3.0], "loc, scale"),
@@ -273,6 +274,43 @@ def test_refuses_start(newcomb, start, said):
     message = refusal(lambda: newcomb.fit(start=start))
     assert message.startswith("start:")
     assert re.search(said, message)
+
+
+def test_some_starting_values_leave_the_others_to_the_package(newcomb):
+    own = newcomb.generator.natural(newcomb.starts()[0])
+    for start in ({"loc": 20.0}, pd.Series({"loc": 20.0})):
+        natural = newcomb.generator.natural(newcomb.starts(start)[0])
+        np.testing.assert_allclose([natural["loc"], natural["scale"]], [20.0, own["scale"]], rtol=1e-6)
+    fit = newcomb.fit(start_params={"scale": 4.0}, disp=0)
+    np.testing.assert_allclose(fit.params, newcomb.fit(start=fit.params).params, rtol=1e-6)
+    assert "start_params: it is another name for start" in refusal(lambda: newcomb.fit([1, 2], start_params=[1, 2]))
+    with pytest.raises(TypeError, match="method"):
+        newcomb.fit(method="bfgs")
+
+
+def test_some_starting_values_of_a_simulator():
+    @hg.generator(loc=hg.real(), scale=hg.positive())
+    def simulated(z, loc, scale):
+        return loc + scale * z
+
+    of = hg.GAN(NEWCOMB, simulated)
+    starts = of.starts({"loc": 25.0})
+    natural = [simulated.natural(theta) for theta in starts]
+    np.testing.assert_allclose([each["loc"] for each in natural], 25.0, rtol=1e-6)
+    assert 3 < natural[0]["scale"] < 8  # is searched
+    assert of.reserve({"loc": 25.0}) is None
+
+
+@pytest.mark.parametrize("disp", ["yes", 2, 0.5], ids=str)
+def test_refuses_disp(newcomb, disp):
+    assert refusal(lambda: newcomb.fit(disp=disp)).startswith("disp: got")
+
+
+def test_steps_are_shown_where_they_are_asked_for(newcomb, capsys):
+    newcomb.fit()
+    assert capsys.readouterr().err == ""
+    newcomb.fit(disp=True)
+    assert "steps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("cov_type", ["HC0", None, 3, np.array(["sandwich", "b"])], ids=str)

@@ -58,3 +58,11 @@ class Basis(eqx.Module):
     def start(self) -> np.ndarray:
         """Where the discriminator starts: v = 0, the two laws taken to be equal."""
         return np.zeros(self.size)
+
+
+def count_varying(features: np.ndarray) -> int:
+    """Count the features (n, q) that vary over the data; raises ``ValueError`` where some are not finite."""
+    if not np.all(np.isfinite(features)):
+        raise ValueError("discriminator: its features are not finite at some of the data; choose bounded features.")
+    spread = np.ptp(features, axis=0)
+    return int(np.sum(spread > 1e-12 * np.max(np.abs(features), axis=0, initial=1e-300)))

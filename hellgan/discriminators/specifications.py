@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import checked_count, first_line
+from hellgan.checks import checked_count, checked_sequence, first_line
 from hellgan.discriminators.features import Bumps, Listed, Monomials, PiecewisePolynomials, ProjectedSigmoids
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.placement import (
@@ -20,6 +20,7 @@ from hellgan.discriminators.placement import (
     ridge_vector,
 )
 from hellgan.discriminators.specification import Discriminator
+from hellgan.execution import tracing
 from hellgan.samples.robust import quantile, robust_scale
 from hellgan.samples.ties import spread_quantile
 
@@ -304,6 +305,8 @@ class Features(Discriminator):
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")
+        if why := tracing.trouble(self.function, one, orders=2):
+            raise ValueError(f"discriminator: the function of the features {why}.")
         return Listed(ridge_vector(self.ridge, shape[0], weights), self.function, takes_number)
 
 
@@ -322,7 +325,9 @@ class MLP(Discriminator):
     ridge: float = eqx.field(static=True)
 
     def __init__(self, widths: Sequence[int] | int = (8,), ridge: float = 1e-3):
-        widths = (widths,) if isinstance(widths, (int, np.integer)) else tuple(widths)
+        if isinstance(widths, (int, np.integer)):
+            widths = (widths,)
+        widths = tuple(checked_sequence("widths", widths, "numbers of hidden units, layer by layer"))
         if not widths:
             raise ValueError("widths: got (); give the number of hidden units of at least one layer.")
         self.widths, self.ridge = tuple(checked_count("widths", w) for w in widths), checked_penalty(ridge)

@@ -15,6 +15,19 @@ from jax import lax
 _OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
 
 
+TRACED = (
+    "called inside a function that JAX compiles, as by jax.jit or lax.scan, where there are no numbers yet; hellgan "
+    "compiles its own programs, so call it outside"
+)
+
+
+def require_untraced(what: str) -> None:
+    """Refuse to compute inside a function that JAX compiles; ``what`` is the call, for the sentence."""
+    zero = np.float32(0)
+    if isinstance(jax.lax.add(zero, zero), jax.core.Tracer):
+        raise ValueError(f"{what}: {TRACED}.")
+
+
 class Program:
     """A compiled function that computes in double precision and gives NumPy arrays; made by ``program``.
 
@@ -28,7 +41,15 @@ class Program:
 
     def __call__(self, *arguments) -> Any:
         with jax.enable_x64(True):
-            return jax.device_get(self.compiled(*arguments))
+            try:
+                found = self.compiled(*arguments)
+            except ValueError as error:
+                if "compiler_options" not in str(error):  # which JAX refuses where it compiles already
+                    raise
+                raise ValueError(f"hellgan: {TRACED}.") from None
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found)):
+                raise ValueError(f"hellgan: {TRACED}.")
+            return jax.device_get(found)
 
 
 @overload

@@ -4,8 +4,8 @@ A generator is written for one latent draw and one observation, and has no param
 ``theta`` holds them on the unconstrained scale, ``natural(theta)`` by name on the natural scale.
 """
 
-from hellgan.generators.catalogue import make, names, rebuild, recipe
-from hellgan.generators.family import Fixed, Generator, checked_generator
+from hellgan.generators.catalogue import checked_generator, make, names, rebuild, recipe
+from hellgan.generators.family import Fixed, Generator
 from hellgan.generators.heavy_tailed import AlphaStable, GAndK
 from hellgan.generators.location_scale import Cauchy, Laplace, LocationScale, Logistic, Normal, StudentT, Uniform
 from hellgan.generators.mixture import NormalMixture

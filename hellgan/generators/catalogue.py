@@ -1,8 +1,11 @@
 """The families by name, and generators as JSON: what a saved fit, a study or the command line says of one."""
 
 import dataclasses
+import inspect
+import re
 
-from hellgan.generators.family import Fixed, Generator
+from hellgan.checks import shown
+from hellgan.generators.family import Fixed, Generator, checked
 from hellgan.generators.heavy_tailed import AlphaStable, GAndK, StudentTWithDf
 from hellgan.generators.location_scale import Cauchy, Laplace, LocationScale, Logistic, Normal, StudentT, Uniform
 from hellgan.generators.mixture import NormalMixture
@@ -41,10 +44,31 @@ _FAMILIES = {
 
 def make(family: str, **arguments) -> Generator:
     """Build a family from its name, capitals or not; raises ``ValueError`` for a name that is not known."""
-    by_lower = {name.lower(): make for name, make in _FAMILIES.items()}
-    if family.lower().replace("_", "") not in by_lower:
+    if not isinstance(family, str):
+        raise TypeError(f"family: got {shown(family)}; give the name of one, such as 'Normal'.")
+    by_key = {key(name): make for name, make in _FAMILIES.items()}
+    if key(family) not in by_key:
         raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")
-    return by_lower[family.lower().replace("_", "")](**arguments)
+    found = by_key[key(family)]
+    try:
+        inspect.signature(found).bind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"generator: {family}: {error}; it takes {', '.join(_taken(found)) or 'none'}.") from None
+    return found(**arguments)
+
+
+def key(family: str) -> str:
+    """Reduce a family's name to what counts: its letters, small."""
+    return re.sub(r"[\s_-]", "", family).lower()
+
+
+def _taken(make) -> list[str]:
+    return list(inspect.signature(make).parameters)
+
+
+def checked_generator(generator) -> Generator:
+    """Return a generator, or the family of that name; refuse what is neither."""
+    return make(generator) if isinstance(generator, str) else checked(generator)
 
 
 def rebuild(family: str, arguments: dict, fixed: dict) -> Generator:

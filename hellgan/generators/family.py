@@ -195,7 +195,7 @@ class Generator(ParameterSpace):
         return self.start_each(self.squeezed(samples), weights)
 
 
-def checked_generator(generator) -> Generator:
+def checked(generator) -> Generator:
     """Return a generator, or refuse what is none."""
     if isinstance(generator, Generator):
         return generator
@@ -204,7 +204,9 @@ def checked_generator(generator) -> Generator:
             f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
             "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
         )
-    raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")
+    raise TypeError(
+        f"generator: got {type(generator).__name__}; give a family of hg.generators, its name, or an @hg.generator."
+    )
 
 
 class Fixed(Generator):

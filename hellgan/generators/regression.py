@@ -72,6 +72,12 @@ class LinearRegression(Generator):
             )
         return self
 
+    def for_design(self, covariates: list[str], has_intercept: bool) -> "LinearRegression":
+        """Give the model for the covariates of a design, where it has none of its own."""
+        if self.columns is not None:
+            return self
+        return LinearRegression(self.noise, covariates, self.intercept and has_intercept, self.df)
+
     def check_rows(self, rows):
         design = self.design(rows[:, :-1])
         kept = independent_columns(design)

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from hellgan import latents
 from hellgan.checks import first_line
 from hellgan.constraints import Constraint
+from hellgan.execution import tracing
 from hellgan.generators.family import Generator
 from hellgan.latents import Law
+from hellgan.parameters import check_distinct
 
 
 class Simulator(Generator):
@@ -101,7 +103,7 @@ def generator(
     Raises
     ------
     ValueError, TypeError
-        For a function that does not take the named parameters, or fails on one draw.
+        For a function that does not take the named parameters, fails on one draw, or draws random numbers itself.
 
     Examples
     --------
@@ -132,9 +134,11 @@ def generator(
                 f"{name}: got {space!r}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k)."
             )
 
+    check_distinct(parameters)
+
     def wrap(function: Callable) -> Simulator:
         _check_signature(function, parameters, covariates)
-        dim = _observation_size(function, parameters, latent_dim, covariates)
+        dim = _observation_size(function, parameters, latent_dim, covariates, 0 if jumps else 2)
         return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
 
     return wrap
@@ -158,7 +162,7 @@ def _check_signature(function, parameters, covariates):
         )
 
 
-def _observation_size(function, parameters, latent_dim, covariates):
+def _observation_size(function, parameters, latent_dim, covariates, orders):
     given = [
         jax.ShapeDtypeStruct(() if size == 1 else (size,), jnp.float32) for size in (latent_dim, covariates) if size
     ]
@@ -185,4 +189,9 @@ def _observation_size(function, parameters, latent_dim, covariates):
             f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the "
             "parameters."
         )
+    why = tracing.trouble(
+        lambda given, natural: jnp.asarray(function(*given, **natural)), given, natural, orders=orders, once=True
+    )
+    if why:
+        raise ValueError(f"generator: the function {why}.")
     return shape[0] if shape else 1

@@ -31,6 +31,8 @@ class ContaminationTest:
         Estimated share of contamination at that point, were all of it there.
     share_error : float
         Standard error of ``share`` where there is no contamination.
+    columns : list of str or None
+        Names of the point's coordinates, where the data name them.
     """
 
     statistic: float
@@ -38,9 +40,11 @@ class ContaminationTest:
     point: np.ndarray
     share: float
     share_error: float
+    columns: list[str] | None = None
 
     def __str__(self):
-        where = ", ".join(f"{value:.4g}" for value in self.point)
+        names = [""] * len(self.point) if self.columns is None else [f"{column} = " for column in self.columns]
+        where = ", ".join(f"{name}{value:.4g}" for name, value in zip(names, self.point, strict=True))
         share = f"share {self.share:.3f} (se {self.share_error:.3f}) at {where}"
         return f"contamination test: {self.statistic:.3f}, p-value {self.pvalue:.4f}; {share}"
 

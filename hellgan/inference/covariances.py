@@ -7,13 +7,14 @@ score is statsmodels' for serially dependent and for clustered observations.
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hellgan.checks import checked_groups, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
 from hellgan.inference.sandwich import natural_covs
+from hellgan.samples.sample import Sample
 
 KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
 KERNELS = ("bartlett", "uniform")
@@ -23,6 +24,14 @@ _OPTIONS = {
     "HAC": "maxlags, kernel and use_correction",
     "cluster": "groups and use_correction",
 }
+
+
+def check_kind(cov_type, cov_kwds=None) -> None:
+    """Refuse what is no kind of covariance, and options that have no names."""
+    if not isinstance(cov_type, str) or cov_type not in KINDS:
+        raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(KINDS)}.")
+    if cov_kwds is not None and not isinstance(cov_kwds, Mapping):
+        raise TypeError(f"cov_kwds: got {shown(cov_kwds)}; give a mapping, such as {{'groups': ...}}.")
 
 
 def of_law(equations: Equations, law: JointLaw, kind: str = "sandwich", note: str = "") -> Covariance:
@@ -133,10 +142,20 @@ def _hac(fit: Fit, maxlags: int | None = None, kernel: str = "bartlett", use_cor
     return with_meat(fit.law, meat), f"{kernel.capitalize() if kernel == 'bartlett' else kernel}, {maxlags} lags"
 
 
+def _of_rows(sample: Sample, groups):
+    """Groups of a sample's rows, from one or two names of columns of the data, or from values beside the data."""
+    import pandas as pd
+
+    names = [groups] if isinstance(groups, str) else groups
+    if isinstance(names, (list, tuple)) and len(names) in (1, 2) and all(isinstance(name, str) for name in names):
+        return pd.concat([pd.Series(sample.beside(name, "groups")) for name in names], axis=1)
+    return sample.beside(groups, "groups")
+
+
 def _cluster(fit: Fit, groups=None, use_correction: bool = True):
     if groups is None:
         raise ValueError("groups: give the cluster of each observation, as in with_cov('cluster', groups=...).")
-    codes = checked_groups(groups, fit.nobs)
+    codes = checked_groups(_of_rows(fit.equations.sample, groups), fit.nobs)
     counts = [int(each.max()) + 1 for each in codes]
     if min(counts) <= _FEW:
         warnings.warn(

@@ -7,12 +7,13 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import shown
+from hellgan.checks import checked_number, shown
 from hellgan.influence import contamination, deletion, suprema
 from hellgan.influence.contamination import BiasCurve, Breakdown
 from hellgan.influence.deletion import Decisive, Jackknife
 from hellgan.influence.functions import InfluenceFunctions
 from hellgan.parameters import natural_rows
+from hellgan.samples.frames import texts
 
 
 class Influence(InfluenceFunctions):
@@ -58,7 +59,7 @@ class Influence(InfluenceFunctions):
         return deletion.one_step(self.fit)
 
     def _natural(self, theta: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(natural_rows(self._of.space, theta), columns=self.fit.params.index)
+        return pd.DataFrame(natural_rows(self._of.space, theta), self._of.sample.labels, self.fit.params.index)
 
     @functools.cached_property
     def d_params(self) -> pd.DataFrame:
@@ -101,21 +102,25 @@ class Influence(InfluenceFunctions):
         Returns
         -------
         DataFrame (n, ...)
-            Index: positions among the data. Columns: ``dfb_<parameter>`` (``dfbetas``), ``cooks_d``, ``influence``
-            (self-standardised), and what the fit itself says of observations (``case_columns``): of a GAN
-            ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, what the observation counts in the
-            discriminator's score: the loss's slope real'(v) at its log ratio over the slope at 0.
+            Index: the data's, where they have one, else positions. Columns: ``dfb_<parameter>`` (``dfbetas``),
+            ``cooks_d``, ``influence`` (self-standardised), and what the fit itself says of observations
+            (``case_columns``): of a GAN ``log_ratio`` and ``prob_real`` by the discriminator, and ``weight``, what the
+            observation counts in the discriminator's score: the loss's slope real'(v) at its log ratio over the slope
+            at 0.
         """
-        fit = self.fit
+        frame = self._cases.set_axis(self._of.sample.labels)
+        own = self.fit.case_columns().columns
+        return frame.sort_values(own[0] if len(own) else "cooks_d", ascending=False, kind="stable")
+
+    @functools.cached_property
+    def _cases(self) -> pd.DataFrame:
+        """The columns of ``summary_frame`` in the order of the data, by position."""
         frame = self.dfbetas.add_prefix("dfb_")
         frame["cooks_d"] = self.cooks_distance[0]
         metric = self._metric("self")
         theta = self.unconstrained[:, : self._of.p]
         frame["influence"] = np.sqrt(np.einsum("ni,ij,nj->n", theta, metric, theta))
-        frame, own = frame.reset_index(drop=True), fit.case_columns()
-        frame = pd.concat([frame, own], axis=1)
-        first = own.columns[0] if own.shape[1] else "cooks_d"
-        return frame.sort_values(first, ascending=False, kind="stable")
+        return pd.concat([frame.reset_index(drop=True), self.fit.case_columns()], axis=1)
 
     def decisive(self, name: str, change: str = "sign", null: float = 0.0, alpha: float = 0.05) -> Decisive:
         """Find the few observations whose removal would change a conclusion, after Broderick, Giordano and Meager.
@@ -149,7 +154,8 @@ class Influence(InfluenceFunctions):
             raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(names)}.")
         if change not in ("sign", "significance", "both"):
             raise ValueError(f"change: {shown(change)} is not known; give 'sign', 'significance' or 'both'.")
-        return deletion.decisive(self.fit, self.unconstrained, names.index(name), change, float(null), alpha)
+        null = checked_number("null", null, what="a value of the parameter")
+        return deletion.decisive(self.fit, self.unconstrained, names.index(name), change, null, alpha)
 
     # Contamination.
 
@@ -269,11 +275,13 @@ class Influence(InfluenceFunctions):
         unknown = [each for each in names if each not in values]
         if unknown:
             raise ValueError(f"name: {shown(unknown[0])} is no parameter; give one of {', '.join(values)}.")
-        return plots.influence_curves(grid, values[names], x, self.observations[names], fit.outliers(), ax)
+        flagged, label = fit.outlier_positions(), sample.origin.name or "x"
+        return plots.influence_curves(grid, values[names], x, self.observations[names], flagged, ax, label)
 
     def plot_index(self, y: str = "cooks_d", ax=None):
         """Draw a column of ``summary_frame`` against the positions of the observations, the largest labelled."""
-        frame = self.summary_frame().sort_index()
+        frame, sample = self._cases, self._of.sample
         if y not in frame:
             raise ValueError(f"y: {shown(y)} is no column; give one of {', '.join(frame)}.")
-        return plots.index_plot(frame[y].to_numpy(), y, self.fit.outliers(), ax)
+        names = texts(sample.labels) if sample.is_labelled else None
+        return plots.index_plot(frame[y].to_numpy(), y, self.fit.outlier_positions(), ax, names=names)

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_points, shown
+from hellgan.checks import checked_number, shown
 from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood
@@ -123,7 +123,10 @@ def foreign(fit: CaseFit, points: np.ndarray, kind: str, spread: float | None) -
     levels = (np.arange(k) + 0.5) / k
     offsets = np.zeros(1) if kind == "point" else special.ndtri(levels) if kind == "cluster" else 2 * levels - 1
     sample = fit.equations.sample
-    width = (0.1 if kind == "cluster" else 10.0) * sample.scales if spread is None else float(spread)
+    if spread is None:
+        width = (0.1 if kind == "cluster" else 10.0) * sample.scales
+    else:
+        width = checked_number("spread", spread, 0, what="a positive number, on the data's scale")
     moved = np.broadcast_to(width, (sample.d,)) * (np.arange(sample.d) >= sample.covariates)
     return Foreign(points[:, None, :] + offsets[:, None] * moved, np.full(k, 1 / k))
 
@@ -138,7 +141,7 @@ def bias_curve(
     progress=False,
 ) -> BiasCurve:
     """Refit along points and shares; the arguments are those of ``Influence.bias_curve``."""
-    points, shares = checked_points(points, fit.equations.sample.d), _checked_shares(eps)
+    points, shares = fit.equations.sample.points(points), _checked_shares(eps)
     order = np.argsort(shares)
     path = _Path(fit, foreign(fit, points, kind, spread))
     with progress_bar(len(shares) * len(points), progress, "refit") as bar:
@@ -190,7 +193,7 @@ def likelihood_bias_curve(fit: CaseFit, points, eps, kind: str = "point", spread
     space, sample = fit.equations.space, fit.equations.sample
     if not space.has_density:
         raise ValueError(f"bias_curve: {space.name} has no density in closed form, so no maximum likelihood.")
-    points, shares = checked_points(points, sample.d), _checked_shares(eps)
+    points, shares = sample.points(points), _checked_shares(eps)
     of, own = foreign(fit, points, kind, spread), sample.weights
     reference = likelihood.maximised(space, sample.rows, own, fit.solution.theta)
     found = np.empty((len(shares), len(points), len(reference)))
@@ -236,7 +239,10 @@ def breakdown(
 ) -> Breakdown:
     """Search the smallest share that moves theta beyond a bound; the arguments are those of ``Influence.breakdown``."""
     of = fit.equations
-    points = checked_points(points, of.sample.d)
+    bound = checked_number("bound", bound, 0, what="a positive number of reaches")
+    largest = checked_number("largest", largest, 0, 1, "a share between 0 and 1")
+    resolution = checked_number("resolution", resolution, 0, 1, "a share between 0 and 1")
+    points = of.sample.points(points)
     path, reach, failed = _Path(fit, foreign(fit, points, kind, spread)), of.reach(fit.solution.u), 0
     for share in np.arange(resolution, largest + resolution / 2, resolution):
         path.follow(share, threads, more=1)
@@ -255,6 +261,6 @@ def _checked_shares(eps) -> np.ndarray:
         shares = np.atleast_1d(np.asarray(eps, np.float64))
     except (TypeError, ValueError):
         shares = np.array([np.nan])
-    if shares.ndim != 1 or not np.all((shares > 0) & (shares < 1)):
+    if shares.ndim != 1 or not len(shares) or not np.all((shares > 0) & (shares < 1)):
         raise ValueError(f"eps: got {shown(eps)}; give shares of contamination between 0 and 1.")
     return shares

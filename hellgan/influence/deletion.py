@@ -94,7 +94,7 @@ class Decisive(NamedTuple):
     ``positions`` are those left out, most decisive first; none where half of the sample is not expected to suffice.
     ``predicted`` is the estimate without them to first order, ``refitted`` that of the refit with its interval
     ``lower`` to ``upper``, NaN where the refit failed; ``confirmed`` says whether the refit changes the conclusion.
-    Estimates are on the natural scale.
+    Estimates are on the natural scale. ``labels`` are those of the observations left out, in the data's index.
     """
 
     positions: np.ndarray
@@ -103,6 +103,7 @@ class Decisive(NamedTuple):
     lower: float
     upper: float
     confirmed: bool
+    labels: np.ndarray
 
 
 def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: float, alpha: float) -> Decisive:
@@ -134,7 +135,7 @@ def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: flo
     order = np.argsort(moves, kind="stable")
     reached = np.flatnonzero(start + np.cumsum(moves[order]) < 0)
     if not len(reached) or reached[0] + 1 > fit.nobs // 2:
-        return Decisive(np.empty(0, int), np.nan, np.nan, np.nan, np.nan, False)
+        return Decisive(np.empty(0, int), np.nan, np.nan, np.nan, np.nan, False, np.empty(0, int))
     positions = order[: reached[0] + 1]
     kept = weights.copy()
     kept[positions] = 0.0
@@ -151,7 +152,8 @@ def decisive(fit: CaseFit, influence: np.ndarray, k: int, change: str, null: flo
     )
     predicted = fit.params.iloc[k] + np.sum(effects[positions])
     refitted = float(refitted) if again.converged else np.nan
-    return Decisive(positions, float(predicted), refitted, float(lower), float(upper), bool(changed))
+    labels = fit.equations.sample.labels[positions].to_numpy()
+    return Decisive(positions, float(predicted), refitted, float(lower), float(upper), bool(changed), labels)
 
 
 def effects_on_errors(fit: CaseFit, influence: np.ndarray) -> np.ndarray:

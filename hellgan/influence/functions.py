@@ -15,7 +15,7 @@ from typing import overload
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import checked_points, shown
+from hellgan.checks import shown
 from hellgan.estimation import CaseFit
 from hellgan.influence import suprema
 
@@ -59,7 +59,9 @@ class InfluenceFunctions:
         ValueError
             For an unknown ``under``, and for ``"model"`` where the estimator has no closed form.
         """
-        x = checked_points(points, self._of.sample.d)
+        x = self._of.sample.points(points)
+        if functional is not None and not hasattr(functional, "gradient"):
+            raise TypeError(f"functional: got {shown(functional)}; give what quantile, mean or functional estimated.")
         if under not in ("fit", "model"):
             raise ValueError(f"under: {shown(under)} is not known; give 'fit' or 'model'.")
         rows = self._free(x) if under == "fit" else self._of.model_influence(self.fit.solution.u, x)
@@ -68,7 +70,7 @@ class InfluenceFunctions:
     @functools.cached_property
     def observations(self) -> pd.DataFrame:
         """Influence functions at the observations: (n, ...), as ``at`` gives them."""
-        return self._named(self.unconstrained)
+        return self._named(self.unconstrained).set_axis(self._of.sample.labels)
 
     @functools.cached_property
     def unconstrained(self) -> np.ndarray:
@@ -102,7 +104,7 @@ class InfluenceFunctions:
             Columns as ``at`` gives them.
         """
         slopes = self._of.weight_derivatives(self.fit.solution.u).T
-        return self._named(slopes - self._of.sample.weights @ slopes)
+        return self._named(slopes - self._of.sample.weights @ slopes).set_axis(self._of.sample.labels)
 
     # Suprema.
 
@@ -144,7 +146,7 @@ class InfluenceFunctions:
         """
         if standardised not in STANDARDS:
             raise ValueError(f"standardised: {shown(standardised)} is not known; give None, 'self' or 'information'.")
-        x = self.default_points() if points is None else checked_points(points, self._of.sample.d)
+        x = self.default_points() if points is None else self._of.sample.points(points)
         values = self._free(x)
         p = self._of.p
         if standardised is None:
@@ -171,7 +173,7 @@ class InfluenceFunctions:
             The largest norm of the gradient in the observation, parameters on their natural scale; infinite where it
             still grows at the farthest of the default points.
         """
-        x = self.default_points() if points is None else checked_points(points, self._of.sample.d)
+        x = self.default_points() if points is None else self._of.sample.points(points)
         fit = self.fit
         slopes = self._of.score_gradients(fit.solution.u, x)
         influence = np.linalg.solve(-fit.solution.jacobian, slopes)[:, : self._of.p]

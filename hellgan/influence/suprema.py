@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 
 # Distances from the centre in units of the scale; far ones show whether a function still grows there.
 _NEAR, _FAR = np.linspace(0.0, 6.0, 61)[1:], np.geomspace(6.0, 1e5, 60)[1:]

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import first_sentence
+from hellgan.checks import first_sentence, shown
 from hellgan.losses.derivatives import Scalar, tabulate
 from hellgan.losses.functions import (
     AlphaReal,
@@ -315,6 +315,8 @@ def get(loss) -> Loss:
 def checked(loss) -> Loss:
     """Return a loss from its name; a user's own is tried on an array, and one that fails raises ``ValueError``."""
     loss = get(loss)
+    if not isinstance(loss.name, str):
+        raise TypeError(f"loss: its name is {shown(loss.name)}; give a text.")
     if loss.is_named:
         return loss
     for part in ("real", "fake", "generator"):

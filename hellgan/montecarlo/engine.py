@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from hellgan.checks import shown
 from hellgan.execution import programs
 from hellgan.execution.threads import checked_threads
 from hellgan.montecarlo.design import Design
@@ -157,6 +158,8 @@ def connected(address: str) -> Iterator[Any]:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise OSError(f"scheduler: {address} does not answer ({error}).") from None
+    except (AssertionError, TypeError, AttributeError):  # how distributed reads what is no address
+        raise ValueError(f"scheduler: {shown(address)} is no address; give one as in tcp://host:8786.") from None
     try:
         yield client
     finally:

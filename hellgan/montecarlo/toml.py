@@ -53,6 +53,8 @@ def from_toml(path: str | os.PathLike, **changes) -> Study:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file ({error}).") from None
+    except RecursionError:
+        raise ValueError(f"{path}: its values are nested too deeply; a design needs three levels.") from None
     unknown = [key for key in given if key not in _KEYS]
     if unknown:
         raise ValueError(f"{path}: {unknown[0]!r} is not known; give {', '.join(_KEYS)}.")

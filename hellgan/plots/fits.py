@@ -5,7 +5,7 @@ import numpy as np
 from hellgan.plots.canvas import BLUE, GREY, ORANGE, RED, mark_beyond, new_axes, view
 
 
-def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
+def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None, label: str = "x"):
     """Draw a one-dimensional fit.
 
     Parameters
@@ -22,6 +22,8 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     flagged : (r,) int array
         Positions of flagged observations.
     ax : Axes, optional
+    label : str
+        What the data are called, below the axis.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None):
     mark_beyond(right, x, flagged, (grid[0], grid[-1]))
     ax.plot(x, np.zeros_like(x), "|", color="black", markersize=10, alpha=0.4)
     ax.set_xlim(grid[0], grid[-1])
-    ax.set_xlabel("x")
+    ax.set_xlabel(label)
     ax.set_ylabel("density")
     handles = [*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     labels = [*ax.get_legend_handles_labels()[1], *right.get_legend_handles_labels()[1]]
@@ -133,7 +135,7 @@ def pp_plot(expected, observed, half_width, of: str, ax=None):
     return ax
 
 
-def log_ratio_plot(values, flagged, threshold, ax=None):
+def log_ratio_plot(values, flagged, threshold, ax=None, names=None):
     """Draw the discriminator's log ratio at the observations in increasing order, flagged ones marked.
 
     Parameters
@@ -143,6 +145,8 @@ def log_ratio_plot(values, flagged, threshold, ax=None):
     threshold : float
         The log ratio above which an observation is flagged.
     ax : Axes, optional
+    names : sequence of str, optional
+        Of the observations; their positions unless given.
 
     Returns
     -------
@@ -156,7 +160,8 @@ def log_ratio_plot(values, flagged, threshold, ax=None):
     ax.axhline(threshold, color=RED, linewidth=1.0, linestyle="--", label="flagged from here")
     ax.plot(values[order], "o", color=BLUE, markersize=3.5)
     if len(flagged):
-        named = ", ".join(str(k) for k in flagged[:6]) + (", ..." if len(flagged) > 6 else "")
+        first = [str(k) if names is None else names[k] for k in flagged[:6]]
+        named = ", ".join(first) + (", ..." if len(flagged) > 6 else "")
         look = {"mfc": "none", "mec": RED, "markersize": 10, "mew": 1.6, "label": f"flagged: {named}"}
         ax.plot(ranks[flagged], values[flagged], "o", **look)
     ax.margins(y=0.1)

@@ -7,7 +7,7 @@ import numpy as np
 from hellgan.plots.canvas import BLUE, GREY, RED, STYLES, mark_beyond, new_axes
 
 
-def influence_curves(grid, curves, x, observed, flagged, ax=None):
+def influence_curves(grid, curves, x, observed, flagged, ax=None, label: str = "x"):
     """Draw influence functions over the rug of the data.
 
     Parameters
@@ -22,6 +22,8 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
         The influence of each observation.
     flagged : (r,) int array
     ax : Axes, optional
+    label : str
+        What the data are called, below the axis.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None):
         ax.plot(inside, at, "v", transform=rug, color=RED, markersize=8, label="flagged", clip_on=not len(inside))
     mark_beyond(ax, x, flagged, (grid[0], grid[-1]))
     ax.set_xlim(grid[0], grid[-1])
-    ax.set_xlabel("x")
+    ax.set_xlabel(label)
     ax.set_ylabel("influence")
     ax.legend(loc="best", framealpha=0.9)
     return ax
@@ -86,8 +88,8 @@ def bias_curves(curves, name, ax=None):
     return ax
 
 
-def index_plot(values, name, flagged, ax=None, labelled: int = 5):
-    """Draw a number of each observation against its position; the largest in size bear their positions.
+def index_plot(values, name, flagged, ax=None, labelled: int = 5, names=None):
+    """Draw a number of each observation against its position; the largest in size bear their names.
 
     Neighbours whose positions would overlap share a label.
 
@@ -100,7 +102,9 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5):
         Positions of flagged observations.
     ax : Axes, optional
     labelled : int
-        How many observations bear their positions.
+        How many observations bear their names.
+    names : sequence of str, optional
+        Of the observations; their positions unless given.
 
     Returns
     -------
@@ -114,18 +118,19 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5):
         ax.plot(flagged, values[flagged], "o", mfc="none", mec=RED, markersize=10, mew=1.6, label="flagged")
         ax.legend(loc="best", framealpha=0.9)
     ax.margins(y=0.12)
-    for group in _label_groups(values, np.argsort(-np.abs(values), kind="stable")[:labelled]):
+    names = [str(k) for k in range(len(values))] if names is None else names
+    for group in _label_groups(values, np.argsort(-np.abs(values), kind="stable")[:labelled], names):
         top = group[0]
         ax.annotate(
-            ", ".join(map(str, sorted(group))), (top, values[top]), (0, 6 if values[top] >= 0 else -6), fontsize=9,
-            textcoords="offset points", ha="center", va="bottom" if values[top] >= 0 else "top",
+            ", ".join(names[k] for k in sorted(group)), (top, values[top]), (0, 6 if values[top] >= 0 else -6),
+            fontsize=9, textcoords="offset points", ha="center", va="bottom" if values[top] >= 0 else "top",
         )  # fmt: skip
     ax.set_xlabel("position of the observation")
     ax.set_ylabel(name)
     return ax
 
 
-def _label_groups(values, labelled):
+def _label_groups(values, labelled, names):
     """Put positions whose labels would overlap into one label, at the largest: lists of positions, that one first.
 
     Boxes are in parts of the Axes, for a figure of the usual size.
@@ -136,7 +141,7 @@ def _label_groups(values, labelled):
 
     def overlap(one, other):
         # Half of a label's width, then of its height; two labels on different sides of 0 are apart.
-        widths = sum(0.008 * len(", ".join(map(str, group))) + 0.004 for group in (one, other))
+        widths = sum(0.008 * len(", ".join(names[k] for k in group)) + 0.004 for group in (one, other))
         near = abs(x[one[0]] - x[other[0]]) < widths and abs(y[one[0]] - y[other[0]]) < 0.06
         return near and (y[one[0]] >= 0) == (y[other[0]] >= 0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.iolib.summary import Summary
 
-from hellgan.checks import checked_seed, chosen_names, first_sentence, shown
+from hellgan.checks import checked_seed, chosen_names, first_sentence
 from hellgan.estimation import Equations
 from hellgan.inference import covariances
 from hellgan.inference.bootstrap import Bootstrap, bootstrap
@@ -85,8 +85,8 @@ class EstimatedResults(JointResults):
             ``"model"``: equation (3), under a correct model.
             ``"HAC"``: (2) for serially dependent observations, in their order; ``maxlags`` (4 (n/100)^(2/9) unless
             given), ``kernel`` (``"bartlett"`` or ``"uniform"``), ``use_correction=False``.
-            ``"cluster"``: (2) for observations that depend within ``groups``, (n,) or for two ways (n, 2);
-            ``use_correction=True``.
+            ``"cluster"``: (2) for observations that depend within ``groups``, (n,) or for two ways (n, 2), a Series
+            or frame matched by its index, or names of columns of the data; ``use_correction=True``.
             ``"bootstrap"``: of a ``bootstrap=`` that was made by ``bootstrap``, or of a new one, with its arguments.
         **options
             Of the kind.
@@ -101,8 +101,7 @@ class EstimatedResults(JointResults):
             For an unknown kind or option, and for a fit without a joint law, to which only ``"bootstrap"`` can give a
             covariance.
         """
-        if not isinstance(cov_type, str) or cov_type not in covariances.KINDS:
-            raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(covariances.KINDS)}.")
+        covariances.check_kind(cov_type)
         if cov_type == "bootstrap":
             covariance = self._drawn(**options).covariance()
         else:
@@ -210,8 +209,23 @@ class EstimatedResults(JointResults):
     # What the fit says of its observations; more, where an estimator has more to say.
 
     def outliers(self) -> np.ndarray:
-        """Positions of the observations that the fit does not account for; empty unless an estimator can tell."""
+        """Observations that the fit does not account for, most extreme first; none unless an estimator can tell.
+
+        Returns
+        -------
+        array (r,)
+            Their labels where the data have an index of their own, or rows are left out; positions elsewhere.
+        """
+        return self.equations.sample.labels[self.outlier_positions()].to_numpy()
+
+    def outlier_positions(self) -> np.ndarray:
+        """Positions of ``outliers`` among the observations of the fit."""
         return np.empty(0, int)
+
+    @property
+    def rows_left_out(self) -> list:
+        """Labels of the rows of the data that the fit leaves out, as values are missing there."""
+        return self.equations.sample.left_out.tolist()
 
     def case_columns(self) -> pd.DataFrame:
         """What the fit itself says of its observations, beside influence: no columns unless an estimator has some."""

@@ -3,6 +3,7 @@
 Equation (4) is that of ``docs/theory.md``.
 """
 
+import dataclasses
 import functools
 import warnings
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import checked_points
 from hellgan.estimation import Sandwich
 from hellgan.execution import programs
 from hellgan.inference import bulk_test as inference
@@ -20,6 +20,7 @@ from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.inference.sandwich import near_edges
 from hellgan.results import summary
+from hellgan.samples.frames import texts
 from hellgan.samples.ties import Atom, rounding_step
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ def notes(fit: "GANResults") -> list[str]:
     if not fit.model.basis.is_linear:
         given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
         own.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")
-    flagged = fit.outliers()
+    flagged, sample = fit.outlier_positions(), fit.model.sample
     if len(flagged):
-        shown = ", ".join(str(i) for i in flagged[:10]) + (", and others" if len(flagged) > 10 else "")
         what = "observation" if len(flagged) == 1 else "observations"
+        counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
         own.append(
-            f"{len(flagged)} {what} that the generator does not account for, at {shown} (counted from 0, most "
-            "extreme first)."
+            f"{len(flagged)} {what} that the generator does not account for, at "
+            f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
         )
     if fit.model.reweight:
         own.append(
@@ -90,7 +91,6 @@ def notes(fit: "GANResults") -> list[str]:
         own.append(f"{said[0].upper()}{said[1:]}.")
     elif (beside := background_test(fit)) is not None and beside.is_rejected:
         own.append(f"{background_rejected(beside)}.")
-    sample = fit.model.sample
     step = 0.0 if fit.generator.covariates or sample.d > 1 else rounding_step(sample.rows[:, 0], sample.weights)
     if step:
         own.append(
@@ -114,7 +114,7 @@ def compared(fit: "GANResults") -> dict[str, object]:
         "divergence": fit.saddle.value - fit.model.loss.value_at_equality,
         "overid. p-value": fit.overidentification_test().pvalue if can_be_tested(fit) else np.nan,
         "bulk p-value": fit.bulk_pvalue,
-        "outliers": len(fit.outliers()),
+        "outliers": len(fit.outlier_positions()),
         "converged": fit.converged,
     }
 
@@ -246,10 +246,11 @@ def contamination_test(fit: "GANResults", points) -> ContaminationTest:
         x = np.sort(sample.rows, axis=0) if sample.d == 1 else sample.rows
         drawn = fit.sample(_CANDIDATES, fit.model.seed).reshape(-1, sample.d)
         points = np.concatenate([influence.places(), drawn, x[:: -(-len(x) // _CANDIDATES)]])
-    points = checked_points(points, sample.d)
+    points = sample.points(points)
     real, mean = of.mean_features(fit.solution.u)
     balance = of.balance(fit.solution.u, "both")
-    return contamination(balance, fit.model.loss.c, real - mean, of.features(points), mean, points)
+    found = contamination(balance, fit.model.loss.c, real - mean, of.features(points), mean, points)
+    return dataclasses.replace(found, columns=sample.columns)
 
 
 def degenerate_directions(fit: "GANResults", law: Sandwich) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from hellgan.checks import chosen_names, normal_quantile
 from hellgan.execution import programs
 from hellgan.inference import profiles
 from hellgan.inference.wald import sup_t_quantile
+from hellgan.samples.frames import texts
 
 if TYPE_CHECKING:
     from hellgan.results.base import EstimatedResults
@@ -63,12 +64,11 @@ def probability_plot(fit: "GANResults", alpha: float = 0.05) -> ProbabilityPlot:
 def draw(fit: "GANResults", threshold: float):
     """Draw the four panels of ``GANResults.plot_diagnostics``, (4,) Axes; ``threshold`` is the flags' probability."""
     axes = plots.four_panels()
-    flagged = fit.outliers()
+    flagged, sample = fit.outlier_positions(), fit.equations.sample
+    names = texts(sample.labels) if sample.is_labelled else None
     fit.plot_fit(axes[0])
     plots.pp_plot(*probability_plot(fit), axes[1])
-    plots.log_ratio_plot(
-        fit.log_ratio(fit.equations.sample.squeezed), flagged, float(special.logit(threshold)), axes[2]
-    )
+    plots.log_ratio_plot(fit.log_ratio(sample.squeezed), flagged, float(special.logit(threshold)), axes[2], names)
     if fit.sandwich is None:
         plots.message(f"no influence functions: {fit.why_no_cov}", axes[3])
     elif fit.generator.dim == 1:
@@ -80,7 +80,7 @@ def draw(fit: "GANResults", threshold: float):
 
 def draw_fit(fit: "GANResults", ax=None):
     """Draw data and fitted law, as ``GANResults.plot_fit`` says."""
-    sample, flagged = fit.equations.sample, fit.outliers()
+    sample, flagged = fit.equations.sample, fit.outlier_positions()
     x = sample.squeezed
     simulated = fit.sample(4096, seed=fit.model.seed + 1)
     family = fit.generator.linear
@@ -96,7 +96,8 @@ def draw_fit(fit: "GANResults", ax=None):
     density = None
     if fit.generator.has_density:
         density = _density(fit.generator, fit.solution.theta, grid[:, None])
-    return plots.histogram_fit(x, grid, density, simulated, fit.prob_real(grid), flagged, ax)
+    label = sample.origin.name or "x"
+    return plots.histogram_fit(x, grid, density, simulated, fit.prob_real(grid), flagged, ax, label)
 
 
 def draw_profile(fit: "EstimatedResults", name: str, alpha: float, ax=None):

@@ -15,6 +15,7 @@ from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
 from hellgan.results.law import LawResults
+from hellgan.samples.frames import in_order_of
 
 if TYPE_CHECKING:
     from hellgan.solver import GameEquations, SaddlePoint
@@ -68,6 +69,7 @@ class GANResults(LawResults):
         TypeError, ValueError
             For points that are not numeric, or of another shape.
         """
+        x = in_order_of(x, "x", None, self.equations.sample.columns)
         try:
             x = np.asarray(x, np.float64)
         except (TypeError, ValueError):
@@ -92,7 +94,7 @@ class GANResults(LawResults):
         """
         return self.prob_real(self.equations.sample.squeezed if x is None else x)
 
-    def outliers(self) -> np.ndarray:
+    def outlier_positions(self) -> np.ndarray:
         """Positions of the observations that the fitted generator does not account for, most extreme first."""
         scores = self.outlier_scores()
         flagged = np.flatnonzero(scores > OUTLIER)

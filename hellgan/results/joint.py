@@ -100,7 +100,8 @@ class JointResults(WaldResults):
 
         In a regression each is the observation's own score plus the mean score of its simulated responses, as in (6).
         """
-        return pd.DataFrame(self.equations.scores(self.solution.u), columns=self.score_names)
+        scores = self.equations.scores(self.solution.u)
+        return pd.DataFrame(scores, self.equations.sample.labels, self.score_names)
 
     # Tests of restrictions, and the intervals that invert one.
 

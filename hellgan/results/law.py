@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import latents
-from hellgan.checks import checked_points, checked_seed
+from hellgan.checks import checked_seed, shown
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import simulated
 from hellgan.inference.functionals import law as functionals
@@ -36,8 +36,10 @@ class LawResults(EstimatedResults):
         ValueError
             For a size that is no positive whole number.
         """
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"size: got {size!r}; give a positive number of observations.")
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= latents.LARGEST:
+            raise ValueError(
+                f"size: got {shown(size)}; give a positive number of observations, at most {latents.LARGEST}."
+            )
         g, sample = self.generator, self.equations.sample
         z = latents.draw("iid", g.law, int(size), g.latent_dim, checked_seed(seed))[0]
         if g.covariates:
@@ -120,7 +122,7 @@ class LawResults(EstimatedResults):
             For a law of one dimension, for a regression, and for rows of another length.
         """
         scatter, mean = self.covariance_matrix().matrix.to_numpy(), self.mean().params.to_numpy()
-        rows = self.equations.sample.rows if x is None else checked_points(x, self.generator.dim)
+        rows = self.equations.sample.rows if x is None else self.equations.sample.points(x)
         whitened = np.linalg.solve(np.linalg.cholesky(scatter), (rows - mean).T)
         distances = np.linalg.norm(whitened, axis=0)
         return pd.Series(distances, x.index, name="mahalanobis") if isinstance(x, pd.DataFrame) else distances
@@ -208,7 +210,7 @@ class LawResults(EstimatedResults):
         """
         return functionals.functional(self, f, names)
 
-    def predict(self, exog=None, transform=True, *args, **kwargs):
+    def predict(self, exog=None, transform=True):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Compute the fitted location of the response at covariates.
 
         Parameters

@@ -10,6 +10,7 @@ from statsmodels.iolib.table import SimpleTable
 from hellgan.estimation import informations
 from hellgan.inference.identification import weakest_combination
 from hellgan.inference.sandwich import near_edges
+from hellgan.samples.frames import texts
 
 if TYPE_CHECKING:
     from hellgan.results.base import EstimatedResults
@@ -68,7 +69,7 @@ def kind(fit: "EstimatedResults") -> str:
 
 def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
     """Sentences below any fit's summary; an estimator's ``own`` stand among them, after rows that were left out."""
-    of, left_out = fit.equations, fit.equations.sample.left_out
+    of, sample = fit.equations, fit.equations.sample
     found = [] if fit.converged else [f"Not converged: {fit.trouble}."]
     held = getattr(of.space, "held", {})
     if held:
@@ -77,9 +78,9 @@ def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
             for name, value in held.items()
         )
         found.append(f"Held: {', '.join(values)}.")
-    if left_out:
-        what = "row with a missing value is" if left_out == 1 else "rows with missing values are"
-        found.append(f"{left_out} {what} left out; positions are those among the others.")
+    if count := len(sample.left_out):
+        what = "row with a missing value is" if count == 1 else "rows with missing values are"
+        found.append(f"{count} {what} left out: {listed(texts(sample.left_out))}.")
     found += own
     near = near_edges(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy())
     edges = fit.params.index[near].to_list()
@@ -96,6 +97,11 @@ def notes(fit: "EstimatedResults", own: tuple[str, ...] = ()) -> list[str]:
                 f"matrix has condition number {weakest.condition:.1e}."
             )
     return found
+
+
+def listed(names: list[str], most: int = 10) -> str:
+    """Join names for a sentence, the first of them where there are many."""
+    return ", ".join(names[:most]) + (", and others" if len(names) > most else "")
 
 
 def compare(fits) -> pd.DataFrame:

@@ -1,18 +1,29 @@
 """Designs of regressions: what a formula makes of a frame, and covariates to predict at."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hellgan.checks import first_sentence, numbers, shown
+from hellgan.samples.frames import as_pandas, beside, column_of, plain, table
+from hellgan.samples.reading import check_missing
+from hellgan.samples.sample import Origin, readable_weights
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
 INTERCEPT = "Intercept"  # the name of the constant column, as formulaic has it
+
+
+class Factor(NamedTuple):
+    """A categorical term of a formula that is made of one variable: its name in the formula, the variable, levels."""
+
+    name: str
+    variable: str
+    levels: Sequence
 
 
 class Design(NamedTuple):
@@ -22,19 +33,56 @@ class Design(NamedTuple):
     covariates: list[str]
     has_intercept: bool
     again: Callable[["DataFrame"], "DataFrame"]  # makes the same design of other data
+    origin: Origin  # all rows of the data, and which of them are without missing values
+    factors: list[Factor]
     rows: int  # how many the data have, those with missing values among them
-    complete: np.ndarray  # positions of the rows without missing values
+
+    def weights(self, given, missing: str) -> np.ndarray | None:
+        """Take the weights of the design's rows from those of all rows of the data, or from one of its columns.
+
+        Raises ``ValueError`` for rows with missing values, where they are to be refused.
+        """
+        check_missing(missing)
+        if missing == "raise" and len(self.frame) < self.rows:
+            label = shown(plain(self.origin.left_out(len(self.frame))[0]))
+            raise ValueError(
+                f"data: {self.rows - len(self.frame)} of {self.rows} rows have missing values in variables of the "
+                f"formula, the first is {label}; drop or impute them, or give missing='drop'."
+            )
+        if given is None:
+            return None
+        if isinstance(given, str):
+            whole = column_of(self.origin.frame, given, "weights")
+        else:
+            whole = beside(given, "weights", self.origin.index, self.rows)
+        whole = readable_weights(whole, self.rows)
+        return whole if self.origin.kept is None else whole[self.origin.kept]
+
+    def require_levels(self, weights: np.ndarray | None) -> None:
+        """Refuse a level of which the design has a column, but no observation, or none with a positive weight (n,)."""
+        for factor in self.factors:
+            values = self.origin.frame[factor.variable]
+            values = values if self.origin.kept is None else values.iloc[self.origin.kept]
+            found = set(values if weights is None else values[np.nan_to_num(weights) > 0])
+            unused = [level for level in factor.levels if level not in found]
+            if unused and found & set(factor.levels):
+                of = "" if weights is None or unused[0] not in set(values) else " of positive weight"
+                raise ValueError(
+                    f"formula: the level {shown(unused[0])} of {factor.name} has no observation{of} and so no "
+                    f"coefficient; drop it, as by data[{factor.variable!r}].cat.remove_unused_categories()."
+                )
 
 
 class _Again:
     """Function that makes a formula's design of other data; copies in other processes lack the caller's variables."""
 
-    def __init__(self, spec, context=None):
-        self.spec, self.context = spec, context
+    def __init__(self, spec, needed: tuple[str, ...], context=None):
+        self.spec, self.needed, self.context = spec, needed, context
 
     def __call__(self, data):
         from formulaic.errors import DataMismatchWarning
 
+        _require_columns(data, self.needed)
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)  # a level that the fit has not seen has no coefficient
             return self.spec.get_model_matrix(data, context=self.context, na_action="drop")
@@ -43,14 +91,15 @@ class _Again:
         return self
 
     def __reduce__(self):
-        return _Again, (self.spec,)
+        return _Again, (self.spec, self.needed)
 
 
 def read_formula(formula, data, depth: int = 1) -> Design:
     """Make the design of a formula; rows with missing values are dropped.
 
-    The formula may call functions that are visible ``depth`` calls above the caller. Raises ``ValueError`` or
-    ``TypeError`` for a formula or data that make no design.
+    The formula may call functions, and name variables, that are visible ``depth`` calls above the caller; a Series
+    among these is matched to the data by its index. Raises ``ValueError`` or ``TypeError`` for a formula or data that
+    make no design.
     """
     import formulaic
     import pandas as pd
@@ -59,13 +108,19 @@ def read_formula(formula, data, depth: int = 1) -> Design:
     if not isinstance(formula, str):
         raise TypeError(f"formula: got {shown(formula)}; give a text such as 'y ~ x1 + x2'.")
     context: Any = capture_context(depth + 1)
+    given, index = table(data, "data")
+    frame = given.reset_index(drop=True)
+    named = _variables(formula, frame)
+    _require_single(frame, named, "formula: the data have")
+    for name in named:
+        if name not in frame and (value := _surrounding(name, context, index, len(frame))) is not None:
+            frame[name] = value
     try:
-        frame = pd.DataFrame(data).reset_index(drop=True)
         matrices: Any = formulaic.model_matrix(formula, frame, context=context, na_action="drop")
     except Exception as error:
-        columns = f"; the data have {', '.join(map(str, data.keys()))}" if hasattr(data, "keys") else ""
         raise ValueError(
-            f"formula: {first_sentence(error)}{columns}; give a formula such as 'y ~ x1 + x2' of the data's columns."
+            f"formula: {_reason(error, frame, named)}; the data have {', '.join(map(str, given.columns))}; give a "
+            "formula such as 'y ~ x1 + x2' of the data's columns."
         ) from None
     count = matrices.lhs.shape[1] if hasattr(matrices, "lhs") else 0
     if count != 1:
@@ -78,9 +133,84 @@ def read_formula(formula, data, depth: int = 1) -> Design:
     covariates = [str(name) for name in design.columns if name != INTERCEPT]
     if not covariates:
         raise ValueError(f"formula: {shown(formula)} has no covariates; fit a family such as hg.generators.Normal().")
-    again = _Again(design.model_spec, context)
+    spec = design.model_spec
+    needed = tuple(sorted(map(str, spec.variables_by_source.get("data", ()))))
+    origin = Origin(index, frame=frame).within(design.index.to_numpy(), len(frame))
     joined = pd.concat([design[covariates], response], axis=1)
-    return Design(joined, covariates, INTERCEPT in design.columns, again, len(frame), design.index.to_numpy())
+    for name, kind in joined.dtypes.items():
+        if kind.kind in "mM":
+            raise ValueError(f"formula: {_of_dates(name)}.")
+    again = _Again(spec, needed, context)
+    return Design(joined, covariates, INTERCEPT in design.columns, again, origin, _factors(spec), len(frame))
+
+
+def _variables(formula: str, frame) -> list[str]:
+    """Names that a formula uses; all columns where it cannot be read, which formulaic then says better."""
+    import formulaic
+
+    try:
+        return sorted(map(str, formulaic.Formula(formula).required_variables))
+    except Exception:
+        return [str(column) for column in frame.columns]
+
+
+def _surrounding(name: str, context, index, n: int):
+    """A variable of the caller's with a value for each row of the data; None where the name stands for what has not."""
+    try:
+        value = context[name]
+    except KeyError:
+        return None
+    if not isinstance(value, (list, tuple)) and not hasattr(value, "__array__"):
+        return None
+    if np.ndim(value) != 1 or (len(value) != n and not hasattr(value, "index")):
+        return None
+    value = beside(value, f"formula: {name}", index, n)
+    if len(value) != n:
+        return None
+    return value.reset_index(drop=True) if hasattr(value, "reset_index") else value
+
+
+def _require_columns(frame, needed: Sequence[str]) -> None:
+    absent = [name for name in needed if name not in frame]
+    if absent:
+        raise ValueError(f"there is no column {absent[0]}, which the formula needs beside {', '.join(needed)}")
+    _require_single(frame, needed, "there are")
+
+
+def _require_single(frame, names: Sequence[str], there_are: str) -> None:
+    twice = [name for name in names if sum(column == name for column in frame.columns) > 1]
+    if twice:
+        raise ValueError(f"{there_are} two columns of the same name {twice[0]!r}; rename or drop one.")
+
+
+def _factors(spec) -> list[Factor]:
+    """The categorical terms of a formula that are made of one variable of the data."""
+    found, data = [], set(spec.variables_by_source.get("data", ()))
+    for factor, variables in spec.factor_variables.items():
+        own = [str(name) for name in variables if name in data]
+        state = spec.encoder_state.get(factor.expr, (None, {}))[1]
+        if len(own) == 1 and "categories" in state:
+            found.append(Factor(factor.expr, own[0], list(state["categories"])))
+    return found
+
+
+def _reason(error: Exception, frame=None, named: Sequence[str] = ()) -> str:
+    """Say why formulaic refuses, in part of a sentence: what it was at, and the error behind that."""
+    text, cause = first_sentence(error), error.__cause__
+    if type(error).__name__ == "FactorEvaluationError" and isinstance(cause, Exception):
+        behind = "; ".join(" ".join(str(cause).split()).rstrip(".").split(". "))
+        return f"{text} ({behind or type(cause).__name__})"
+    dates = [n for n in named if frame is not None and n in frame and frame[n].dtype.kind in "mM"]
+    if dates:
+        return _of_dates(dates[0])
+    return text or type(error).__name__
+
+
+def _of_dates(name) -> str:
+    return (
+        f"{name} holds dates or spans of time, which have no slope, so turn them into numbers of days, months or "
+        f"years, or into levels by C({name})"
+    )
 
 
 def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarray:
@@ -92,19 +222,20 @@ def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarra
     import pandas as pd
 
     if again is not None:
+        frame = table(data, "exog")[0].reset_index(drop=True)
         try:
-            frame = pd.DataFrame(data).reset_index(drop=True)
             design = again(frame)
         except Exception as error:
             raise ValueError(
-                f"exog: {first_sentence(error)}; give the variables of the formula, or the design itself with "
-                "transform=False."
+                f"exog: {_reason(error)}; give the variables of the formula, or the design itself with transform=False."
             ) from None
         return design.reindex(frame.index)[columns].to_numpy(np.float64)
+    data = as_pandas(data, "exog")
     if isinstance(data, pd.DataFrame) and columns is not None:
         missing = [name for name in columns if name not in data.columns]
         if missing:
             raise ValueError(f"exog: there is no column {missing[0]}; give the covariates {', '.join(columns)}.")
+        _require_single(data, columns, "exog: there are")
         data = data[columns]
     try:
         x = np.column_stack([numbers(data[c]) for c in data]) if isinstance(data, pd.DataFrame) else numbers(data)

@@ -6,11 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hellgan.checks import first_sentence, has_masked, numbers
+from hellgan.checks import checked_points, has_masked, numbers
+from hellgan.samples.frames import beside, column_of, in_order_of
 from hellgan.samples.robust import quantile, robust_scale
-
-# Larger numbers have squares that overflow, in standardised monomials and squared distances.
-_LARGEST = 1e150
 
 
 class Family(Protocol):
@@ -35,6 +33,57 @@ class Family(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Origin:
+    """Where the rows of a sample are in the data.
+
+    Attributes
+    ----------
+    index : Index or None
+        Labels of all rows of the data, where they have some.
+    name : str or None
+        Of the data, where they are one named column.
+    frame : DataFrame or None
+        All named columns of the data, in which others than the sample's may be looked up.
+    kept : (n,) int array or None
+        Positions of the sample's rows among the data's; None where no row is left out.
+    total : int
+        How many rows the data have, where some are left out.
+    """
+
+    index: Any = None
+    name: str | None = None
+    frame: Any = None
+    kept: np.ndarray | None = None
+    total: int = 0
+
+    def all_labels(self, n: int) -> Any:
+        """Labels of all rows of the data, for a sample of n."""
+        import pandas as pd
+
+        if self.index is not None and self.index.is_unique:
+            return self.index
+        return pd.RangeIndex(n if self.kept is None else self.total)
+
+    def labels(self, n: int) -> Any:
+        """Labels of the rows of a sample of n."""
+        found = self.all_labels(n)
+        return found if self.kept is None else found[self.kept]
+
+    def left_out(self, n: int) -> Any:
+        """Labels of the rows that are left out."""
+        found = self.all_labels(n)
+        return found[:0] if self.kept is None else found.delete(self.kept)
+
+    def within(self, kept: np.ndarray, total: int) -> "Origin":
+        """Leave out more rows: all but those at positions ``kept`` among ``total`` that were left."""
+        if len(kept) == total:
+            return self
+        if self.kept is not None:
+            kept, total = self.kept[kept], self.total
+        return dataclasses.replace(self, kept=kept, total=total)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
     """Observations as rows, with the labels of rows and columns and with weights.
 
@@ -44,25 +93,79 @@ class Sample:
         One row an observation.
     columns : list of str or None
         Names of the coordinates, where there are several and the data name them.
-    index : Index or None
-        Labels of the rows, where the data are a frame or a Series.
     given_weights : (n,) array or None
         Observation weights as they were given.
     covariates : int
         How many coordinates, the first, are given rather than simulated.
-    left_out : int
-        Rows of the data with missing values, which a formula leaves out.
+    origin : Origin
+        The rows of the data that these are, and their labels there.
     """
 
     rows: np.ndarray
     columns: list[str] | None = None
-    index: Any = None
     given_weights: np.ndarray | None = None
     covariates: int = 0
-    left_out: int = 0
+    origin: Origin = Origin()
 
     def __len__(self):
         return len(self.rows)
+
+    @functools.cached_property
+    def labels(self) -> Any:
+        """What reports call the observations, a pandas Index: the data's own where it names each row.
+
+        Elsewhere, without an index or with one in which a label occurs twice, positions among the rows of the data.
+        """
+        return self.origin.labels(len(self))
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the labels are other than the observations' positions."""
+        return not np.array_equal(self.labels, np.arange(len(self)))
+
+    @property
+    def left_out(self) -> Any:
+        """Labels of the rows of the data that are left out, as values are missing there; an Index, perhaps empty."""
+        return self.origin.left_out(len(self))
+
+    def beside(self, values, name: str):
+        """Bring what stands beside the data to the observations; a text names a column of the data.
+
+        Raises ``ValueError`` for labels that do not match the data's, and for a column that is not there.
+        """
+        if isinstance(values, str):
+            return self._column(values, name)
+        total = len(self) if self.origin.kept is None else self.origin.total
+        return beside(values, name, self.origin.index, total, self.origin.kept)
+
+    def points(self, points) -> np.ndarray:
+        """Read points of the observations' space as numbers (k, d); columns of a frame are matched by name.
+
+        Raises ``ValueError`` or ``TypeError`` for points of another shape.
+        """
+        return checked_points(in_order_of(points, "points", None, self.columns), self.d)
+
+    def _column(self, column: str, name: str):
+        import pandas as pd
+
+        if self.origin.frame is not None:
+            found = column_of(self.origin.frame, column, name)
+            return found if self.origin.kept is None else found.iloc[self.origin.kept]
+        if self.columns is None:
+            raise ValueError(f"{name}: got {column!r}, but the data have no named columns; give the values themselves.")
+        return column_of(pd.DataFrame(self.rows, columns=self.columns), column, name)
+
+    def in_order(self, data, name: str):
+        """Put other data in the order of these: their columns, and their rows where those have weights."""
+        index = None if self.given_weights is None else self.origin.index
+        if index is not None and self.origin.kept is not None:
+            index = index[self.origin.kept]
+        return in_order_of(data, name, index, self.columns)
+
+    def out_of(self, origin: Origin, total: int) -> "Sample":
+        """Give the same observations, read from ``total`` rows of an origin, as rows of that."""
+        kept = np.arange(total) if self.origin.kept is None else self.origin.kept
+        return dataclasses.replace(self, origin=origin.within(kept, total))
 
     @property
     def d(self) -> int:
@@ -95,68 +198,16 @@ class Sample:
         return np.array([*spreads, *(robust_scale(column, self.weights) for column in self.rows.T[k:])])
 
     def with_weights(self, weights) -> "Sample":
-        """Give the same observations with other weights (n,), of which only the ratios count."""
-        return dataclasses.replace(self, given_weights=checked_weights(weights, len(self)))
+        """Give the same observations with other weights (n,), of which only the ratios count.
+
+        Those of a Series are matched by its index, where the data have one.
+        """
+        return dataclasses.replace(self, given_weights=checked_weights(self.beside(weights, "weights"), len(self)))
 
     def check_variation(self, parameters: int) -> None:
         """Refuse a sample that is too small for so many ``parameters``, or constant, or of collinear columns."""
         rows = self.rows if self.given_weights is None else self.rows[self.given_weights > 0]
         check_variation(rows, parameters, self.covariates, self.columns)
-
-
-def read(data, family: Family) -> tuple[Sample, Any]:
-    """Read data for a family: numbers of their own memory, finite, in the family's shape.
-
-    Parameters
-    ----------
-    data : array_like, Series or DataFrame
-        (n,) or (n, d).
-    family : Family
-        A generator; a regression that does not know its covariates takes their names from the data.
-
-    Returns
-    -------
-    sample, family
-        The observations, and the family bound to their shape and names.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For data that cannot be this family's, in one sentence.
-    """
-    columns = [str(c) for c in data.columns] if hasattr(data, "columns") else None
-    try:
-        if hasattr(data, "dtypes") and columns is not None:
-            # By position: two columns may share a name.
-            parts = [data.iloc[:, k] if hasattr(data, "iloc") else data[c] for k, c in enumerate(data.columns)]
-            x = np.column_stack([numbers(part) for part in parts]) if columns else np.empty((0, 0))
-        else:
-            x = numbers(data)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"data: not numeric ({first_sentence(error)}); give finite numbers.") from None
-    if has_masked(data):
-        raise ValueError("data: some values are masked; drop them first.")
-    family = family.bound_to(columns, x.shape)
-    rows = x[:, None] if x.ndim == 1 else x
-    d = family.dim
-    if rows.ndim != 2 or rows.shape[1] != d:
-        wanted = "(n,)" if d == 1 else f"(n, {d})"
-        what = "the covariates and, last, the response" if family.covariates else "one row an observation"
-        raise ValueError(f"data: shape {np.shape(data)}; {family.name} needs shape {wanted}, {what}.")
-    _check_numbers(rows)
-    index = data.index if hasattr(data, "index") and not callable(data.index) else None
-    return Sample(rows, columns if d > 1 else None, index, covariates=family.covariates), family
-
-
-def _check_numbers(rows):
-    n = len(rows)
-    if n < 2:
-        raise ValueError(f"data: {n} observations; give at least 2.")
-    bad = int(np.sum(~np.all(np.isfinite(rows), axis=1)))
-    if bad:
-        raise ValueError(f"data: {bad} of {n} observations are NaN or infinite; drop or impute them first.")
-    if np.max(np.abs(rows)) > _LARGEST:
-        raise ValueError(f"data: some values exceed {_LARGEST:g} in size; give them in larger units.")
 
 
 def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns: list[str] | None) -> None:
@@ -179,19 +230,25 @@ def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns:
 
 def checked_weights(weights, n: int) -> np.ndarray:
     """Return observation weights (n,), not negative and at least two of them positive."""
+    weights = readable_weights(weights, n)
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
+        raise ValueError("weights: some are negative, NaN or infinite; give finite non-negative numbers.")
+    if np.sum(weights > 0) < 2:
+        raise ValueError("weights: fewer than two are positive; at least two observations must count.")
+    return weights
+
+
+def readable_weights(weights, n: int) -> np.ndarray:
+    """Return weights (n,) as numbers, NaN where one is missing."""
     masked = has_masked(weights)
     try:
         weights = numbers(weights)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError("weights: not numeric; give one non-negative number an observation.") from None
     if masked:
         raise ValueError("weights: some are masked; give a number, perhaps 0, for every observation.")
     if weights.shape != (n,):
         raise ValueError(f"weights: shape {weights.shape}; give one for each of the {n} observations.")
-    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
-        raise ValueError("weights: some are negative, NaN or infinite; give finite non-negative numbers.")
-    if np.sum(weights > 0) < 2:
-        raise ValueError("weights: fewer than two are positive; at least two observations must count.")
     return weights
 
 

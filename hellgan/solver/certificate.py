@@ -18,10 +18,14 @@ MAX_OUTER = 60
 
 
 class Limits(NamedTuple):
-    """Where a search ends: the score norm that is small enough, and how many outer steps are tried from a start."""
+    """Where a search ends: the score norm that is small enough, and how many outer steps are tried from a start.
+
+    ``disp`` says whether it shows its steps: None in a terminal, once it is long; True always, False never.
+    """
 
     tol: float = TOLERANCE
     maxiter: int = MAX_OUTER
+    disp: bool | None = None
 
 
 LIMITS = Limits()

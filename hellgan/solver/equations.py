@@ -23,7 +23,7 @@ from hellgan.losses.catalogue import Loss
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled, resampling
 from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint

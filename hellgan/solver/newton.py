@@ -155,7 +155,8 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
     group = programs.take(games, slots)
     running = np.ones(len(slots), bool)
     outcome: list = [None] * count
-    bar = tqdm(total=limits.maxiter, desc="steps", delay=5, leave=False, disable=None if count == 1 else True)
+    hidden = True if count > 1 or limits.disp is False else False if limits.disp else None
+    bar = tqdm(total=limits.maxiter, desc="steps", delay=0 if limits.disp else 5, leave=False, disable=hidden)
     while np.any(running):
         on_log = (state.outer == 0) & (not is_warm)
         local = locate(group, state.trial, state.trial_alpha, on_log)

@@ -10,7 +10,7 @@ from hellgan.estimation import Resamples
 from hellgan.execution import programs
 from hellgan.objective.assembly import extended, padded_size
 from hellgan.objective.game import Game
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled
 

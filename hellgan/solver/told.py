@@ -17,7 +17,7 @@ from hellgan.objective import evaluation
 from hellgan.objective.background import all_backgrounds
 from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game
-from hellgan.samples import Sample
+from hellgan.samples.sample import Sample
 from hellgan.samples.ties import Atom
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tolerance import EXACT
 
 import hellgan as hg
-from hellgan import constraints, generators, latents
+from hellgan import constraints, generators, latents, parameters
 
 LOC_SCALE = {"loc": -2.0, "scale": 3.0}
 FAMILIES = {
@@ -563,3 +563,22 @@ def test_constraints_are_exported():
     assert (hg.real, hg.positive) == (constraints.real, constraints.positive)
     assert (hg.interval, hg.simplex) == (constraints.interval, constraints.simplex)
     assert hg.generator is generators.generator
+
+
+def test_names_of_elements_are_one_each():
+    """A vector called alpha has an alpha_1, and so has the discriminator; a vector a has an a_1."""
+
+    def bent(z, alpha, s):
+        return alpha[0] + 0.1 * jnp.tanh(alpha[1]) * z**2 + s * z
+
+    model = hg.GAN(np.random.default_rng(0).normal(5, 2, 200), hg.generator(alpha=hg.real((2,)), s=hg.positive())(bent))
+    of = model.equations()
+    assert of.joint_names[:5] == ["alpha_1", "alpha_2", "s", "nuisance_alpha_0", "nuisance_alpha_1"]
+    assert len(set(of.joint_names)) == len(of.joint_names)
+    assert len(set(of.names)) == len(of.names)
+    plain = hg.GAN(model.x, hg.generators.Normal()).equations()
+    assert plain.joint_names[:3] == ["loc", "scale", "alpha_0"]
+    with pytest.raises(ValueError, match="a_1 is also the name of an element of a; rename one"):
+        hg.generator(a=hg.real((2,)), a_1=hg.real())(lambda z, a, a_1: a[0] + a_1 * z + a[1])
+    with pytest.raises(ValueError, match="b_2 is also the name of an element of b_2"):
+        parameters.Parameters(b_2=hg.real(), b=hg.real((2,)))

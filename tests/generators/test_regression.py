@@ -569,8 +569,10 @@ def test_summary_counts_the_rows_that_are_left_out(telephone):
     hole = pd.DataFrame({"year": [1975.0, np.nan], "calls": [np.nan, 3.0]})
     fit = hg.GAN.from_formula(CALLS, pd.concat([hole, TELEPHONE])).fit()
     assert fit.nobs == 24
-    np.testing.assert_array_equal(fit.outliers(), telephone.outliers())  # positions among the others
-    assert "2 rows with missing values are left out; positions are those among the others." in str(fit.summary())
+    np.testing.assert_array_equal(fit.outlier_positions(), telephone.outliers())
+    np.testing.assert_array_equal(fit.outliers(), telephone.outliers() + 2)  # labels occur twice: positions in the data
+    assert fit.rows_left_out == [0, 1]
+    assert "2 rows with missing values are left out: 0, 1." in str(fit.summary())
     assert "left out" not in str(telephone.summary())
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import constraints, latents
-from hellgan.checks import first_sentence, shown
+from hellgan.checks import checked_sequence, first_sentence, shown
 from hellgan.constraints import Constraint
 from hellgan.generators.family import Generator
 from hellgan.inference.functionals.estimates import Functionals
@@ -135,7 +135,7 @@ def _checked_function(f, generator: Generator) -> int | None:
 def _checked_names(names, count: int | None) -> list[str]:
     if names is None:
         return ["functional"] if count is None else [f"f{k}" for k in range(count)]
-    given = [names] if isinstance(names, str) else list(names)
+    given = [names] if isinstance(names, str) else checked_sequence("names", names, "a text for each number of f")
     if len(given) != (count or 1) or len(set(given)) < len(given) or not all(isinstance(n, str) for n in given):
         raise ValueError(f"names: got {shown(names)}; give {count or 1} different texts, one for each number of f.")
     return given
