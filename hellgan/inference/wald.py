@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import special
 from statsmodels.base.model import LikelihoodModelResults
 
-from hellgan import latents
+from hellgan import latents, restrictions
 from hellgan.checks import chosen_names, first_sentence, normal_quantile, shown
 from hellgan.constraints import Constraint
+from hellgan.inference.contrasts import JointTest, LinearTests
 from hellgan.inference.sandwich import intervals
 
 
@@ -112,38 +113,75 @@ class WaldResults(LikelihoodModelResults):
         """Compute the intervals (k, 2) of a further method that a subclass knows."""
         raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
 
-    def t_test(self, r_matrix, cov_p=None, use_t=None):
-        """Test linear hypotheses one at a time, given as ``"loc = 27"``, as an array, or several; see statsmodels."""
+    def t_test(self, r_matrix, cov_p=None, use_t=None) -> LinearTests:
+        """Test linear hypotheses one at a time; see statsmodels.
+
+        Parameters
+        ----------
+        r_matrix : str, sequence of str, mapping, (r, k) array or (array, values)
+            ``"loc = 27"``, several with commas between them; a name that equations would read otherwise (a number, an
+            expression of other names) stands in backquotes: ``"`1` = 0"``. Values by name; or rows of coefficients,
+            equal to 0 or to the ``values``.
+        cov_p, use_t
+            As in statsmodels.
+
+        Returns
+        -------
+        LinearTests
+            Its rows are named by what they test; the interval of a single parameter is that of ``conf_int``.
+        """
+        hypotheses = self._linear(r_matrix)
         with self._hypotheses():
-            return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
+            found = self._plain.t_test(hypotheses, cov_p=cov_p, use_t=use_t)
+        return LinearTests(found, hypotheses, list(self.params.index), self.params.to_numpy(), self.spaces)
 
     def f_test(self, r_matrix, cov_p=None, invcov=None):
         """Wald test in its F form, with infinite denominator degrees of freedom."""
         return self.wald_test(r_matrix, cov_p, invcov, use_f=True)
 
     def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
-        """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
+        """Test linear hypotheses, given as to ``t_test``, jointly by the Wald statistic; see statsmodels."""
         if np.any(np.isnan(self._cov)):
             raise ValueError(f"wald_test: the fit has no covariance, since {self.why_no_cov}.")
+        hypotheses = self._linear(r_matrix)
         with self._hypotheses():
             test = self._plain.wald_test(
-                r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
+                hypotheses, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
             )
         df = getattr(test, "df_num", None)
         if df is not None:
             # The F form: scipy's F law has no infinite denominator; df F is then chi-square.
             test.pvalue = special.gammaincc(df / 2, df * np.asarray(test.statistic) / 2)
-        return test
+        return JointTest(test, hypotheses, list(self.params.index))
+
+    def _linear(self, r_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Read hypotheses C x = b as C (r, k) and b (r,)."""
+        names = list(self.params.index)
+        try:
+            matrix, target = restrictions.linear(r_matrix, names)
+        except (ValueError, TypeError) as error:
+            said, known = str(error).removeprefix("restriction: ").rstrip("."), ", ".join(names)
+            raise ValueError(
+                f"r_matrix: {said}." if known in said else f"r_matrix: {said}; the parameters are {known}."
+            ) from None
+        empty = np.flatnonzero(~matrix.any(axis=1))
+        if len(empty) or not len(matrix):
+            raise ValueError(
+                f"r_matrix: {shown(r_matrix)} has an equation without a parameter; the parameters are "
+                f"{', '.join(restrictions.quoted(name, names) for name in names)}."
+            )
+        return matrix, target
 
     @contextlib.contextmanager
     def _hypotheses(self):
-        """Say in one sentence what statsmodels and its formula parser say in several lines."""
+        """Say in one sentence what statsmodels says in several lines."""
         try:
             yield
         except Exception as error:
+            name = restrictions.quoted(self.params.index[0], list(self.params.index))
             raise ValueError(
                 f"r_matrix: {first_sentence(error)}; give hypotheses on {', '.join(self.params.index)} such as "
-                f"'{self.params.index[0]} = 1', or an array with {len(self.params)} columns."
+                f"'{name} = 1', or an array with {len(self.params)} columns."
             ) from error
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
