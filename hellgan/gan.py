@@ -269,7 +269,7 @@ class GAN:
         start : mapping, Series or sequence, optional
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
             robust start unless given.
-        cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
+        cov_type : {"sandwich", "HC1", "HC3", "model", "HAC", "cluster", "bootstrap"}
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
         throw : bool

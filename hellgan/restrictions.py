@@ -100,8 +100,9 @@ def read(restriction, space: ParameterSpace, theta: np.ndarray, cov: np.ndarray)
     ----------
     restriction : str, sequence of str, mapping, (r, k) array, (array, values) or callable
         ``"loc = 27, scale = 5"``, in which a name that would be read otherwise, a number or an expression of other
-        names, stands in backquotes; values by name; rows of coefficients of all k natural elements, equal to 0 or to the ``values``; or
-        a function of the named natural parameters, zero where the hypothesis holds, that JAX can trace.
+        names, stands in backquotes; values by name; rows of coefficients of all k natural elements, equal to 0 or to
+        the ``values``; or a function of the named natural parameters, zero where the hypothesis holds, that JAX can
+        trace.
     space : ParameterSpace
     theta : (p,) array
         The estimate, unconstrained scale, at which the derivatives of the equations are compared.
@@ -165,8 +166,8 @@ def linear(restriction, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
         target = np.zeros(len(matrix)) if target is None else np.ravel(np.asarray(target, np.float64))
     except (TypeError, ValueError):
         raise TypeError(
-            f"restriction: got {shown(restriction)}; give equations such as '{quoted(names[0], names)} = 1', an array of "
-            "coefficients, a pair of array and values, or a function of the parameters."
+            f"restriction: got {shown(restriction)}; give equations such as '{quoted(names[0], names)} = 1', an array "
+            "of coefficients, a pair of array and values, or a function of the parameters."
         ) from None
     if matrix.ndim != 2 or matrix.shape[1] != len(names) or target.shape != matrix.shape[:1]:
         raise ValueError(

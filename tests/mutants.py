@@ -64,7 +64,7 @@ MUTANTS = tuple(
         ("bias correction of BCa once, not twice", "inference/bootstrap.py", "special.ndtr(z0 + (z0 + z) /", "special.ndtr((z0 + z) /", "tests/inference/test_bootstrap.py -k bca"),
         ("a regression's simulations not resampled", "solver/resampling.py", "    if change.rngs is not None and not each:\n", '    if each:\n        fields["latent_weights"] = programs.repeated(game.z_weights, count)\n    if change.rngs is not None and not each:\n', "tests/inference/test_bootstrap.py -k regressions_refit"),
         ("jackknife without its simulation part", "influence/deletion.py", " + natural @ simulated @ natural.T", "", "tests/inference/test_bootstrap.py -k jackknife"),
-        ("leave-one-out with the Jacobian of all", "influence/deletion.py", "without = fit.solution.jacobian + odds[rows, :, None] * (total - each)", "without = fit.solution.jacobian + 0 * (total - each)", "tests/inference/test_bootstrap.py -k newton_step"),
+        ("leave-one-out with the Jacobian of all", "inference/leverage.py", "without = fit.solution.jacobian + odds[rows, :, None] * (total - each)", "without = fit.solution.jacobian + 0 * (total - each)", "tests/inference/test_bootstrap.py -k newton_step"),
         ("influence not centred", "influence/functions.py", "(rows - weights @ rows).T", "rows.T", "tests/influence/test_influence.py -k identities"),
         ("influence at points centred by themselves", "influence/functions.py", "(rows - mean).T).T", "(rows - rows.mean(axis=0)).T).T", "tests/influence/test_influence.py -k differences_of_refits"),
         ("natural scale forgotten in influence", "influence/functions.py", "[rows[:, :p] @ natural.T, rows[:, p:]]", "[rows[:, :p], rows[:, p:]]", "tests/influence/test_influence.py -k natural_scale"),

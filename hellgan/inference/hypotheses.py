@@ -58,7 +58,8 @@ class HypothesisTest:
 
     def __str__(self):
         weights = "" if np.all(self.weights == 1) else f", weights {', '.join(f'{w:.3g}' for w in self.weights)}"
-        return f"{self.kind} test of {self.restriction}: {self.statistic:.3f}, df {self.df}{weights}, p-value {self.pvalue:.4f}"
+        found = f"{self.statistic:.3f}, df {self.df}{weights}, p-value {self.pvalue:.4f}"
+        return f"{self.kind} test of {self.restriction}: {found}"
 
 
 def wald(fit: Fit, function: Callable) -> HypothesisTest:

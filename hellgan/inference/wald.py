@@ -13,12 +13,15 @@ from statsmodels.base.model import LikelihoodModelResults
 from hellgan import latents, restrictions
 from hellgan.checks import chosen_names, first_sentence, normal_quantile, shown
 from hellgan.constraints import Constraint
+from hellgan.inference.availability import available, never
 from hellgan.inference.contrasts import JointTest, LinearTests
 from hellgan.inference.sandwich import intervals
 
 
 class WaldResults(LikelihoodModelResults):
     """Named estimates with a covariance; abstract: fits and functionals of fits are such.
+
+    A parameter is an attribute, too, as in ``result.scale``, unless a method has its name: ``params`` holds them all.
 
     Attributes
     ----------
@@ -31,8 +34,19 @@ class WaldResults(LikelihoodModelResults):
         self.params, self.spaces, self._cov = params, spaces, cov
         self.normalized_cov_params = cov  # pyright: ignore[reportAttributeAccessIssue]
         self.df_resid = np.inf
-        self.scale = 1.0
         self._use_t = False
+
+    def __getattr__(self, name: str):
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # says again why it cannot be had
+        params = self.__dict__.get("params")
+        if params is not None and name in params.index:
+            return float(params[name])
+        known = "" if params is None else f"; the parameters are {', '.join(params.index)}"
+        raise AttributeError(f"{name}: {type(self).__name__} has no such attribute{known}.")
+
+    def __dir__(self):
+        return [*available(self, super().__dir__()), *(name for name in self.params.index if name.isidentifier())]
 
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:
@@ -201,23 +215,14 @@ class WaldResults(LikelihoodModelResults):
 
     # What statsmodels' results have and these have not.
 
-    def remove_data(self):
-        """Refuse: the data are needed for scores, tests and plots."""
-        raise ValueError("remove_data: the fit needs its data for scores, tests and plots.")
-
-    def initialize(self, model, params, **kwargs):
-        """Refuse: a result is made by a fit and does not change."""
-        raise ValueError("initialize: a result is made by a fit and does not change; fit again.")
-
-    def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
-        """Refuse: the parameters are no levels of a factor."""
-        raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
-
-    def wald_test_terms(self, skip_single=False, extra_constraints=None, combine_terms=None, scalar=True):
-        """Refuse: the terms of a formula are not kept."""
-        raise ValueError(
-            "wald_test_terms: a fit keeps no terms of a formula; use wald_test with the parameters' names."
-        )
+    llf = never("there is no likelihood")
+    predict = never("there are no covariates to predict from")
+    remove_data = never("the data are needed for scores, tests and plots")
+    initialize = never("a result is made by a fit and does not change; fit again")
+    save = never("only fits are saved")
+    load = never("use hellgan.load(path), which reads what save wrote and runs no code")
+    t_test_pairwise = never("there are no levels of a factor; use t_test")
+    wald_test_terms = never("there are no terms of a formula; use wald_test with the parameters' names")
 
 
 def sup_t_quantile(cov: np.ndarray, alpha: float) -> float:

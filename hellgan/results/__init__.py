@@ -3,6 +3,7 @@
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import OUTLIER, GANResults
 from hellgan.results.law import LawResults
+from hellgan.results.regression import RegressionResults
 from hellgan.results.summary import compare
 
-__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "LawResults", "compare"]
+__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "LawResults", "RegressionResults", "compare"]

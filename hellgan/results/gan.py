@@ -14,7 +14,7 @@ from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
-from hellgan.results.law import LawResults
+from hellgan.results.regression import RegressionResults
 
 if TYPE_CHECKING:
     from hellgan.solver import GameEquations, SaddlePoint
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
 
-class GANResults(LawResults):
+class GANResults(RegressionResults):
     """A fitted parametric GAN; made by ``GAN.fit``.
 
     Attributes

@@ -117,7 +117,7 @@ def test_intervals_of_combinations_stay_on_the_natural_scale(estimates):
 @pytest.mark.parametrize("text", ["1 = 0", "scale = 1, 2 = 2", "scale - scale = 0"])
 def test_equations_without_a_parameter_are_refused(estimates, text):
     for test in (estimates.t_test, estimates.wald_test, estimates.f_test):
-        with pytest.raises(ValueError, match="r_matrix: .* has an equation without a parameter; .* are `1`, scale"):
+        with pytest.raises(ValueError, match=r"r_matrix: .* has an equation without a parameter; .* are `1`, scale"):
             test(text)
 
 

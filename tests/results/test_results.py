@@ -231,25 +231,6 @@ def test_refuses_hypotheses(newcomb, name, hypothesis):
     assert "loc, scale" in message
 
 
-SENSELESS = {
-    "predict": [(), (NEWCOMB,)],
-    "location": [(NEWCOMB[:, None],)],
-    "remove_data": [()],
-    "initialize": [(None, None)],
-    "t_test_pairwise": [("loc",)],
-    "wald_test_terms": [()],
-    "load": [("fit.npz",)],
-}
-
-
-@pytest.mark.parametrize("name", SENSELESS)
-def test_inherited_methods_without_sense(newcomb, name):
-    for arguments in SENSELESS[name]:
-        with pytest.raises(ValueError) as error:  # noqa: PT011
-            getattr(newcomb, name)(*arguments)
-        assert sentence(error, ValueError).startswith(f"{name}:")
-
-
 def test_there_is_no_likelihood(newcomb):
     with pytest.raises(AttributeError) as error:
         newcomb.llf  # noqa: B018
