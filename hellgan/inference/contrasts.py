@@ -7,7 +7,7 @@ from statsmodels.stats.contrast import ContrastResults
 
 from hellgan.checks import normal_quantile
 from hellgan.constraints import Constraint
-from hellgan.inference.sandwich import intervals
+from hellgan.inference.linked import intervals
 from hellgan.restrictions import written
 
 
@@ -45,7 +45,7 @@ class LinearTests(ContrastResults):
     def conf_int(self, alpha=0.05) -> np.ndarray:
         """Compute intervals (r, 2) of level 1 - alpha of the left sides; of a single parameter that of ``conf_int``."""
         half, rows = normal_quantile(alpha), super().conf_int(alpha)
-        errors = np.ravel(self.sd)
+        errors = np.ravel(np.asarray(self.sd))
         for row, k in self._alone():
             factor, space, value = self._matrix[row, k], self._spaces[k], self._values[k]
             inside = space.lower < value < space.upper

@@ -15,7 +15,7 @@ from hellgan.checks import chosen_names, first_sentence, normal_quantile, shown
 from hellgan.constraints import Constraint
 from hellgan.inference.availability import available, never
 from hellgan.inference.contrasts import JointTest, LinearTests
-from hellgan.inference.sandwich import intervals
+from hellgan.inference.linked import intervals
 
 
 class WaldResults(LikelihoodModelResults):
@@ -46,7 +46,7 @@ class WaldResults(LikelihoodModelResults):
         raise AttributeError(f"{name}: {type(self).__name__} has no such attribute{known}.")
 
     def __dir__(self):
-        return [*available(self, super().__dir__()), *(name for name in self.params.index if name.isidentifier())]
+        return [*available(self, super().__dir__()), *(name for name in map(str, self.params.index) if name.isidentifier())]
 
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:
@@ -192,7 +192,7 @@ class WaldResults(LikelihoodModelResults):
         try:
             yield
         except Exception as error:
-            name = restrictions.quoted(self.params.index[0], list(self.params.index))
+            name = restrictions.quoted(str(self.params.index[0]), list(self.params.index))
             raise ValueError(
                 f"r_matrix: {first_sentence(error)}; give hypotheses on {', '.join(self.params.index)} such as "
                 f"'{name} = 1', or an array with {len(self.params)} columns."

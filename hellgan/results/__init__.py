@@ -3,7 +3,6 @@
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import OUTLIER, GANResults
 from hellgan.results.law import LawResults
-from hellgan.results.regression import RegressionResults
 from hellgan.results.summary import compare
 
-__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "LawResults", "RegressionResults", "compare"]
+__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "LawResults", "compare"]

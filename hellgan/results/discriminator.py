@@ -17,7 +17,7 @@ from hellgan.inference.background_test import BackgroundTest
 from hellgan.inference.background_test import background_test as beside_bulk
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
-from hellgan.inference.sandwich import near_edges
+from hellgan.inference.linked import near_edges
 from hellgan.results import summary
 from hellgan.samples.ties import Atom, rounding_step
 

@@ -14,7 +14,8 @@ from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
-from hellgan.results.regression import RegressionResults
+from hellgan.results.law import LawResults
+from hellgan.results.regression import RegressionResults, of_regressions
 
 if TYPE_CHECKING:
     from hellgan.solver import GameEquations, SaddlePoint
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
 
-class GANResults(RegressionResults):
+class GANResults(RegressionResults, LawResults):
     """A fitted parametric GAN; made by ``GAN.fit``.
 
     Attributes
@@ -43,6 +44,9 @@ class GANResults(RegressionResults):
 
     equations: "GameEquations"  # pyright: ignore[reportIncompatibleVariableOverride]
     solution: "SaddlePoint"
+
+    predict = of_regressions(LawResults.predict)
+    location = of_regressions(LawResults.location)
 
     @property
     def saddle(self) -> "SaddlePoint":

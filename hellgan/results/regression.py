@@ -1,6 +1,6 @@
 """``RegressionResults``: fitted values, predictions and factors of a linear regression, by statsmodels' names."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,13 @@ from hellgan.checks import normal_quantile, shown
 from hellgan.inference.availability import OnlyWhere
 from hellgan.inference.prediction import noise_cdf, predictive_quantile
 from hellgan.results import terms
-from hellgan.results.law import LawResults
 
 if TYPE_CHECKING:
     from statsmodels.stats.contrast import MultiCompResult, WaldTestResults
+
+    from hellgan.results.law import LawResults as Law
+else:
+    Law = object
 
 
 class Prediction(PredictionResults):
@@ -67,19 +70,17 @@ def _no_regression(fit: "RegressionResults") -> str:
     return f"the model has no {what}; use sample(size) for draws from the fitted generator"
 
 
-def _regression(function):
+def of_regressions(function) -> Any:
+    """A method that fits of linear regressions have, and no others."""
     return OnlyWhere(function, _no_regression)
 
 
-def _property(function):
+def _property(function) -> Any:
     return OnlyWhere(function, _no_regression, is_property=True)
 
 
-class RegressionResults(LawResults):
-    """A fit with a generator, which may be a linear regression; of another the names below do not exist."""
-
-    predict = _regression(LawResults.predict)
-    location = _regression(LawResults.location)
+class RegressionResults(Law):
+    """What a fit with a generator has besides where that is a linear regression; elsewhere the names do not exist."""
 
     @_property
     def fittedvalues(self) -> pd.Series:
@@ -93,7 +94,7 @@ class RegressionResults(LawResults):
         sample = self.equations.sample
         return pd.Series(sample.rows[:, -1] - self.fittedvalues.to_numpy(), sample.index, name="resid")
 
-    @_regression
+    @of_regressions
     def get_prediction(self, exog=None, transform: bool = True) -> Prediction:
         """Predict locations and new observations at covariates, with intervals.
 
@@ -122,7 +123,7 @@ class RegressionResults(LawResults):
         labels = exog.index if isinstance(exog, pd.DataFrame) else None
         return Prediction(self, self.model.new_covariates(exog, transform), labels)
 
-    @_regression
+    @of_regressions
     def wald_test_terms(self, skip_single: bool = False, combine_terms=()) -> "WaldTestResults":
         """Test the coefficients of each term of the formula jointly: of a factor, whether its levels differ.
 
@@ -146,7 +147,7 @@ class RegressionResults(LawResults):
         """
         return terms.wald_test_terms(self, skip_single, combine_terms)
 
-    @_regression
+    @of_regressions
     def t_test_pairwise(
         self, term_name: str, method="hs", alpha: float = 0.05, factor_labels=None
     ) -> "MultiCompResult":
