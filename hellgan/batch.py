@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import inference
+from hellgan.cautions import ConvergenceWarning, FitWarning
 from hellgan.checks import checked_seed, normal_quantile
 from hellgan.discriminators import Basis
 from hellgan.execution import programs
@@ -15,7 +16,7 @@ from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference.background_test import BackgroundTest, background_test
-from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
+from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import too_few
@@ -183,8 +184,6 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     fits: list[Fit] = over_chunks(task, len(samples), threads, progress, "fit")
     failed = sum(bool(fit.trouble) for fit in fits)
     if failed:
-        from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
         warnings.warn(
             f"{failed} of {len(fits)} fits did not converge; BatchResults.trouble says why.",
             ConvergenceWarning,

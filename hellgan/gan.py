@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from hellgan import discriminators, generators, losses
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import checked_seed, shown
 from hellgan.discriminators import Basis, Discriminator
 from hellgan.generators import Generator, LinearRegression, checked_generator
@@ -377,8 +378,6 @@ def _count_varying(features: np.ndarray) -> int:
 
 
 def _report(message: str, throw: bool) -> None:
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
     if throw:
         raise RuntimeError(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=3)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from compiled import compilations
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 from hellgan.execution import programs
 from hellgan.objective import evaluation
 from hellgan.solver import equations, newton

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hellgan.cautions import FewClustersWarning
 from hellgan.checks import checked_groups, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
 from hellgan.inference.leverage import steps_without
@@ -148,7 +149,7 @@ def _cluster(fit: Fit, groups=None, use_correction: bool = True):
     if min(counts) <= _FEW:
         warnings.warn(
             f"{min(counts)} clusters are too few for their covariance: errors are likely to be far too small.",
-            UserWarning,
+            FewClustersWarning,
             stacklevel=4,
         )
     meat = cluster_meat(_rows(fit), _joint(fit).n, codes, use_correction)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy import linalg, special
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import shown
 from hellgan.estimation import Fit, schur_complement
 from hellgan.execution import programs

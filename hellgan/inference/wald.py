@@ -46,7 +46,10 @@ class WaldResults(LikelihoodModelResults):
         raise AttributeError(f"{name}: {type(self).__name__} has no such attribute{known}.")
 
     def __dir__(self):
-        return [*available(self, super().__dir__()), *(name for name in map(str, self.params.index) if name.isidentifier())]
+        return [
+            *available(self, super().__dir__()),
+            *(name for name in map(str, self.params.index) if name.isidentifier()),
+        ]
 
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:

@@ -10,11 +10,11 @@ import pytest
 from compiled import compilations
 from replicate import replications
 from scipy import optimize, stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
 import hellgan as hg
 from hellgan import objective, plots, restrictions
+from hellgan.cautions import ConvergenceWarning
 from hellgan.estimation import schur_complement
 from hellgan.execution import programs
 from hellgan.inference import hypotheses, profiles

@@ -589,7 +589,7 @@ def test_a_method_that_only_raises_is_stopped_in_that_cell():
     first = {}
     probe = study(methods={"late": mean}, contamination=None)
     first[30] = probe.replay({"n": 30}, 0).sample[0]
-    with pytest.warns(UserWarning, match="late raised 10 times in a row in the cell contamination = none, n = 30"):
+    with pytest.warns(hg.FitWarning, match="late raised 10 times in a row in the cell contamination = none, n = 30"):
         result = study(methods={"late": late}, contamination=None, replications=400).run(
             chunk=5, threads=1, max_errors=10
         )

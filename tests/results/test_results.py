@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.base.model import LikelihoodModelResults
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import inference, objective
+from hellgan.cautions import ConvergenceWarning
 from hellgan.results import storage
 from hellgan.solver import equations
 
