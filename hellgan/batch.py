@@ -21,6 +21,7 @@ from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import too_few
 from hellgan.results.gan import GANResults
+from hellgan.results.several import BatchSummary, read_truth, summarise
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
 from hellgan.solver.certificate import SaddlePoint
@@ -104,6 +105,29 @@ class BatchResults:
             for natural, errors in zip(self.params.to_numpy(), self.bse.to_numpy(), strict=True)
         ]
         return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))
+
+    def summary(self, truth=None, alpha: float = 0.05) -> BatchSummary:
+        """Summarise the fits: mean and spread of the estimates, said errors, coverage of a truth, why fits failed.
+
+        Parameters
+        ----------
+        truth : mapping or Series, optional
+            True values of some of the parameters, natural scale, as in ``{"loc": 1.0}``.
+        alpha : float
+            One minus the level of the Wald intervals whose coverage is counted.
+
+        Returns
+        -------
+        BatchSummary
+            With ``table``, over the fits that converged, and ``failures``, those that did not by their reasons.
+
+        Raises
+        ------
+        ValueError
+            For an alpha outside (0, 1), and for a truth that is none of the parameters'.
+        """
+        truth = read_truth(truth, self.model.generator)
+        return summarise(self.params, self.bse, self.conf_int(alpha), self.trouble, self.flagged, truth, alpha)
 
 
 class Fit(NamedTuple):

@@ -64,8 +64,10 @@ class GANResults(RegressionResults, LawResults):
 
     # What the discriminator makes of data.
 
-    def log_ratio(self, x) -> np.ndarray:
+    def log_ratio(self, x=None) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,).
+
+        At the observations of the fit unless points are given.
 
         Raises
         ------
@@ -73,7 +75,7 @@ class GANResults(RegressionResults, LawResults):
             For points that are not numeric, or of another shape.
         """
         try:
-            x = np.asarray(x, np.float64)
+            x = np.asarray(self.equations.sample.squeezed if x is None else x, np.float64)
         except (TypeError, ValueError):
             raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
         d = self.generator.dim
@@ -83,8 +85,11 @@ class GANResults(RegressionResults, LawResults):
             raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
         return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
 
-    def prob_real(self, x) -> np.ndarray:
-        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``."""
+    def prob_real(self, x=None) -> np.ndarray:
+        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``.
+
+        At the observations of the fit unless points are given.
+        """
         return special.expit(self.log_ratio(x))
 
     def outlier_scores(self, x=None) -> np.ndarray:
@@ -94,7 +99,7 @@ class GANResults(RegressionResults, LawResults):
         the observation; above .75 (see ``outliers``) the data are more than three times as dense there as the fitted
         law.
         """
-        return self.prob_real(self.equations.sample.squeezed if x is None else x)
+        return self.prob_real(x)
 
     def outliers(self) -> np.ndarray:
         """Positions of the observations that the fitted generator does not account for, most extreme first."""

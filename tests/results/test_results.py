@@ -208,6 +208,11 @@ def test_t_test_of_several_and_of_combinations(newcomb):
     assert np.squeeze(combined.sd) == pytest.approx(np.sqrt(cov[0, 0] - 4 * cov[0, 1] + 4 * cov[1, 1]), rel=1e-10)
 
 
+def test_log_ratios_are_the_datas_unless_points_are_given(newcomb):
+    np.testing.assert_array_equal(newcomb.log_ratio(), newcomb.log_ratio(NEWCOMB))
+    np.testing.assert_array_equal(newcomb.prob_real(), newcomb.outlier_scores())
+
+
 def test_wald_test_by_hand(newcomb):
     difference = newcomb.params.to_numpy() - [27, 5]
     statistic = difference @ np.linalg.solve(newcomb.cov_params().to_numpy(), difference)
