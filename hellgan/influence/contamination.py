@@ -64,14 +64,14 @@ class BiasCurve:
         return self.params - self._reference
 
     def to_frame(self) -> pd.DataFrame:
-        """List the biases, one row a share and point; the column ``trouble`` says why one is not known."""
+        """List the biases, one row a share and point; where refits failed a column ``trouble`` says why."""
         d = self.points.shape[1]
         columns = ["point"] if d == 1 else [f"point_{k + 1}" for k in range(d)]
         index = pd.MultiIndex.from_product([self.eps, range(len(self.points))], names=["eps", "place"])
         frame = pd.DataFrame(self.bias.reshape(-1, len(self.names)), index, self.names).reset_index()
         where = pd.DataFrame(self.points[frame["place"]], columns=columns)
-        why = pd.Series(self.trouble.ravel(), name="trouble", dtype=object)
-        return pd.concat([frame[["eps"]], where, frame[self.names], why], axis=1)
+        found = pd.concat([frame[["eps"]], where, frame[self.names]], axis=1)
+        return found.assign(trouble=self.trouble.ravel()) if self.n_failed else found
 
     def maximum(self) -> pd.DataFrame:
         """Give the largest absolute bias of each parameter, natural scale, over the points, for each share.

@@ -346,7 +346,7 @@ def test_order_of_points_and_shares_does_not_matter(influence):
     b = influence.bias_curve(points[::-1], np.sort(eps))
     np.testing.assert_allclose(a.bias[[1, 2, 0]][:, ::-1], b.bias, atol=1e-7)
     frame = a.to_frame()
-    assert list(frame.columns) == ["eps", "point", "loc", "scale", "trouble"]
+    assert list(frame.columns) == ["eps", "point", "loc", "scale"]
     assert frame.loc[3, ["eps", "point"]].tolist() == [0.02, 40.0]
 
 

@@ -161,17 +161,7 @@ def test_a_methods_name_stays_the_methods():
     assert fit.params["mean"] == pytest.approx(1.0, abs=0.6)
 
 
-ABSENT = [
-    "llf",
-    "predict",
-    "location",
-    "fittedvalues",
-    "resid",
-    "get_prediction",
-    "wald_test_terms",
-    "t_test_pairwise",
-    "load",
-]
+REGRESSIONS = ["predict", "location", "fittedvalues", "resid", "get_prediction", "wald_test_terms", "t_test_pairwise"]
 
 
 @pytest.mark.parametrize("name", [*REGRESSIONS, "llf", "load", "remove_data", "initialize"])
