@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hellgan import constraints, discriminators, generators, latents, losses
+from hellgan.cautions import ConvergenceWarning, FitWarning
 from hellgan.constraints import interval, positive, real, simplex
 from hellgan.generators import generator
 from hellgan.losses import Loss
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from hellgan.batch import BatchResults, fit_batch
     from hellgan.gan import GAN
     from hellgan.inference.bootstrap import Bootstrap
-    from hellgan.inference.bulk_test import FitWarning
     from hellgan.inference.functionals import Functionals
     from hellgan.influence import Influence
     from hellgan.loading import load
@@ -46,7 +46,6 @@ _LAZY = {
     "Bootstrap": "hellgan.inference.bootstrap",
     "Cluster": "hellgan.montecarlo",
     "Dependence": "hellgan.montecarlo",
-    "FitWarning": "hellgan.inference.bulk_test",
     "Functionals": "hellgan.inference.functionals",
     "GAN": "hellgan.gan",
     "GANResults": "hellgan.results",
@@ -72,6 +71,7 @@ __all__ = [
     "BatchResults",
     "Bootstrap",
     "Cluster",
+    "ConvergenceWarning",
     "Dependence",
     "FitWarning",
     "Functionals",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hellgan import elsewhere, inference
+from hellgan.cautions import ConvergenceWarning, FitWarning
 from hellgan.checks import checked_seed, checked_sequence, normal_quantile
 from hellgan.discriminators import Basis
 from hellgan.execution import programs
@@ -15,11 +16,12 @@ from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference.background_test import BackgroundTest, background_test
-from hellgan.inference.bulk_test import REJECTED, BulkTest, FitWarning, bulk_test
+from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import too_few
 from hellgan.results.gan import GANResults
+from hellgan.results.several import BatchSummary, read_truth, summarise
 from hellgan.samples import read
 from hellgan.samples.sample import check_variation
 from hellgan.solver.certificate import SaddlePoint
@@ -105,6 +107,29 @@ class BatchResults:
         ]
         return pd.DataFrame(rows, columns=pd.MultiIndex.from_product([self.params.columns, ["lower", "upper"]]))
 
+    def summary(self, truth=None, alpha: float = 0.05) -> BatchSummary:
+        """Summarise the fits: mean and spread of the estimates, said errors, coverage of a truth, why fits failed.
+
+        Parameters
+        ----------
+        truth : mapping or Series, optional
+            True values of some of the parameters, natural scale, as in ``{"loc": 1.0}``.
+        alpha : float
+            One minus the level of the Wald intervals whose coverage is counted.
+
+        Returns
+        -------
+        BatchSummary
+            With ``table``, over the fits that converged, and ``failures``, those that did not by their reasons.
+
+        Raises
+        ------
+        ValueError
+            For an alpha outside (0, 1), and for a truth that is none of the parameters'.
+        """
+        truth = read_truth(truth, self.model.generator)
+        return summarise(self.params, self.bse, self.conf_int(alpha), self.trouble, self.flagged, truth, alpha)
+
 
 class Fit(NamedTuple):
     """What is kept of one fit: solution, natural parameters (r,), their covariance (r, r), tests, why it failed."""
@@ -188,8 +213,6 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     fits: list[Fit] = over_chunks(task, len(samples), threads, progress, "fit")
     failed = sum(bool(fit.trouble) for fit in fits)
     if failed:
-        from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
         warnings.warn(
             f"{failed} of {len(fits)} fits did not converge; BatchResults.trouble says why.",
             ConvergenceWarning,

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from hellgan import discriminators, elsewhere, generators, losses
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import checked_seed
 from hellgan.discriminators import Basis, Discriminator
 from hellgan.discriminators.basis import count_varying
@@ -270,7 +271,7 @@ class GAN:
             Starting values on the natural scale, by name or in the order of ``generator.names``; the package's own
             robust start unless given. Some of them, as in ``{"loc": 3}``, leave the others to the package.
             ``start_params`` is statsmodels' name.
-        cov_type : {"sandwich", "HC1", "model", "HAC", "cluster", "bootstrap"}
+        cov_type : {"sandwich", "HC1", "HC3", "model", "HAC", "cluster", "bootstrap"}
             Covariance of the estimate, as in ``GANResults.with_cov``: unless given that of equation (2) of
             ``docs/theory.md``, which allows misspecification.
         throw : bool
@@ -375,8 +376,6 @@ def _recipe(model: GAN) -> tuple[dict[str, np.ndarray], dict]:
 
 
 def _report(message: str, throw: bool) -> None:
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
     if throw:
         raise RuntimeError(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=3)

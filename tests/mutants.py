@@ -64,7 +64,7 @@ MUTANTS = tuple(
         ("bias correction of BCa once, not twice", "inference/bootstrap.py", "special.ndtr(z0 + (z0 + z) /", "special.ndtr((z0 + z) /", "tests/inference/test_bootstrap.py -k bca"),
         ("a regression's simulations not resampled", "solver/resampling.py", "    if change.rngs is not None and not each:\n", '    if each:\n        fields["latent_weights"] = programs.repeated(game.z_weights, count)\n    if change.rngs is not None and not each:\n', "tests/inference/test_bootstrap.py -k regressions_refit"),
         ("jackknife without its simulation part", "influence/deletion.py", " + natural @ simulated @ natural.T", "", "tests/inference/test_bootstrap.py -k jackknife"),
-        ("leave-one-out with the Jacobian of all", "influence/deletion.py", "without = fit.solution.jacobian + odds[rows, :, None] * (total - each)", "without = fit.solution.jacobian + 0 * (total - each)", "tests/inference/test_bootstrap.py -k newton_step"),
+        ("leave-one-out with the Jacobian of all", "inference/leverage.py", "without = fit.solution.jacobian + odds[rows, :, None] * (total - each)", "without = fit.solution.jacobian + 0 * (total - each)", "tests/inference/test_bootstrap.py -k newton_step"),
         ("influence not centred", "influence/functions.py", "(rows - weights @ rows).T", "rows.T", "tests/influence/test_influence.py -k identities"),
         ("influence at points centred by themselves", "influence/functions.py", "(rows - mean).T).T", "(rows - rows.mean(axis=0)).T).T", "tests/influence/test_influence.py -k differences_of_refits"),
         ("natural scale forgotten in influence", "influence/functions.py", "[rows[:, :p] @ natural.T, rows[:, p:]]", "[rows[:, :p], rows[:, p:]]", "tests/influence/test_influence.py -k natural_scale"),
@@ -228,6 +228,13 @@ MUTANTS = tuple(
         ("errors of a batch where nothing is smoothed yet", "solver/equations.py", "score_covariances(settled_at(games, saddles),", "score_covariances(games,", "tests/solver/test_smoothing.py -k batches"),
         ("tolerance ignored", "solver/newton.py", "np.where(self.damping > 1, self.passes, self.limits.tol)", "np.where(self.damping > 1, self.passes, TOLERANCE)", "tests/solver/test_smoothing.py -k bound"),
         ("far component dropped", "generators/mixture.py", "if far > _SHARE:", "if far > 1:", "tests/generators/test_families.py -k far_apart"),
+        ("prediction without the scale's error", "inference/prediction.py", "log_scales = np.sqrt(of_log) * nodes", "log_scales = 0 * nodes", "tests/inference/test_prediction.py -k nearly_the_exact"),
+        ("location and scale err apart", "inference/prediction.py", "slopes = covariance / of_log if", "slopes = 0 * covariance if", "tests/inference/test_prediction.py -k averages"),
+        ("HC3 times (n - 1)/n", "inference/covariances.py", "law.n * scores.T @ scores", "(law.n - 1) * scores.T @ scores", "tests/results/test_regression_results.py -k is_statsmodels"),
+        ("a number is the column that is called so", "restrictions.py", "plain = [name for name in names if misread[name] is None]", "plain = list(names)", "tests/inference/test_contrasts.py -k numbers_are_numbers"),
+        ("intervals of tests on the natural scale", "inference/contrasts.py", "for row, k in self._alone():", "for row, k in []:", "tests/inference/test_contrasts.py -k intervals_of_tests"),
+        ("density that does not move with its point", "inference/functionals/density.py", "value * (in_theta - in_z / d_z * d_theta)", "value * in_theta", "tests/inference/test_distribution.py -k change_of_variable"),
+        ("failed fits in the mean of a batch", "results/several.py", "estimates = params[kept]", "estimates = params", "tests/results/test_several.py -k by_hand"),
     )
 )  # fmt: skip
 

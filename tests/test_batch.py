@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from compiled import compilations
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 from hellgan.execution import programs
 from hellgan.objective import evaluation
 from hellgan.solver import equations, newton
@@ -47,6 +47,17 @@ def test_one_fit_of_a_batch_in_full(batch):
     np.testing.assert_array_equal(result.model.x, SAMPLES[-1])
     np.testing.assert_allclose(result.params, batch.params.iloc[-1], rtol=1e-10)
     np.testing.assert_allclose(result.conf_int(0.1).to_numpy().ravel(), batch.conf_int(0.1).iloc[-1], rtol=1e-8)
+
+
+def test_summary_of_a_batch(batch):
+    found = batch.summary(truth={"loc": 1.0, "scale": 2.0}, alpha=0.1)
+    np.testing.assert_allclose(found.table["mean"], batch.params.mean(), rtol=1e-12)
+    inside = (batch.conf_int(0.1)["loc", "lower"] <= 1.0) & (batch.conf_int(0.1)["loc", "upper"] >= 1.0)
+    assert found.table.loc["loc", "coverage"] == pytest.approx(inside.mean(), rel=1e-12)
+    assert found.alpha == 0.1
+    assert found.n == 69
+    with pytest.raises(ValueError, match="alpha: got 5"):
+        batch.summary(alpha=5)
 
 
 def test_threads_and_repetition_change_no_bit(batch):
@@ -163,6 +174,7 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
         failed = hg.fit_batch(model(), SAMPLES[:9], threads=1)
     assert list(np.flatnonzero(~failed.converged)) == [5]
     assert failed.trouble[5] == "it would not"
+    assert failed.summary().failures.to_dict() == {"it would not": 1}
     assert np.all(np.isnan(failed.bse.iloc[5]))
     assert np.all(np.isnan(failed.conf_int().iloc[5]))
     others = np.delete(np.arange(9), 5)

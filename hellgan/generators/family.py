@@ -131,6 +131,13 @@ class Generator(ParameterSpace):
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
 
+    def moments(self, /, **natural: Any) -> tuple[Any, Any] | None:
+        """Mean and variance of an observation on the line at natural values, for the families with closed forms.
+
+        Infinite or NaN, where the law has none; None for a family without closed forms.
+        """
+        return None
+
     def bound_to(self, columns: list[str] | None, shape: tuple[int, ...]) -> "Generator":
         """Give the family for data of this shape, their columns so named; the same unless it depends on them."""
         return self
@@ -318,3 +325,6 @@ class Fixed(Generator):
 
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)
+
+    def moments(self, /, **natural):
+        return self.generator.moments(**natural, **self.values)

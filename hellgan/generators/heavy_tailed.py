@@ -72,6 +72,16 @@ class StudentTWithDf(Generator):
     def log_density(self, x, df, loc, scale):
         return jax.scipy.stats.t.logpdf(x, df, loc, scale)
 
+    def moments(self, /, df, loc, scale):
+        mean, variance = t_moments(df)
+        return loc + mean, scale**2 * variance
+
+
+def t_moments(df):
+    """Mean and variance of Student's t law; NaN and infinite where they are not defined."""
+    finite = df / jnp.where(df > 2, df - 2, 1.0)
+    return jnp.where(df > 1, 0.0, jnp.nan), jnp.where(df > 2, finite, jnp.where(df > 1, jnp.inf, jnp.nan))
+
 
 class GAndK(Generator):
     """The g-and-k law of Haynes, MacGillivray and Mengersen (1997): a normal quantile bent by skewness and tails.
@@ -163,6 +173,10 @@ class AlphaStable(Generator):
 
     def draw(self, z, alpha, beta, scale, loc):
         return loc + scale * (_stable(alpha, beta, z) + self._shift(alpha, beta))
+
+    def moments(self, /, alpha, beta, scale, loc):
+        shift = beta * jnp.tan(jnp.pi * alpha / 2) if self.parameterization == "S0" else 0.0
+        return jnp.where(alpha > 1, loc - scale * shift, jnp.nan), jnp.where(alpha > 1, jnp.inf, jnp.nan)
 
     def _shift(self, alpha, beta):
         return 0.0 if self.parameterization == "S0" else beta * jnp.tan(jnp.pi * alpha / 2)

@@ -7,7 +7,7 @@ import numpy as np
 from hellgan import constraints as spaces
 from hellgan import latents
 from hellgan.generators.family import Generator
-from hellgan.generators.heavy_tailed import StudentTWithDf
+from hellgan.generators.heavy_tailed import StudentTWithDf, t_moments
 from hellgan.latents import Law
 from hellgan.samples.robust import MAD, quantile, robust_scale
 
@@ -46,6 +46,21 @@ class LocationScale(Generator):
 
     def log_density(self, x, loc, scale):
         return self.noise.log_density((x - loc) / scale) - jnp.log(scale)
+
+    def moments(self, /, loc, scale):
+        df = dict(self.arguments).get("df")
+        known = _MOMENTS.get(self.family) if df is None else t_moments(df)
+        return None if known is None else (loc + scale * known[0], scale**2 * known[1])
+
+
+# Mean and variance of the standardised noise.
+_MOMENTS = {
+    "Normal": (0.0, 1.0),
+    "Laplace": (0.0, 2.0),
+    "Logistic": (0.0, np.pi**2 / 3),
+    "Cauchy": (np.nan, np.nan),
+    "Uniform": (0.5, 1 / 12),
+}
 
 
 def Normal() -> LocationScale:

@@ -55,6 +55,10 @@ class NormalMixture(Generator):
     def draw(self, z, weight, loc, scale):
         return mixture_quantile(weight, loc, scale, z)
 
+    def moments(self, /, weight, loc, scale):
+        mean = weight @ loc
+        return mean, weight @ (scale**2 + (loc - mean) ** 2)
+
     @property
     def sobol_points(self):
         return 512 * 2 ** (self.k - 1).bit_length()

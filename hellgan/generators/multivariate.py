@@ -16,13 +16,10 @@ from hellgan.samples.bulk import bulk
 from hellgan.samples.robust import quantile
 
 
-class MultivariateNormal(Generator):
-    """Normal law in d dimensions, reported as locations, scales and correlations."""
+class Elliptical(Generator):
+    """A law in d dimensions with locations, scales and correlations, made of normal numbers; abstract."""
 
     d: int = eqx.field(static=True)
-
-    def __init__(self, d: int):
-        self.d = _checked_dimension(d, "Normal()")
 
     @property
     def parameters(self):
@@ -32,10 +29,6 @@ class MultivariateNormal(Generator):
     @property
     def law(self):
         return latents.normal
-
-    @property
-    def latent_dim(self):
-        return self.d
 
     @property
     def dim(self):
@@ -48,6 +41,17 @@ class MultivariateNormal(Generator):
     @property
     def is_elliptical(self):
         return True
+
+
+class MultivariateNormal(Elliptical):
+    """Normal law in d dimensions, reported as locations, scales and correlations."""
+
+    def __init__(self, d: int):
+        self.d = _checked_dimension(d, "Normal()")
+
+    @property
+    def latent_dim(self):
+        return self.d
 
     def draw(self, z, loc, scale, corr):
         return loc + scale * (_correlation_factor(corr, self.d) @ z)
@@ -62,7 +66,7 @@ class MultivariateNormal(Generator):
         return -0.5 * (distance + self.d * jnp.log(2 * jnp.pi)) - log_det
 
 
-class MultivariateStudentT(Generator):
+class MultivariateStudentT(Elliptical):
     """Student's t law in d dimensions: a normal vector over the root of one independent chi-square / df.
 
     Parameters
@@ -77,7 +81,6 @@ class MultivariateStudentT(Generator):
     scale x sqrt(df / (df - 2)) where df > 2, and correlations are ``corr``.
     """
 
-    d: int = eqx.field(static=True)
     df: float | None = eqx.field(static=True)
 
     def __init__(self, d: int, df: float | None = None):
@@ -86,29 +89,11 @@ class MultivariateStudentT(Generator):
 
     @property
     def parameters(self):
-        shape = (self.d,)
-        rest = {"loc": spaces.real(shape), "scale": spaces.positive(shape), "corr": spaces.correlation(self.d)}
-        return {"df": spaces.positive(), **rest} if self.df is None else rest
-
-    @property
-    def law(self):
-        return latents.normal
+        return {"df": spaces.positive(), **super().parameters} if self.df is None else super().parameters
 
     @property
     def latent_dim(self):
         return self.d + 1
-
-    @property
-    def dim(self):
-        return self.d
-
-    @property
-    def sobol_points(self):
-        return _sobol_points(self.d)
-
-    @property
-    def is_elliptical(self):
-        return True
 
     def draw(self, z, /, loc, scale, corr, df=None):
         half = self._df(df, z) / 2

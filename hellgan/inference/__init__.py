@@ -1,7 +1,8 @@
 """Inference on any estimator: the joint law, covariances, tests, intervals, functionals, bootstrap."""
 
 from hellgan.estimation import Covariance, JointLaw, Sandwich
-from hellgan.inference.sandwich import intervals, law, laws, natural_covs, near_edges, sandwich_at, sandwiches
+from hellgan.inference.linked import intervals, near_edges
+from hellgan.inference.sandwich import law, laws, natural_covs, sandwich_at, sandwiches
 
 __all__ = [
     "Covariance",

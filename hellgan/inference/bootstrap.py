@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import chosen_names, normal_quantile, shown
 from hellgan.estimation import Covariance, Fit, JointLaw, Refits, Resamples, Sandwich
 from hellgan.inference.identification import problems
@@ -216,8 +217,6 @@ def bootstrap(
         draw, int(replications), fit.solution.u, evaluate=studentised, threads=threads, progress=progress
     )
     if not np.all(found.certified):
-        from statsmodels.tools.sm_exceptions import ConvergenceWarning
-
         failed = int(np.sum(~found.certified))
         warnings.warn(
             f"{failed} of {replications} refits of the bootstrap failed and are left out; Bootstrap.trouble says why.",

@@ -13,10 +13,6 @@ _SEEN = 1e-10  # of the largest variance of a feature
 REJECTED = 0.01  # a fit warns where the p-value is below
 
 
-class FitWarning(UserWarning):
-    """Intervals may miss: the law describes no bulk, or what lies beside it, ties, edges or few data are in the way."""
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class BulkTest:
     """Whether the generator fits the part of the sample that its discriminator believes.

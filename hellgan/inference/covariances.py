@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hellgan.cautions import FewClustersWarning
 from hellgan.checks import checked_groups, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
+from hellgan.inference.leverage import steps_without
 from hellgan.inference.sandwich import natural_covs
 from hellgan.samples.sample import Sample
 
-KINDS = ("sandwich", "HC1", "model", "HAC", "cluster", "bootstrap")
+KINDS = ("sandwich", "HC1", "HC3", "model", "HAC", "cluster", "bootstrap")
 KERNELS = ("bartlett", "uniform")
 _FEW = 10  # clusters, with which errors are far too small more often than not
 _OPTIONS = {
@@ -89,10 +91,10 @@ def of_fit(fit: Fit, kind: str, options: dict) -> Covariance:
     fit.require_law()
     correction = options.get("correction") if kind == "sandwich" else None
     if correction is not None:
-        if correction != "HC1":
-            raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1' or None.")
-        kind, options = "HC1", {name: value for name, value in options.items() if name != "correction"}
-    maker = {"sandwich": _sandwich, "HC1": _hc1, "model": _model, "HAC": _hac, "cluster": _cluster}[kind]
+        if correction not in ("HC1", "HC3"):
+            raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1', 'HC3' or None.")
+        kind, options = correction, {name: value for name, value in options.items() if name != "correction"}
+    maker = {"sandwich": _sandwich, "HC1": _hc1, "HC3": _hc3, "model": _model, "HAC": _hac, "cluster": _cluster}[kind]
     if not options.keys() <= inspect.signature(maker).parameters.keys() - {"fit"}:
         raise ValueError(
             f"with_cov: {kind!r} does not take {', '.join(options)}; its options are {_OPTIONS.get(kind, 'none')}."
@@ -116,6 +118,12 @@ def _hc1(fit: Fit):
     if n <= k:
         raise ValueError(f"HC1: {n:.0f} observations for {k} parameters of both players; its factor is n/(n - k).")
     return with_joint(fit.law, _joint(fit).cov * n / (n - k)), f"n/(n - {k})"
+
+
+def _hc3(fit: Fit):
+    steps, law = steps_without(fit), _joint(fit)
+    scores = steps @ law.bread.T  # each over 1 less its leverage
+    return with_meat(fit.law, law.n * scores.T @ scores), "each observation without itself"
 
 
 def _model(fit: Fit):
@@ -160,7 +168,7 @@ def _cluster(fit: Fit, groups=None, use_correction: bool = True):
     if min(counts) <= _FEW:
         warnings.warn(
             f"{min(counts)} clusters are too few for their covariance: errors are likely to be far too small.",
-            UserWarning,
+            FewClustersWarning,
             stacklevel=4,
         )
     meat = cluster_meat(_rows(fit), _joint(fit).n, codes, use_correction)

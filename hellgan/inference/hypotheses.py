@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy import linalg, special
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import shown
 from hellgan.estimation import Fit, schur_complement
 from hellgan.execution import programs
@@ -22,7 +22,7 @@ from hellgan.inference.identification import problems
 from hellgan.inference.sandwich import sandwich_at
 from hellgan.inference.tails import weighted_chi2_sf
 from hellgan.parameters import ParameterSpace, natural_scale
-from hellgan.restrictions import Restriction, read
+from hellgan.restrictions import Restriction, function_text, quoted, read
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +44,8 @@ class HypothesisTest:
     params : Series or None
         Estimates under the restriction, natural scale; None for a Wald test, which needs none, and where none are
         found.
+    restriction : str
+        The equations that were tested, as they were understood.
     """
 
     statistic: float
@@ -52,10 +54,12 @@ class HypothesisTest:
     weights: np.ndarray
     kind: str
     params: pd.Series | None
+    restriction: str
 
     def __str__(self):
         weights = "" if np.all(self.weights == 1) else f", weights {', '.join(f'{w:.3g}' for w in self.weights)}"
-        return f"{self.kind} test: {self.statistic:.3f}, df {self.df}{weights}, p-value {self.pvalue:.4f}"
+        found = f"{self.statistic:.3f}, df {self.df}{weights}, p-value {self.pvalue:.4f}"
+        return f"{self.kind} test of {self.restriction}: {found}"
 
 
 def wald(fit: Fit, function: Callable) -> HypothesisTest:
@@ -64,7 +68,7 @@ def wald(fit: Fit, function: Callable) -> HypothesisTest:
     _read(function, fit)
     h, slope = _of_natural(function, fit.equations.space, fit.params.to_numpy())
     statistic = float(h @ np.linalg.solve(slope @ fit.covariance.natural @ slope.T, h))  # (7)
-    return _test(statistic, np.ones(len(h)), "wald", None)
+    return _test(statistic, np.ones(len(h)), "wald", None, function_text(function))
 
 
 def _of_natural(function, space: ParameterSpace, natural):
@@ -86,7 +90,8 @@ def score(fit: Fit, restriction) -> HypothesisTest:
     """
     require(fit, "score test", fit.covariance.natural)
     equations = fit.equations
-    at = equations.restricted(_read(restriction, fit), fit.solution.u)
+    found = _read(restriction, fit)
+    at = equations.restricted(found, fit.solution.u)
     cov, trouble, jacobian = fit.covariance.theta, at.reason, fit.solution.jacobian
     if not trouble and fit.cov_type == "sandwich":
         jacobian = at.jacobian
@@ -94,10 +99,10 @@ def score(fit: Fit, restriction) -> HypothesisTest:
         if not trouble:
             cov = sandwich_at(equations, at.u, jacobian).cov[: equations.p, : equations.p]
     if trouble:
-        return _unknown(len(at.multipliers), "score", trouble)
+        return _unknown(len(at.multipliers), "score", trouble, found.text)
     moved = at.slope @ np.linalg.solve(schur_complement(jacobian, equations.p), at.score)
     statistic = float(moved @ np.linalg.solve(at.slope @ cov @ at.slope.T, moved))  # (8)
-    return _test(statistic, np.ones(len(moved)), "score", _params(fit, at.u))
+    return _test(statistic, np.ones(len(moved)), "score", _params(fit, at.u), found.text)
 
 
 def distance(fit: Fit, restriction, robust: bool) -> HypothesisTest:
@@ -108,8 +113,8 @@ def distance(fit: Fit, restriction, robust: bool) -> HypothesisTest:
     at = fit.equations.restricted(found, fit.solution.u)
     slope = found.at(fit.solution.theta)[1]
     if at.reason:
-        return _unknown(len(slope), "distance", at.reason)
-    return _distance(fit, slope, at.criterion, robust, _params(fit, at.u))
+        return _unknown(len(slope), "distance", at.reason, found.text)
+    return _distance(fit, slope, at.criterion, robust, _params(fit, at.u), found.text)
 
 
 def compare_distance(fit: Fit, restricted: Fit, robust: bool) -> HypothesisTest:
@@ -119,12 +124,14 @@ def compare_distance(fit: Fit, restricted: Fit, robust: bool) -> HypothesisTest:
     held, space = _held(fit, restricted), fit.equations.space
     rows = [name in held for name, where in space.parameters.items() for _ in range(where.size)]
     slope = np.eye(space.size)[np.array(rows)]
-    params = pd.Series({**dict.fromkeys(fit.params.index), **_elements(space, held), **restricted.params})
+    elements = _elements(space, held)
+    params = pd.Series({**dict.fromkeys(fit.params.index), **elements, **restricted.params})
     value = restricted.equations.criterion(restricted.solution)
-    return _distance(fit, slope, value, robust, params.astype(float).rename("coef"))
+    text = ", ".join(f"{quoted(name, space.names)} = {number:.10g}" for name, number in elements.items())
+    return _distance(fit, slope, value, robust, params.astype(float).rename("coef"), text)
 
 
-def _distance(fit: Fit, slope, restricted: float, robust: bool, params) -> HypothesisTest:
+def _distance(fit: Fit, slope, restricted: float, robust: bool, params, text: str) -> HypothesisTest:
     # The two values are of sums over rows: what rounding leaves of their difference is no sign of another minimum.
     rise = restricted - fit.equations.criterion(fit.solution)
     if rise < -1e-10 * (1 + abs(restricted)):
@@ -134,7 +141,7 @@ def _distance(fit: Fit, slope, restricted: float, robust: bool, params) -> Hypot
         )
     factor = fit.equations.distance_factor
     weights = limit_weights(fit, slope, factor) if robust else np.ones(len(slope))
-    return _test(factor * max(rise, 0.0), weights, "distance", params)
+    return _test(factor * max(rise, 0.0), weights, "distance", params, text)
 
 
 def limit_weights(fit: Fit, slope, factor: float) -> np.ndarray:
@@ -154,18 +161,18 @@ def _params(fit: Fit, u) -> pd.Series:
     return pd.Series(natural_scale(space, u[: space.size])[0], index=space.names, name="coef")
 
 
-def _test(statistic: float, weights: np.ndarray, kind: str, params) -> HypothesisTest:
+def _test(statistic: float, weights: np.ndarray, kind: str, params, text: str) -> HypothesisTest:
     r = len(weights)
     if np.all(weights == weights[0]):  # the closed form has far tails
         pvalue = float(special.gammaincc(r / 2, statistic / (2 * weights[0])))
     else:
         pvalue = weighted_chi2_sf(weights, statistic)
-    return HypothesisTest(statistic, r, pvalue, weights, kind, params)
+    return HypothesisTest(statistic, r, pvalue, weights, kind, params, text)
 
 
-def _unknown(r: int, kind: str, reason: str) -> HypothesisTest:
+def _unknown(r: int, kind: str, reason: str, text: str) -> HypothesisTest:
     warnings.warn(f"{kind} test: {reason}.", ConvergenceWarning, stacklevel=4)
-    return HypothesisTest(np.nan, r, np.nan, np.full(r, np.nan), kind, None)
+    return HypothesisTest(np.nan, r, np.nan, np.full(r, np.nan), kind, None, text)
 
 
 def require(fit: Fit, what: str, cov: np.ndarray) -> None:

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import normal_quantile
 from hellgan.estimation import Fit
 from hellgan.inference.hypotheses import limit_weights, require, require_criterion

@@ -10,14 +10,18 @@ import pandas as pd
 from scipy import special
 from statsmodels.base.model import LikelihoodModelResults
 
-from hellgan import latents
+from hellgan import latents, restrictions
 from hellgan.checks import chosen_names, first_sentence, normal_quantile, shown
 from hellgan.constraints import Constraint
-from hellgan.inference.sandwich import intervals
+from hellgan.inference.availability import available, never
+from hellgan.inference.contrasts import JointTest, LinearTests
+from hellgan.inference.linked import intervals
 
 
 class WaldResults(LikelihoodModelResults):
     """Named estimates with a covariance; abstract: fits and functionals of fits are such.
+
+    A parameter is an attribute, too, as in ``result.scale``, unless a method has its name: ``params`` holds them all.
 
     Attributes
     ----------
@@ -30,8 +34,22 @@ class WaldResults(LikelihoodModelResults):
         self.params, self.spaces, self._cov = params, spaces, cov
         self.normalized_cov_params = cov  # pyright: ignore[reportAttributeAccessIssue]
         self.df_resid = np.inf
-        self.scale = 1.0
         self._use_t = False
+
+    def __getattr__(self, name: str):
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # says again why it cannot be had
+        params = self.__dict__.get("params")
+        if params is not None and name in params.index:
+            return float(params[name])
+        known = "" if params is None else f"; the parameters are {', '.join(params.index)}"
+        raise AttributeError(f"{name}: {type(self).__name__} has no such attribute{known}.")
+
+    def __dir__(self):
+        return [
+            *available(self, super().__dir__()),
+            *(name for name in map(str, self.params.index) if name.isidentifier()),
+        ]
 
     @functools.cached_property
     def _plain(self) -> LikelihoodModelResults:
@@ -112,38 +130,75 @@ class WaldResults(LikelihoodModelResults):
         """Compute the intervals (k, 2) of a further method that a subclass knows."""
         raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
 
-    def t_test(self, r_matrix, cov_p=None, use_t=None):
-        """Test linear hypotheses one at a time, given as ``"loc = 27"``, as an array, or several; see statsmodels."""
+    def t_test(self, r_matrix, cov_p=None, use_t=None) -> LinearTests:
+        """Test linear hypotheses one at a time; see statsmodels.
+
+        Parameters
+        ----------
+        r_matrix : str, sequence of str, mapping, (r, k) array or (array, values)
+            ``"loc = 27"``, several with commas between them; a name that equations would read otherwise (a number, an
+            expression of other names) stands in backquotes: ``"`1` = 0"``. Values by name; or rows of coefficients,
+            equal to 0 or to the ``values``.
+        cov_p, use_t
+            As in statsmodels.
+
+        Returns
+        -------
+        LinearTests
+            Its rows are named by what they test; the interval of a single parameter is that of ``conf_int``.
+        """
+        hypotheses = self._linear(r_matrix)
         with self._hypotheses():
-            return self._plain.t_test(r_matrix, cov_p=cov_p, use_t=use_t)
+            found = self._plain.t_test(hypotheses, cov_p=cov_p, use_t=use_t)
+        return LinearTests(found, hypotheses, list(self.params.index), self.params.to_numpy(), self.spaces)
 
     def f_test(self, r_matrix, cov_p=None, invcov=None):
         """Wald test in its F form, with infinite denominator degrees of freedom."""
         return self.wald_test(r_matrix, cov_p, invcov, use_f=True)
 
     def wald_test(self, r_matrix, cov_p=None, invcov=None, use_f=None, df_constraints=None, scalar=True):
-        """Test linear hypotheses jointly by the Wald statistic; see statsmodels."""
+        """Test linear hypotheses, given as to ``t_test``, jointly by the Wald statistic; see statsmodels."""
         if np.any(np.isnan(self._cov)):
             raise ValueError(f"wald_test: the fit has no covariance, since {self.why_no_cov}.")
+        hypotheses = self._linear(r_matrix)
         with self._hypotheses():
             test = self._plain.wald_test(
-                r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
+                hypotheses, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
             )
         df = getattr(test, "df_num", None)
         if df is not None:
             # The F form: scipy's F law has no infinite denominator; df F is then chi-square.
             test.pvalue = special.gammaincc(df / 2, df * np.asarray(test.statistic) / 2)
-        return test
+        return JointTest(test, hypotheses, list(self.params.index))
+
+    def _linear(self, r_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Read hypotheses C x = b as C (r, k) and b (r,)."""
+        names = list(self.params.index)
+        try:
+            matrix, target = restrictions.linear(r_matrix, names)
+        except (ValueError, TypeError) as error:
+            said, known = str(error).removeprefix("restriction: ").rstrip("."), ", ".join(names)
+            raise ValueError(
+                f"r_matrix: {said}." if known in said else f"r_matrix: {said}; the parameters are {known}."
+            ) from None
+        empty = np.flatnonzero(~matrix.any(axis=1))
+        if len(empty) or not len(matrix):
+            raise ValueError(
+                f"r_matrix: {shown(r_matrix)} has an equation without a parameter; the parameters are "
+                f"{', '.join(restrictions.quoted(name, names) for name in names)}."
+            )
+        return matrix, target
 
     @contextlib.contextmanager
     def _hypotheses(self):
-        """Say in one sentence what statsmodels and its formula parser say in several lines."""
+        """Say in one sentence what statsmodels says in several lines."""
         try:
             yield
         except Exception as error:
+            name = restrictions.quoted(str(self.params.index[0]), list(self.params.index))
             raise ValueError(
                 f"r_matrix: {first_sentence(error)}; give hypotheses on {', '.join(self.params.index)} such as "
-                f"'{self.params.index[0]} = 1', or an array with {len(self.params)} columns."
+                f"'{name} = 1', or an array with {len(self.params)} columns."
             ) from error
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -163,23 +218,14 @@ class WaldResults(LikelihoodModelResults):
 
     # What statsmodels' results have and these have not.
 
-    def remove_data(self):
-        """Refuse: the data are needed for scores, tests and plots."""
-        raise ValueError("remove_data: the fit needs its data for scores, tests and plots.")
-
-    def initialize(self, model, params, **kwargs):
-        """Refuse: a result is made by a fit and does not change."""
-        raise ValueError("initialize: a result is made by a fit and does not change; fit again.")
-
-    def t_test_pairwise(self, term_name, method="hs", alpha=0.05, factor_labels=None):
-        """Refuse: the parameters are no levels of a factor."""
-        raise ValueError("t_test_pairwise: the parameters are no levels of a factor; use t_test.")
-
-    def wald_test_terms(self, skip_single=False, extra_constraints=None, combine_terms=None, scalar=True):
-        """Refuse: the terms of a formula are not kept."""
-        raise ValueError(
-            "wald_test_terms: a fit keeps no terms of a formula; use wald_test with the parameters' names."
-        )
+    llf = never("there is no likelihood")
+    predict = never("there are no covariates to predict from")
+    remove_data = never("the data are needed for scores, tests and plots")
+    initialize = never("a result is made by a fit and does not change; fit again")
+    save = never("only fits are saved")
+    load = never("use hellgan.load(path), which reads what save wrote and runs no code")
+    t_test_pairwise = never("there are no levels of a factor; use t_test")
+    wald_test_terms = never("there are no terms of a formula; use wald_test with the parameters' names")
 
 
 def sup_t_quantile(cov: np.ndarray, alpha: float) -> float:

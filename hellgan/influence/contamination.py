@@ -40,19 +40,23 @@ class BiasCurve:
     names : list of str
     label : str
         Of the estimator: the loss's name, or maximum likelihood.
+    trouble : (E, Y) array of str
+        Why a refit is not certified; empty where it is.
     n_failed : int
         Refits that are not certified.
     """
 
-    def __init__(self, points, eps, params, reference, names, label):
+    def __init__(self, points, eps, params, reference, names, label, trouble=None):
         self.points, self.eps, self.params = points, eps, params
+        self.trouble = np.full(params.shape[:2], "", object) if trouble is None else np.array(trouble, object)
         self.names, self.label, self._reference = names, label, reference
         self.n_failed = int(np.sum(np.isnan(params[:, :, 0])))
 
     def __repr__(self):
-        return (
-            f"<BiasCurve of {self.label}: {len(self.eps)} shares x {len(self.points)} points, {self.n_failed} failed>"
-        )
+        reasons = self.trouble[self.trouble != ""]
+        why = f", the first since {reasons[0]}" if len(reasons) else ""
+        size = f"{len(self.eps)} shares x {len(self.points)} points"
+        return f"<BiasCurve of {self.label}: {size}, {self.n_failed} failed{why}>"
 
     @property
     def bias(self) -> np.ndarray:
@@ -60,13 +64,14 @@ class BiasCurve:
         return self.params - self._reference
 
     def to_frame(self) -> pd.DataFrame:
-        """List the biases: one row a share and point."""
+        """List the biases, one row a share and point; where refits failed a column ``trouble`` says why."""
         d = self.points.shape[1]
         columns = ["point"] if d == 1 else [f"point_{k + 1}" for k in range(d)]
         index = pd.MultiIndex.from_product([self.eps, range(len(self.points))], names=["eps", "place"])
         frame = pd.DataFrame(self.bias.reshape(-1, len(self.names)), index, self.names).reset_index()
         where = pd.DataFrame(self.points[frame["place"]], columns=columns)
-        return pd.concat([frame[["eps"]], where, frame[self.names]], axis=1)
+        found = pd.concat([frame[["eps"]], where, frame[self.names]], axis=1)
+        return found.assign(trouble=self.trouble.ravel()) if self.n_failed else found
 
     def maximum(self) -> pd.DataFrame:
         """Give the largest absolute bias of each parameter, natural scale, over the points, for each share.
@@ -150,7 +155,9 @@ def bias_curve(
             bar.update(len(points))
     natural = np.empty((len(shares), len(points), len(fit.params)))
     natural[order] = np.array(path.natural)
-    return BiasCurve(points, shares, natural, fit.params.to_numpy(), list(fit.params.index), fit.label)
+    trouble = np.empty(natural.shape[:2], object)
+    trouble[order] = np.array(path.trouble, object)
+    return BiasCurve(points, shares, natural, fit.params.to_numpy(), list(fit.params.index), fit.label, trouble)
 
 
 def sensitivity_curve(fit: CaseFit, points, threads: int | None = None) -> pd.DataFrame:
@@ -166,6 +173,7 @@ class _Path:
         self.equations, self.of, self.count = fit.equations, of, len(of.rows)
         self.shares, self.solutions = [0.0], [np.tile(fit.solution.u, (self.count, 1))]
         self.natural: list[np.ndarray] = []
+        self.trouble: list[list[str]] = []
 
     def _resamples(self, share: float, chunk: slice) -> Resamples:
         rows = self.of.rows[chunk]
@@ -181,7 +189,9 @@ class _Path:
             ahead = v + (v - u) * (share - b) / (b - a) if b > a else v
             start = np.where(np.isfinite(ahead), ahead, v)
         resamples = functools.partial(self._resamples, share)
-        solved = self.equations.refit(resamples, self.count, start, threads=threads, more=more).u
+        found = self.equations.refit(resamples, self.count, start, threads=threads, more=more)
+        solved = found.u
+        self.trouble.append(found.trouble)
         self.natural.append(natural_rows(self.equations.space, solved[:, : self.equations.p]))
         self.shares.append(share)
         # A place that fails is tried anew from its last solution.

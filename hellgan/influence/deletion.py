@@ -11,33 +11,16 @@ import pandas as pd
 from scipy import special
 
 from hellgan.estimation import CaseFit, Refits, Resamples
+from hellgan.inference.leverage import steps_without, weighted_sum
 from hellgan.inference.sandwich import sandwich_at
 from hellgan.parameters import natural_scale
 
-_REFITTED = ("sandwich", "HC1", "model")  # kinds of covariance that a refit can have, too
+_REFITTED = ("sandwich", "HC1", "HC3", "model")  # kinds of covariance that a refit can have, too
 
 
 def one_step(fit: CaseFit) -> np.ndarray:
-    """Solutions without each observation, (13), by one Newton step from the fit: (n, k), unconstrained scale.
-
-    With psi_i the score of observation i, h_i its derivative in u and w_i its weight, the equations without it have at
-    the fit the mean score w_i (mean of the psi - psi_i)/(1 - w_i) and the Jacobian
-    H + w_i/(1 - w_i) (mean of the h - h_i).
-    """
-    of, u = fit.equations, fit.solution.u
-    weights, scores = of.sample.weights, of.scores(u)
-    odds, mean = (weights / (1 - weights))[:, None], weights @ scores
-    blocks = list(of.score_jacobians(u))
-    total = _weighted(blocks, weights)
-    steps = np.empty_like(scores)
-    for rows, each in blocks:
-        without = fit.solution.jacobian + odds[rows, :, None] * (total - each)
-        steps[rows] = np.linalg.solve(without, (odds[rows] * (scores[rows] - mean))[:, :, None])[:, :, 0]
-    return u + steps
-
-
-def _weighted(blocks, weights) -> np.ndarray:
-    return np.sum([np.einsum("n,nij->ij", weights[rows], each) for rows, each in blocks], axis=0)
+    """Solutions without each observation, (13), by one Newton step from the fit: (n, k), unconstrained scale."""
+    return fit.solution.u + steps_without(fit)
 
 
 def refit_with_weights(fit: CaseFit, weights: np.ndarray, threads: int | None = None, progress: bool = False) -> Refits:
@@ -183,7 +166,7 @@ def effects_on_errors(fit: CaseFit, influence: np.ndarray) -> np.ndarray:
     real = np.einsum("ri,ij,rj->r", a, law.meat_real, a) / law.n
     through_w = np.empty((fit.nobs, len(slopes)))
     blocks = list(of.score_jacobians(u))
-    mean = _weighted(blocks, weights)
+    mean = weighted_sum(blocks, weights)
     for rows, each in blocks:
         moved = np.einsum("ri,nij,rj->nr", a, mean - each, slopes @ law.cov)
         through_w[rows] = 2 * odds[rows, None] * (real - moved) - own[rows]

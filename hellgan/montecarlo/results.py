@@ -239,9 +239,18 @@ class StudyResults(StudyFrames):
         """Write a table of measures, Monte Carlo errors in brackets; options are those of ``performance``."""
         return markdown(self.performance(measures, **options), self.factors, measures)
 
-    def to_latex(self, measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"), **options) -> str:
-        """Write a table of measures as a LaTeX tabular; arguments as for ``to_markdown``."""
-        return latex(self.performance(measures, **options), self.factors, measures)
+    def to_latex(
+        self,
+        measures: Sequence[str] = ("bias", "empirical_se", "rmse", "coverage"),
+        caption: str | None = None,
+        label: str | None = None,
+        **options,
+    ) -> str:
+        """Write a table of measures as a LaTeX tabular, within a ``table`` where a caption or a label is given.
+
+        The other arguments are those of ``to_markdown``; ``caption`` and ``label`` are LaTeX.
+        """
+        return latex(self.performance(measures, **options), self.factors, measures, caption, label)
 
 
 def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:

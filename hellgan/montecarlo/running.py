@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hellgan.cautions import StudyWarning
 from hellgan.execution.threads import progress_bar
 from hellgan.montecarlo import engine, store
 from hellgan.montecarlo.design import Design
@@ -67,6 +68,7 @@ def compute(
         warnings.warn(
             f"{name} raised {max_errors} times in a row in the cell {design.cells[key]} and was stopped there: "
             f"{message}",
+            StudyWarning,
             stacklevel=5,
         )
 

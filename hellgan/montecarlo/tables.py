@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hellgan.results.latex import latex as results_latex
+
 
 def wide(frame: Any, factors: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """Put measures side by side, Monte Carlo errors in brackets, and the number of failures where there are any."""
@@ -27,13 +29,9 @@ def markdown(frame: pd.DataFrame, factors: Sequence[str], measures: Sequence[str
     return "\n".join(lines) + "\n"
 
 
-def latex(frame: pd.DataFrame, factors: Sequence[str], measures: Sequence[str]) -> str:
-    """Write the table as a LaTeX tabular."""
-    from statsmodels.iolib.table import SimpleTable
-
-    table = wide(frame, factors, measures)
-    rows = [[str(value) for value in row] for row in table.itertuples(index=False)]
-    return SimpleTable(rows, headers=[name.replace("_", " ") for name in table.columns]).as_latex_tabular()
+def latex(frame: pd.DataFrame, factors: Sequence[str], measures: Sequence[str], caption=None, label=None) -> str:
+    """Write the table as a LaTeX tabular, within a ``table`` where a caption or a label is given."""
+    return results_latex(wide(frame, factors, measures), caption, label)
 
 
 def _entry(value: float, mcse: float) -> str:

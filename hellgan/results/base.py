@@ -12,6 +12,7 @@ from statsmodels.iolib.summary import Summary
 from hellgan.checks import checked_seed, chosen_names, first_sentence
 from hellgan.estimation import Equations
 from hellgan.inference import covariances
+from hellgan.inference.availability import never
 from hellgan.inference.bootstrap import Bootstrap, bootstrap
 from hellgan.inference.sandwich import law as joint_law
 from hellgan.influence.cases import Influence
@@ -81,7 +82,9 @@ class EstimatedResults(JointResults):
         cov_type : str
             ``"sandwich"``: equation (2), under independent observations, misspecification allowed; with
             ``correction="HC1"`` (also called ``"HC1"``) times n/(n - k), k the number of all parameters: of a GAN
-            p + q + 1.
+            p + q + 1; with ``correction="HC3"`` (also called ``"HC3"``) of steps to the fit without each observation,
+            its score over 1 less its leverage in all equations: of least squares statsmodels' HC3, and larger where
+            few observations decide.
             ``"model"``: equation (3), under a correct model.
             ``"HAC"``: (2) for serially dependent observations, in their order; ``maxlags`` (4 (n/100)^(2/9) unless
             given), ``kernel`` (``"bartlett"`` or ``"uniform"``), ``use_correction=False``.
@@ -301,15 +304,4 @@ class EstimatedResults(JointResults):
             raise ValueError("remove_data: a saved fit holds its data; without them it could not be used.")
         storage.write(path, *storage.pack(self))
 
-    @classmethod
-    def load(cls, fname):
-        """Refuse and point to ``hg.load``: statsmodels' own ``load`` unpickles, which runs code."""
-        raise ValueError("load: use hellgan.load(path), which reads what save wrote and runs no code.")
-
-    @property
-    def llf(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        raise AttributeError("llf: the fit has no likelihood; solution.value is the value of its objective.")
-
-
-def _labelled(matrix, names) -> pd.DataFrame:
-    return pd.DataFrame(matrix, index=names, columns=names)
+    llf = never("the fit has no likelihood; solution.value is the value of its objective")

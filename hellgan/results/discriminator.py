@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hellgan.cautions import FitWarning
 from hellgan.estimation import Sandwich
 from hellgan.execution import programs
 from hellgan.inference import bulk_test as inference
@@ -18,7 +19,7 @@ from hellgan.inference.background_test import BackgroundTest
 from hellgan.inference.background_test import background_test as beside_bulk
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
-from hellgan.inference.sandwich import near_edges
+from hellgan.inference.linked import near_edges
 from hellgan.results import summary
 from hellgan.samples.frames import texts
 from hellgan.samples.ties import Atom, rounding_step
@@ -132,21 +133,21 @@ def warn_of_fit(fit: "GANResults", throw: bool) -> None:
     """Warn where the fitted law describes no bulk of the sample (raise instead where ``throw``), and of few data."""
     few = too_few(fit.nobs, fit.model.basis.size - 1) if fit.sandwich is not None else ""
     if few:
-        warnings.warn(f"{fit.model!r}: {few}.", inference.FitWarning, stacklevel=3)
+        warnings.warn(f"{fit.model!r}: {few}.", FitWarning, stacklevel=3)
     if found := atom(fit):
-        warnings.warn(f"{fit.model!r}: {tied(found)}.", inference.FitWarning, stacklevel=3)
+        warnings.warn(f"{fit.model!r}: {tied(found)}.", FitWarning, stacklevel=3)
     for name, law in fit.generator.edges.items():
         if near_edges(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy())[fit.params.index == name].any():
-            warnings.warn(f"{fit.model!r}: {at_edge(name, law)}.", inference.FitWarning, stacklevel=3)
+            warnings.warn(f"{fit.model!r}: {at_edge(name, law)}.", FitWarning, stacklevel=3)
     if not can_be_tested(fit) or not (test := bulk_test(fit)).is_rejected:
         beside = background_test(fit)
         if beside is not None and beside.is_rejected:
-            warnings.warn(f"{fit.model!r}: {background_rejected(beside)}.", inference.FitWarning, stacklevel=3)
+            warnings.warn(f"{fit.model!r}: {background_rejected(beside)}.", FitWarning, stacklevel=3)
         return
     message = f"{fit.model!r}: {bulk_rejected(test)}."
     if throw:
         raise RuntimeError(message)
-    warnings.warn(message, inference.FitWarning, stacklevel=3)
+    warnings.warn(message, FitWarning, stacklevel=3)
 
 
 def atom(fit: "GANResults") -> Atom | None:

@@ -15,6 +15,7 @@ from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
 from hellgan.results.law import LawResults
+from hellgan.results.regression import RegressionResults, of_regressions
 from hellgan.samples.frames import in_order_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
 
 
-class GANResults(LawResults):
+class GANResults(RegressionResults, LawResults):
     """A fitted parametric GAN; made by ``GAN.fit``.
 
     Attributes
@@ -45,6 +46,9 @@ class GANResults(LawResults):
     equations: "GameEquations"  # pyright: ignore[reportIncompatibleVariableOverride]
     solution: "SaddlePoint"
 
+    predict = of_regressions(LawResults.predict)
+    location = of_regressions(LawResults.location)
+
     @property
     def saddle(self) -> "SaddlePoint":
         """The solver's answer, with its certificate."""
@@ -61,8 +65,10 @@ class GANResults(LawResults):
 
     # What the discriminator makes of data.
 
-    def log_ratio(self, x) -> np.ndarray:
+    def log_ratio(self, x=None) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,).
+
+        At the observations of the fit unless points are given.
 
         Raises
         ------
@@ -71,7 +77,7 @@ class GANResults(LawResults):
         """
         x = in_order_of(x, "x", None, self.equations.sample.columns)
         try:
-            x = np.asarray(x, np.float64)
+            x = np.asarray(self.equations.sample.squeezed if x is None else x, np.float64)
         except (TypeError, ValueError):
             raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
         d = self.generator.dim
@@ -81,8 +87,11 @@ class GANResults(LawResults):
             raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
         return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
 
-    def prob_real(self, x) -> np.ndarray:
-        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``."""
+    def prob_real(self, x=None) -> np.ndarray:
+        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``.
+
+        At the observations of the fit unless points are given.
+        """
         return special.expit(self.log_ratio(x))
 
     def outlier_scores(self, x=None) -> np.ndarray:
@@ -92,7 +101,7 @@ class GANResults(LawResults):
         the observation; above .75 (see ``outliers``) the data are more than three times as dense there as the fitted
         law.
         """
-        return self.prob_real(self.equations.sample.squeezed if x is None else x)
+        return self.prob_real(x)
 
     def outlier_positions(self) -> np.ndarray:
         """Positions of the observations that the fitted generator does not account for, most extreme first."""

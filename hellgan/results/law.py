@@ -11,9 +11,10 @@ from hellgan.inference.functionals import law as functionals
 from hellgan.inference.functionals.estimates import Functionals
 from hellgan.inference.functionals.scatter import MatrixEstimate
 from hellgan.results.base import EstimatedResults
+from hellgan.results.distribution import DistributionResults
 
 
-class LawResults(EstimatedResults):
+class LawResults(DistributionResults, EstimatedResults):
     """A fit whose parameters are those of a generator: what its law makes, its mean, quantiles, other functionals.
 
     Attributes
@@ -49,23 +50,6 @@ class LawResults(EstimatedResults):
 
     # Functionals of the fitted law.
 
-    def mean(self) -> Functionals:
-        """Estimate the mean of an observation of the fitted law, with its standard error.
-
-        Of a regression the mean is the response's over the data's covariates, by weight, which are held as they are.
-
-        Returns
-        -------
-        Functionals
-            One named ``mean``; of several dimensions one for each column; of a regression one named as the response.
-
-        Warns
-        -----
-        RuntimeWarning
-            Where the mean rests on a few draws far away, as it does where it is infinite.
-        """
-        return functionals.mean(self)
-
     def covariance_matrix(self) -> MatrixEstimate:
         """Estimate the covariance matrix of an observation of the fitted law, in several dimensions.
 
@@ -83,7 +67,7 @@ class LawResults(EstimatedResults):
 
         Warns
         -----
-        RuntimeWarning
+        SimulationWarning
             Where it rests on a few draws far away, as it does where it is infinite.
 
         Examples
@@ -205,7 +189,7 @@ class LawResults(EstimatedResults):
 
         Warns
         -----
-        RuntimeWarning
+        SimulationWarning
             Where the expectation rests on a few draws far away, as it does where it is infinite.
         """
         return functionals.functional(self, f, names)

@@ -9,7 +9,7 @@ from statsmodels.iolib.table import SimpleTable
 
 from hellgan.estimation import informations
 from hellgan.inference.identification import weakest_combination
-from hellgan.inference.sandwich import near_edges
+from hellgan.inference.linked import near_edges
 from hellgan.samples.frames import texts
 
 if TYPE_CHECKING:

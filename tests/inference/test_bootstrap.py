@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import special, stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import latents
+from hellgan.cautions import ConvergenceWarning
 from hellgan.estimation import Refits
 from hellgan.inference import bootstrap
 from hellgan.inference.bootstrap import Bootstrap

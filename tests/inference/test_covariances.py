@@ -10,13 +10,13 @@ import pytest
 import statsmodels.api as sm
 from replicate import replications
 from scipy import special, stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 from worlds import LOGISTIC_LOCATION, logistic_features
 
 import hellgan as hg
 from hellgan import gan, latents
 from hellgan.balance import Balance
+from hellgan.cautions import ConvergenceWarning
 from hellgan.inference import covariances
 from hellgan.inference.contamination_test import contamination
 from hellgan.inference.wald import sup_t_quantile

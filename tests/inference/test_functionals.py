@@ -14,6 +14,7 @@ from scipy import optimize, stats
 from tolerance import EXACT
 
 import hellgan as hg
+from hellgan.cautions import SimulationWarning
 from hellgan.generators import (
     AlphaStable,
     Cauchy,
@@ -346,8 +347,10 @@ def test_simulation_error_is_honest(newcomb, monkeypatch):
 
 def test_an_infinite_mean_is_told(at):
     result = at(Cauchy(), cov=1e-4 * np.eye(2), loc=0.0, scale=1.0)
-    with pytest.warns(RuntimeWarning, match=r"^mean: the simulation's own error of mean is .* may even be infinite\.$"):
-        result.mean()
+    with pytest.warns(SimulationWarning, match=r"^functional: the simulation's own error .* may even be infinite\.$"):
+        result.functional(jnp.abs)
+    with pytest.warns(SimulationWarning, match=r"^mean: the fitted law has none that is finite; use quantiles"):
+        assert np.isnan(result.mean().params["mean"])
 
 
 # Intervals.

@@ -10,11 +10,11 @@ import pytest
 from compiled import compilations
 from replicate import replications
 from scipy import optimize, stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT, assert_monte_carlo, mcse_proportion
 
 import hellgan as hg
 from hellgan import objective, plots, restrictions
+from hellgan.cautions import ConvergenceWarning
 from hellgan.estimation import schur_complement
 from hellgan.execution import programs
 from hellgan.inference import hypotheses, profiles
@@ -437,7 +437,7 @@ AWKWARD = ["Intercept", "x", "C(g)[T.b]", "C(g)[T.b]:x", "np.log(x + 1)", "a b",
         ("C(g)[T.b]:x - 2 * x = 1e-3", {"C(g)[T.b]:x": 1, "x": -2}, 1e-3),
         ("np.log(x + 1) = x", {"np.log(x + 1)": 1, "x": -1}, 0),
         ("`a b` + a b = 2.5E+1", {"a b": 2}, 25),
-        ("x=2 = 3", {"x=2": 1}, 3),
+        ("`x=2` = 3", {"x=2": 1}, 3),
         ("bs(x, df=4)[1]", {"bs(x, df=4)[1]": 1}, 0),
         ("(Intercept + x) / 4 = 1/2", {"Intercept": 0.25, "x": 0.25}, 0.5),
     ],
@@ -483,7 +483,8 @@ def test_names_of_a_formula():
         ([1.0, 2.0, 3.0], ValueError, r"shapes \(1, 3\) and \(1,\); give one column for each of loc, scale"),
         (([[1.0, 0.0]], [1.0, 2.0]), ValueError, "one value for each row"),
         ([np.nan, 1.0], ValueError, "not all finite"),
-        ({"loc": 1.0}, TypeError, "give equations such as 'loc = 1'"),
+        ({"loc": -1.0, "spread": 2}, ValueError, "spread is no parameter"),
+        (3j, TypeError, "give equations such as 'loc = 1'"),
         (None, ValueError, "shapes"),
         (lambda loc: loc, ValueError, "give a function of loc, scale in jax.numpy"),
         (lambda loc, scale: float(loc), ValueError, "give a function of loc, scale in jax.numpy"),
@@ -555,10 +556,10 @@ def test_a_hidden_layer_has_no_test():
 
 
 def test_in_print():
-    test = hypotheses.HypothesisTest(3.2144, 2, 0.07312, np.array([1.0, 0.9]), "distance", None)
-    assert str(test) == "distance test: 3.214, df 2, weights 1, 0.9, p-value 0.0731"
-    test = hypotheses.HypothesisTest(3.2144, 1, 0.07312, np.ones(1), "score", None)
-    assert str(test) == "score test: 3.214, df 1, p-value 0.0731"
+    test = hypotheses.HypothesisTest(3.2144, 2, 0.07312, np.array([1.0, 0.9]), "distance", None, "a = 1, b = 2")
+    assert str(test) == "distance test of a = 1, b = 2: 3.214, df 2, weights 1, 0.9, p-value 0.0731"
+    test = hypotheses.HypothesisTest(3.2144, 1, 0.07312, np.ones(1), "score", None, "loc = 27")
+    assert str(test) == "score test of loc = 27: 3.214, df 1, p-value 0.0731"
 
 
 # Size.

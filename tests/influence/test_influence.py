@@ -1,5 +1,7 @@
 """Influence functions by three routes, case diagnostics, and what contamination does."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -307,6 +309,26 @@ def test_dfbetas_and_cook_by_hand(newcomb, influence):
 
 
 # Contamination.
+
+
+def test_a_failed_point_of_a_bias_curve_says_why(monkeypatch, influence):
+    equations = type(influence.fit.equations)
+    refit = equations.refit
+
+    def failing(self, resamples, count, u, **options):
+        found = refit(self, resamples, count, u, **options)
+        u, trouble = found.u.copy(), list(found.trouble)
+        u[1], trouble[1] = np.nan, "it would not"
+        return dataclasses.replace(found, u=u, trouble=trouble)
+
+    monkeypatch.setattr(equations, "refit", failing)
+    curve = influence.bias_curve([10.0, 30.0], [0.1, 0.05])
+    assert curve.trouble.tolist() == [["", "it would not"]] * 2
+    assert curve.n_failed == 2
+    assert repr(curve).endswith("2 failed, the first since it would not>")
+    frame = curve.to_frame()
+    assert frame["trouble"].to_list() == ["", "it would not"] * 2
+    assert frame["loc"].isna().to_list() == [False, True] * 2
 
 
 def test_bias_curve_is_the_refit_of_the_contaminated_sample(newcomb, influence):

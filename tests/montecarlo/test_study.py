@@ -589,7 +589,7 @@ def test_a_method_that_only_raises_is_stopped_in_that_cell():
     first = {}
     probe = study(methods={"late": mean}, contamination=None)
     first[30] = probe.replay({"n": 30}, 0).sample[0]
-    with pytest.warns(UserWarning, match="late raised 10 times in a row in the cell contamination = none, n = 30"):
+    with pytest.warns(hg.FitWarning, match="late raised 10 times in a row in the cell contamination = none, n = 30"):
         result = study(methods={"late": late}, contamination=None, replications=400).run(
             chunk=5, threads=1, max_errors=10
         )
@@ -712,6 +712,13 @@ def test_tables_as_text():
     bias = result.performance(["bias"]).iloc[0]
     assert f"{bias['value']:.3f} ({bias['mcse']:.3f})" in lines[2]
     assert "\\begin{tabular}" in result.to_latex(["bias"])
+    assert "\\begin{table}" not in result.to_latex(["bias"])
+    made = result.to_latex(["bias"], caption="Bias of $\\mu$", label="tab:bias")
+    assert made.startswith("\\begin{table}\n\\caption{Bias of $\\mu$}\n\\label{tab:bias}\n")
+    assert made.endswith("\\end{table}")
+    assert result.to_latex(["bias"]) in made
+    with pytest.raises(TypeError, match="caption: got 3; give a text"):
+        result.to_latex(["bias"], caption=3)
 
 
 def test_replications_for_a_wanted_error():

@@ -320,8 +320,8 @@ def test_contamination_curves_draw_values_and_bars():
         for m, container in enumerate(ax.containers):
             line, _, (bars,) = container.lines
             x, y = line.get_data(orig=False)
-            # side by side over .3 of the gap of .1: -.015, 0, .015
-            np.testing.assert_allclose(x, np.array([0.0, 0.1, 0.2]) + 0.015 * (m - 1), rtol=0, atol=EXACT)
+            # side by side over .08 of the axis, which is .2 long: -.008, 0, .008
+            np.testing.assert_allclose(x, np.array([0.0, 0.1, 0.2]) + 0.008 * (m - 1), rtol=0, atol=EXACT)
             wanted = 1 + m + 0.1 * k + 0.01 * np.arange(3)
             np.testing.assert_allclose(y, wanted, rtol=EXACT)
             heights = np.array(bars.get_segments())[:, :, 1]
@@ -329,6 +329,18 @@ def test_contamination_curves_draw_values_and_bars():
     assert (axes[0].get_xlabel(), axes[0].get_ylabel(), axes[1].get_ylabel()) == ("eps", "bias", "coverage")
     assert legend_labels(axes) == ["a", "b (12 of 2,000 failed)", "c"]
     assert boxes_are_apart(axes)
+
+
+@pytest.mark.parametrize(("places", "width"), [([0.0, 0.4], 0.032), ([0.0, 0.01, 0.5], 0.005), ([0.0, 40, 100], 8.0)])
+def test_methods_stand_apart_by_a_share_of_the_axis(places, width):
+    """Whatever the unit and the gaps; where places are close, by half their distance."""
+    frame = near(performance_frame(("a", "b")))
+    frame = frame[frame["eps"] < 0.1 * (len(places) - 0.5)]
+    frame = frame.assign(eps=np.array(places)[np.rint(10 * frame["eps"]).astype(int)])
+    (ax,) = studies.contamination_curves(frame, "eps", ("bias",))
+    left, right = (container.lines[0].get_xdata(orig=False) for container in ax.containers)
+    np.testing.assert_allclose(right - left, width, rtol=1e-12)
+    np.testing.assert_allclose((left + right) / 2, places, rtol=0, atol=1e-12)
 
 
 def test_scales_of_contamination_curves():

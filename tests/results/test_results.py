@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.base.model import LikelihoodModelResults
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import EXACT
 
 import hellgan as hg
 from hellgan import inference, objective
+from hellgan.cautions import ConvergenceWarning
 from hellgan.results import storage
 from hellgan.solver import equations
 
@@ -208,6 +208,11 @@ def test_t_test_of_several_and_of_combinations(newcomb):
     assert np.squeeze(combined.sd) == pytest.approx(np.sqrt(cov[0, 0] - 4 * cov[0, 1] + 4 * cov[1, 1]), rel=1e-10)
 
 
+def test_log_ratios_are_the_datas_unless_points_are_given(newcomb):
+    np.testing.assert_array_equal(newcomb.log_ratio(), newcomb.log_ratio(NEWCOMB))
+    np.testing.assert_array_equal(newcomb.prob_real(), newcomb.outlier_scores())
+
+
 def test_wald_test_by_hand(newcomb):
     difference = newcomb.params.to_numpy() - [27, 5]
     statistic = difference @ np.linalg.solve(newcomb.cov_params().to_numpy(), difference)
@@ -229,25 +234,6 @@ def test_refuses_hypotheses(newcomb, name, hypothesis):
     message = sentence(error, ValueError)
     assert message.startswith("r_matrix:")
     assert "loc, scale" in message
-
-
-SENSELESS = {
-    "predict": [(), (NEWCOMB,)],
-    "location": [(NEWCOMB[:, None],)],
-    "remove_data": [()],
-    "initialize": [(None, None)],
-    "t_test_pairwise": [("loc",)],
-    "wald_test_terms": [()],
-    "load": [("fit.npz",)],
-}
-
-
-@pytest.mark.parametrize("name", SENSELESS)
-def test_inherited_methods_without_sense(newcomb, name):
-    for arguments in SENSELESS[name]:
-        with pytest.raises(ValueError) as error:  # noqa: PT011
-            getattr(newcomb, name)(*arguments)
-        assert sentence(error, ValueError).startswith(f"{name}:")
 
 
 def test_there_is_no_likelihood(newcomb):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 from hellgan.solver.certificate import EDGE
 
 STUDENT, NORMAL = hg.generators.StudentT(), hg.generators.Normal()

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from jax.scipy.stats import norm
 from scipy import stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 from hellgan.execution import programs
 from hellgan.objective.scores import jacobian as autodiff
 from hellgan.objective.scores import mean_score
@@ -84,7 +84,7 @@ def test_batches_and_held_parameters():
         (hg.generators.Weibull(), lambda rng: rng.weibull(0.8, 300)),
     ],
 )
-@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::hellgan.cautions.ConvergenceWarning")
 def test_families_do_not_jump(family, draw):
     """Nor is a smooth simulator held for one that jumps: curvature, and a tail that runs off, explain what differs."""
     rng = np.random.default_rng(2)

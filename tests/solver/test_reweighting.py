@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 from hellgan.objective.scores import mean_score
 from hellgan.solver.two_steps import FIRST
 
@@ -245,7 +245,7 @@ def test_a_jump_of_the_first_step_has_no_law():
     assert not fit.converged
 
 
-@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::hellgan.cautions.ConvergenceWarning")
 def test_kinks_count_in_both_steps():
     @hg.generator(loc=hg.real(), scale=hg.positive())
     def tobit(z, loc, scale):

@@ -7,10 +7,10 @@ import pytest
 from references import g_and_k_log_density, stable_information
 from replicate import FULL, replications
 from scipy import stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from tolerance import assert_monte_carlo, mcse_proportion, mcse_sd
 
 import hellgan as hg
+from hellgan.cautions import ConvergenceWarning
 
 pytestmark = [pytest.mark.slow, pytest.mark.montecarlo]
 REPLICATIONS, N = replications(500, 150), 1000

@@ -155,11 +155,3 @@ class Functionals(WaldResults):
         pointwise, simultaneous = (self.conf_int(alpha, method=method).to_numpy() for method in ("wald", "sup-t"))
         values, names = self.params.to_numpy(), self.functional.axes
         return plots.curve_bands(self.points, values, pointwise, simultaneous, names, 1 - alpha, ax)
-
-    def remove_data(self):
-        """Refuse: functionals hold no data."""
-        raise ValueError("remove_data: functionals hold no data.")
-
-    def initialize(self, model, params, **kwargs):
-        """Refuse: functionals are made by a fit and do not change."""
-        raise ValueError("initialize: functionals are made by a fit and do not change; ask the fit again.")

@@ -11,14 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import constraints, latents
-from hellgan.checks import checked_sequence, first_sentence, shown
+from hellgan.cautions import SimulationWarning
+from hellgan.checks import checked_points, checked_sequence, first_sentence, shown
 from hellgan.constraints import Constraint
 from hellgan.generators.family import Generator
+from hellgan.inference.functionals.density import Densities
 from hellgan.inference.functionals.estimates import Functionals
 from hellgan.inference.functionals.expectation import Mean
 from hellgan.inference.functionals.functional import LawFit, Points
-from hellgan.inference.functionals.line import Line, Probabilities, Quantiles
-from hellgan.inference.functionals.scatter import MatrixEstimate, Scatter
+from hellgan.inference.functionals.line import Line, Probabilities, Quantiles, Survival
+from hellgan.inference.functionals.moments import ClosedMoment
+from hellgan.inference.functionals.scatter import MatrixEstimate, Scatter, Spread
 
 Found = TypeVar("Found", bound=Functionals)
 REPEATS, POINTS = 16, 2**13
@@ -28,11 +31,35 @@ _NOTABLE = 0.25  # a simulation error of so many standard errors adds 3 % to the
 def mean(fit: LawFit) -> Functionals:
     """Give the mean of an observation, or of a regression's response, at the fit; see ``LawResults.mean``."""
     g, columns = fit.generator, fit.equations.sample.columns
+    if _has_moments(fit):
+        return _told(Functionals(fit, ClosedMoment(g, fit.solution.theta, "mean"), ["mean"], [_line(g)]), "mean")
     if g.covariates:
         response, names = _response, [columns[-1] if columns else "response"]
     else:
         response, names = _itself, ["mean"] if g.dim == 1 else columns or [f"x{k + 1}" for k in range(g.dim)]
     return _told(Functionals(fit, Mean(_points(fit), response), names, [_line(g)] * len(names)), "mean")
+
+
+def spread(fit: LawFit, kind: str) -> Functionals:
+    """Give the variances (``"var"``) or standard deviations (``"std"``) at the fit; see ``LawResults.var``."""
+    g, columns = fit.generator, fit.equations.sample.columns
+    if g.covariates:
+        raise ValueError(f"{kind}: a regression's responses are of many laws; use functional(f) with an f of your own.")
+    names = [kind] if g.dim == 1 else columns or [f"x{k + 1}" for k in range(g.dim)]
+    if _has_moments(fit):
+        found = ClosedMoment(g, fit.solution.theta, kind)
+    else:
+        found = Spread(Scatter(_points(fit), False), g.dim, kind == "std")
+    return _told(Functionals(fit, found, names, [constraints.positive()] * len(names)), kind)
+
+
+def _has_moments(fit: LawFit) -> bool:
+    """Whether the family has mean and variance in closed form."""
+    g = fit.generator
+    if g.covariates or g.dim > 1:
+        return False
+    with jax.enable_x64(True):
+        return jax.eval_shape(lambda theta: g.moments(**g.natural(theta)), fit.solution.theta) is not None
 
 
 def scatter(fit: LawFit, is_correlation: bool) -> MatrixEstimate:
@@ -75,6 +102,34 @@ def cdf(fit: LawFit, points) -> Functionals:
     t = _checked_points(points, "points", "finite numbers")
     probabilities = Probabilities(Line(_points(fit)), t)
     return _told(Functionals(fit, probabilities, _labels("F", t), [_PROBABILITY] * len(t)), "cdf")
+
+
+def sf(fit: LawFit, points) -> Functionals:
+    """Give probabilities above points; see ``LawResults.sf``."""
+    _require_line(fit, "sf")
+    t = _checked_points(points, "points", "finite numbers")
+    above = Survival(Probabilities(Line(_points(fit)), t))
+    return _told(Functionals(fit, above, _labels("S", t), [_PROBABILITY] * len(t)), "sf")
+
+
+def pdf(fit: LawFit, points) -> Functionals:
+    """Give densities of the fitted law; see ``LawResults.pdf``."""
+    g, theta = fit.generator, np.asarray(fit.solution.theta)
+    if g.covariates:
+        raise ValueError("pdf: a regression's responses are of many laws; subtract fittedvalues and take the noise's.")
+    if g.dim == 1:
+        t = _checked_points(points, "points", "finite numbers")
+        rows, names = t[:, None], _labels("f", t)
+    else:
+        rows = checked_points(points, g.dim)
+        names = [f"f{k}" for k in range(len(rows))]
+    line = None if g.has_density else Line(_points(fit)) if g.dim == 1 else None
+    if not g.has_density and (line is None or line.direction is None):
+        raise ValueError(
+            f"pdf: {g.name} has no density in closed form, and is not monotone in a single latent number; use cdf for "
+            "probabilities, or a density estimate of sample(size)."
+        )
+    return Functionals(fit, Densities(g, theta, rows, line), names, [constraints.positive()] * len(names))
 
 
 _PROBABILITY = constraints.interval(0, 1)
@@ -142,7 +197,10 @@ def _checked_names(names, count: int | None) -> list[str]:
 
 
 def _told(found: Found, what: str) -> Found:
-    """Warn where the simulation's own error is no longer small."""
+    """Warn where the simulation's own error is no longer small, and where the law has no such number."""
+    if not np.all(np.isfinite(found.params)):
+        missing = f"{what}: the fitted law has none that is finite; use quantiles, which every law has."
+        warnings.warn(missing, SimulationWarning, stacklevel=4)
     errors = found.bse.to_numpy()
     share = np.divide(found.simulation_error, errors, out=np.zeros_like(errors), where=errors > 0)
     worst = int(np.argmax(share))
@@ -150,7 +208,7 @@ def _told(found: Found, what: str) -> Found:
         warnings.warn(
             f"{what}: the simulation's own error of {found.params.index[worst]} is {share[worst]:.2g} standard errors, "
             "since it rests on few draws far away; an expectation may even be infinite.",
-            RuntimeWarning,
+            SimulationWarning,
             stacklevel=4,
         )
     return found

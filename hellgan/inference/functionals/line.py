@@ -185,7 +185,7 @@ class Probabilities(Functional):
     def local(self):
         t = self.points
         if self.line.direction is not None:
-            values = self._levels(self.line.of.theta[None], np.array([self.line.direction]))[0]
+            values = self.levels(self.line.of.theta[None], np.array([self.line.direction]))[0]
             inside = (values > 0) & (values < 1)
             u = _mirrored(np.where(inside, values, 0.5), self.line.direction)
             x, slopes, d_z, density = self.line.local(u)
@@ -203,13 +203,13 @@ class Probabilities(Functional):
     def at(self, thetas):
         directions = self.line.directions(thetas)
         if directions is not None and self.line.direction is not None:
-            return self._levels(thetas, directions)
+            return self.levels(thetas, directions)
         own = _shares_below(self.line.pooled[0][None], self.points) - _shares_below(
             np.sort(self.line.samples[0][:1], axis=1), self.points
         )
         return np.clip(_shares_below(self.line.sorted(thetas), self.points) + own, 0.0, 1.0)
 
-    def _levels(self, thetas, directions) -> np.ndarray:
+    def levels(self, thetas, directions) -> np.ndarray:
         """Levels (R, k) of the points, by bisection of G(theta, Q(u)) = t; 0 and 1 beyond the support."""
         t = self.points[None]
         low, high = np.zeros((len(thetas), t.shape[1])), np.ones((len(thetas), t.shape[1]))
@@ -225,3 +225,23 @@ class Probabilities(Functional):
 def _shares_below(x: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Proportions (R, k) of R samples (R, m) that are at most each of the points."""
     return np.stack([np.sum(row[:, None] <= points[None], axis=0) for row in x]) / x.shape[1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survival(Functional):
+    """What ``below`` leaves to 1."""
+
+    below: Probabilities
+
+    axes: tuple[str, str] = ("x", "probability")
+
+    @property
+    def points(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.below.points
+
+    def local(self):
+        values, gradient, error = self.below.local()
+        return 1 - values, -gradient, error
+
+    def at(self, thetas):
+        return 1 - self.below.at(thetas)

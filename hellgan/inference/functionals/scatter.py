@@ -81,6 +81,31 @@ class Scatter(Functional):
         return programs.in_blocks(first, thetas, most=8, least=8) + own[None]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spread(Functional):
+    """Variances of the coordinates of an observation, or their standard deviations."""
+
+    scatter: Scatter  # of covariances
+    d: int
+    is_root: bool
+
+    def _diagonal(self, elements: np.ndarray) -> np.ndarray:
+        rows, others = self.scatter.elements(self.d)
+        return elements[..., rows == others]
+
+    def local(self):
+        values, slopes, errors = self.scatter.local()
+        on = self._diagonal(np.arange(len(values)))
+        factor = 0.5 / np.sqrt(values[on]) if self.is_root else np.ones(self.d)
+        return self._rooted(values[on]), slopes[on] * factor[:, None], errors[on] * factor
+
+    def _rooted(self, variances):
+        return np.sqrt(variances) if self.is_root else variances
+
+    def at(self, thetas):
+        return self._rooted(self._diagonal(self.scatter.at(thetas)))
+
+
 def _scatter(generator: Generator, theta, z, weights, is_correlation):
     """Elements (k,) of the covariance or correlation matrix of simulated observations."""
     x = jax.vmap(lambda draw: generator(theta, draw))(z)

@@ -147,7 +147,7 @@ def contamination_curves(
     methods: Sequence | None = None,
     scale: str | Mapping[str, str] = "linear",
     limits: Mapping[str, tuple[float, float]] | None = None,
-    dodge: float = 0.3,
+    dodge: float = 0.08,
     level: float = 0.95,
     with_failures: bool = False,
     axes=None,
@@ -171,7 +171,8 @@ def contamination_curves(
     limits : mapping of str to pair of float, optional
         Range of a measure that is shown; lines may leave it.
     dodge : float
-        Fraction of the smallest gap of ``x`` over which methods stand side by side, so that their bars are told apart.
+        Share of the axis over which methods stand side by side, so that their bars are told apart; at most half the
+        smallest gap of ``x``, so that each stands near its own.
     level : float
         Nominal coverage.
     with_failures : bool
@@ -193,8 +194,8 @@ def contamination_curves(
     own = axes is None
     axes = panels(len(measures), axes, min(3, len(measures)), (4.2, 3.5))
     places, handles = levels(frame[x]), []
-    gap = dodge * min(np.diff(places), default=0.0)
-    shifts = np.linspace(-gap / 2, gap / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
+    width = min(dodge * np.ptp(places), 0.5 * min(np.diff(places), default=0.0))
+    shifts = np.linspace(-width / 2, width / 2, len(methods)) if len(methods) > 1 else np.zeros(1)
     for ax, measure in zip(axes, measures, strict=True):
         goal = target(measure, level)
         if goal is not None:
