@@ -303,8 +303,7 @@ class GAN:
             When the solution is not a certified saddle point; standard errors are then NaN.
         FitWarning
             When the fitted law describes no bulk of the sample (``GANResults.bulk_test``), contamination lies beside it
-            (``background_test``), many observations share one value, a parameter is near an edge where the law is
-            another, or data are few.
+            (``background_test``), many observations share one value, a parameter is near an edge, or data are few.
         """
         covariances.check_kind(cov_type, cov_kwds)
         equations = dataclasses.replace(self.equations(), limits=checked_limits(tol, maxiter, disp))
