@@ -131,7 +131,7 @@ class Generator(ParameterSpace):
         """Log density at one observation, for the families that have one."""
         raise TypeError(f"{self.name} has no density in closed form.")
 
-    def moments(self, /, **natural: Any) -> tuple[Any, Any] | None:
+    def moments(self, *args: Any, **natural: Any) -> tuple[Any, Any] | None:
         """Mean and variance of an observation on the line at natural values, for the families with closed forms.
 
         Infinite or NaN, where the law has none; None for a family without closed forms.
@@ -326,5 +326,5 @@ class Fixed(Generator):
     def log_density(self, x, **natural):
         return self.generator.log_density(x, **natural, **self.values)
 
-    def moments(self, /, **natural):
+    def moments(self, **natural):
         return self.generator.moments(**natural, **self.values)

@@ -72,7 +72,7 @@ class StudentTWithDf(Generator):
     def log_density(self, x, df, loc, scale):
         return jax.scipy.stats.t.logpdf(x, df, loc, scale)
 
-    def moments(self, /, df, loc, scale):
+    def moments(self, df, loc, scale):
         mean, variance = t_moments(df)
         return loc + mean, scale**2 * variance
 
@@ -174,7 +174,7 @@ class AlphaStable(Generator):
     def draw(self, z, alpha, beta, scale, loc):
         return loc + scale * (_stable(alpha, beta, z) + self._shift(alpha, beta))
 
-    def moments(self, /, alpha, beta, scale, loc):
+    def moments(self, alpha, beta, scale, loc):
         shift = beta * jnp.tan(jnp.pi * alpha / 2) if self.parameterization == "S0" else 0.0
         return jnp.where(alpha > 1, loc - scale * shift, jnp.nan), jnp.where(alpha > 1, jnp.inf, jnp.nan)
 

@@ -47,7 +47,7 @@ class LocationScale(Generator):
     def log_density(self, x, loc, scale):
         return self.noise.log_density((x - loc) / scale) - jnp.log(scale)
 
-    def moments(self, /, loc, scale):
+    def moments(self, loc, scale):
         df = dict(self.arguments).get("df")
         known = _MOMENTS.get(self.family) if df is None else t_moments(df)
         return None if known is None else (loc + scale * known[0], scale**2 * known[1])

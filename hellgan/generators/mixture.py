@@ -55,7 +55,7 @@ class NormalMixture(Generator):
     def draw(self, z, weight, loc, scale):
         return mixture_quantile(weight, loc, scale, z)
 
-    def moments(self, /, weight, loc, scale):
+    def moments(self, weight, loc, scale):
         mean = weight @ loc
         return mean, weight @ (scale**2 + (loc - mean) ** 2)
 

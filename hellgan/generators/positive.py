@@ -36,7 +36,7 @@ class Exponential(Generator):
     def log_density(self, x, scale):
         return latents.exponential.log_density(x / scale) - jnp.log(scale)
 
-    def moments(self, /, scale):
+    def moments(self, scale):
         return scale, scale**2
 
 
@@ -67,7 +67,7 @@ class LogNormal(Generator):
         log_x = jnp.log(positive)
         return jnp.where(x > 0, latents.normal.log_density((log_x - jnp.log(scale)) / s) - jnp.log(s) - log_x, -jnp.inf)
 
-    def moments(self, /, s, scale):
+    def moments(self, s, scale):
         mean = scale * jnp.exp(s**2 / 2)
         return mean, mean**2 * jnp.expm1(s**2)
 
@@ -108,7 +108,7 @@ class Gamma(Generator):
         t = jnp.where(x > 0, x, 1.0) / scale
         return jnp.where(x > 0, (a - 1) * jnp.log(t) - t - log_gamma(a) - jnp.log(scale), -jnp.inf)
 
-    def moments(self, /, a, scale):
+    def moments(self, a, scale):
         return a * scale, a * scale**2
 
 
@@ -139,7 +139,7 @@ class Weibull(Generator):
         t = jnp.where(x > 0, x, 1.0) / scale
         return jnp.where(x > 0, jnp.log(c / scale) + (c - 1) * jnp.log(t) - t**c, -jnp.inf)
 
-    def moments(self, /, c, scale):
+    def moments(self, c, scale):
         first, second = (jnp.exp(log_gamma(1 + k / c)) for k in (1, 2))
         return scale * first, scale**2 * (second - first**2)
 

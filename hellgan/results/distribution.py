@@ -6,7 +6,14 @@ from hellgan.inference.functionals import law as functionals
 from hellgan.inference.functionals.estimates import Functionals
 
 if TYPE_CHECKING:
-    from hellgan.results.law import LawResults as Law
+    from hellgan.generators.family import Generator
+    from hellgan.results.base import EstimatedResults
+
+    class Law(EstimatedResults):
+        """What ``LawResults`` adds itself."""
+
+        @property
+        def generator(self) -> Generator: ...
 else:
     Law = object
 

@@ -89,7 +89,8 @@ def summarise(
     )
     if len(truth):
         known = truth.reindex(params.columns).to_numpy()
-        low, high = (intervals.xs(end, axis=1, level=1)[params.columns][kept].to_numpy() for end in ("lower", "upper"))
+        ends = ([(name, end) for name in params.columns] for end in ("lower", "upper"))
+        low, high = (intervals[columns].to_numpy()[kept] for columns in ends)
         covered = ((low <= known) & (known <= high)).mean(axis=0) if used else np.full(len(known), np.nan)
         covered = np.where(np.isfinite(known), covered, np.nan)
         table["truth"], table["bias"] = known, table["mean"] - known
@@ -131,5 +132,5 @@ def read_truth(truth, space: ParameterSpace) -> pd.Series:
         if len(values) != len(elements) or not np.all(np.isfinite(values)):
             what = "a finite number" if len(elements) == 1 else f"{len(elements)} finite numbers"
             raise ValueError(f"truth: {name} is {shown(value)}; give {what}.")
-        found.update(zip(elements, values.tolist(), strict=True))
+        found.update(zip(map(str, elements), values.tolist(), strict=True))
     return pd.Series(found, dtype=float)

@@ -1,6 +1,7 @@
 """Density, probabilities, quantiles and moments of fitted laws, against scipy.stats and differences of closed forms."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,8 +17,11 @@ from hellgan.parameters import natural_scale
 NEWCOMB = hg.datasets.load_newcomb()
 LEVELS = np.array([0.01, 0.3, 0.5, 0.9, 0.999])
 
+GUMBEL: Any = stats.gumbel_r
+NORMAL_IN_PLANE: Any = stats.multivariate_normal
+
 # Families at parameters, with scipy's law of the same.
-LAWS = {
+LAWS: dict[str, tuple[Any, dict[str, float], Any]] = {
     "Normal": (families.Normal(), {"loc": 1.0, "scale": 2.0}, stats.norm),
     "Laplace": (families.Laplace(), {"loc": 1.0, "scale": 2.0}, stats.laplace),
     "Logistic": (families.Logistic(), {"loc": 1.0, "scale": 2.0}, stats.logistic),
@@ -107,7 +111,7 @@ def test_outside_the_support_there_is_no_density(at):
 def test_densities_of_a_simulator_follow_by_change_of_variable(at):
     """Written as draws alone; one that increases and one that decreases in its latent number."""
     natural = {"loc": 1.0, "scale": 2.0}
-    points = stats.gumbel_r(**natural).ppf(LEVELS)
+    points = GUMBEL(**natural).ppf(LEVELS)
 
     @hg.generator(latent="uniform", loc=hg.real(start=1.0), scale=hg.positive(start=1.0))
     def rising(u, loc, scale):
@@ -120,14 +124,14 @@ def test_densities_of_a_simulator_follow_by_change_of_variable(at):
     for simulator in (rising, falling):
         result = at(simulator, **natural)
         found = result.pdf(points)
-        np.testing.assert_allclose(found.params, stats.gumbel_r(**natural).pdf(points), rtol=1e-8)
-        wanted = slopes(lambda **of: stats.gumbel_r(**of).pdf(points), simulator, natural)
+        np.testing.assert_allclose(found.params, GUMBEL(**natural).pdf(points), rtol=1e-8)
+        wanted = slopes(lambda **of: GUMBEL(**of).pdf(points), simulator, natural)
         np.testing.assert_allclose(found.gradient, wanted, rtol=1e-5, atol=1e-8)
         moved = found.functional.at(np.stack([result.saddle.theta, simulator.theta(loc=2.0, scale=2.0)]))
         np.testing.assert_allclose(moved[0], found.params, rtol=1e-10)
-        np.testing.assert_allclose(moved[1], stats.gumbel_r(2.0, 2.0).pdf(points), rtol=1e-8)
+        np.testing.assert_allclose(moved[1], GUMBEL(2.0, 2.0).pdf(points), rtol=1e-8)
     spread = result.std()
-    assert spread.params["std"] == pytest.approx(stats.gumbel_r(**natural).std(), rel=1e-3)
+    assert spread.params["std"] == pytest.approx(GUMBEL(**natural).std(), rel=1e-3)
     assert result.var().params["var"] == pytest.approx(spread.params["std"] ** 2, rel=1e-10)
     np.testing.assert_allclose(spread.gradient, [[0, spread.params["std"]]], rtol=1e-2, atol=1e-6)
 
@@ -154,7 +158,7 @@ def test_several_dimensions(at):
     points = np.array([[4.0, 5.0], [4.2, 4.9]])
     found = result.pdf(points)
     assert list(found.params.index) == ["f0", "f1"]
-    np.testing.assert_allclose(found.params, stats.multivariate_normal([4.0, 5.0], cov).pdf(points), rtol=1e-10)
+    np.testing.assert_allclose(found.params, NORMAL_IN_PLANE(np.array([4.0, 5.0]), cov).pdf(points), rtol=1e-10)
     std = result.std()
     assert list(std.params.index) == list(data.columns)
     np.testing.assert_allclose(std.params, [0.2, 0.5], rtol=2e-3)

@@ -111,7 +111,7 @@ def test_levels_are_compared_two_by_two(fit):
     assert frame.loc["c-b", "std err"] == pytest.approx(error, rel=1e-12)
     p = 2 * stats.norm.sf(np.abs(frame["coef"] / frame["std err"]))
     for method in ("bonferroni", "hs"):
-        np.testing.assert_allclose(frame[f"pvalue-{method}"], multipletests(p, method=method)[1], rtol=1e-8)
+        np.testing.assert_allclose(frame[f"pvalue-{method}"], np.asarray(multipletests(p, method=method)[1]), rtol=1e-8)
     assert list(fit.t_test_pairwise("C(g)", factor_labels=["1", "2", "3"]).result_frame.index) == ["2-1", "3-1", "3-2"]
 
 

@@ -15,7 +15,9 @@ KINDS = ("mean", "var", "std")
 
 
 def _all(generator: Generator, theta):
-    mean, variance = generator.moments(**generator.natural(theta))
+    found = generator.moments(**generator.natural(theta))
+    assert found is not None
+    mean, variance = found
     return jnp.stack([jnp.asarray(each, theta.dtype) for each in (mean, variance, jnp.sqrt(variance))])
 
 
