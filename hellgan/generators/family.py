@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.functions import require_unchanged
 from hellgan.latents import Law
 from hellgan.parameters import ParameterSpace, check_names
 
@@ -198,6 +199,7 @@ class Generator(ParameterSpace):
 def checked_generator(generator) -> Generator:
     """Return a generator, or refuse what is none."""
     if isinstance(generator, Generator):
+        require_unchanged(generator)
         return generator
     if isinstance(generator, type) or callable(generator):
         raise TypeError(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from hellgan import latents
 from hellgan.checks import first_line
 from hellgan.constraints import Constraint
+from hellgan.functions import OwnFunction
 from hellgan.generators.family import Generator
 from hellgan.latents import Law
 
@@ -134,8 +135,9 @@ def generator(
 
     def wrap(function: Callable) -> Simulator:
         _check_signature(function, parameters, covariates)
-        dim = _observation_size(function, parameters, latent_dim, covariates)
-        return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
+        own = OwnFunction(function, "generator")
+        dim = _observation_size(own, parameters, latent_dim, covariates)
+        return Simulator(own, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
 
     return wrap
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan.checks import first_sentence
+from hellgan.functions import owned, require_unchanged
 from hellgan.losses.derivatives import Scalar, tabulate
 from hellgan.losses.functions import (
     AlphaReal,
@@ -70,9 +71,10 @@ class Loss:
 
     def __post_init__(self):
         if self.fake is None:
-            object.__setattr__(self, "fake", Mirrored(self.real))
+            object.__setattr__(self, "fake", Mirrored(owned(self.real, "loss")))
         for part in ("real", "fake", "generator"):
-            function = getattr(self, part)
+            function = owned(getattr(self, part), "loss")
+            object.__setattr__(self, part, function)
             if not callable(function) and not (part == "generator" and function is None):
                 raise TypeError(f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio.")
 
@@ -300,6 +302,7 @@ def get(loss) -> Loss:
         For anything that is neither a string nor a ``Loss``.
     """
     if isinstance(loss, Loss):
+        require_unchanged(loss)
         return loss
     if not isinstance(loss, str):
         raise TypeError(f"loss: got {type(loss).__name__}; give a name or an hg.Loss.")

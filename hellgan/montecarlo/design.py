@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hellgan.checks import shown
+from hellgan.definitions import digest
 from hellgan.generators import Generator
 from hellgan.montecarlo.contaminations import Contamination, as_tuple, label_of, share_of
-from hellgan.montecarlo.definitions import digest
 from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.truths import Truth
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hellgan.definitions import definition, digest
 from hellgan.montecarlo import methods
-from hellgan.montecarlo.definitions import definition, digest
+from hellgan.montecarlo.continuing import is_folder_name
 from hellgan.montecarlo.design import Cell, Plan, checked_count, matches
 
 
@@ -15,7 +16,7 @@ def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: 
     plans = {}
     for name, method in given.items():
         name = str(name)
-        if not name or "/" in name or name.startswith("."):
+        if not is_folder_name(name):
             raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
         entry = methods.read(name, method)
         chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))

@@ -1,9 +1,7 @@
 """Functionals of a fit's law, read and checked: means, quantiles, probabilities and what a user writes."""
 
-import dataclasses
 import math
 import warnings
-from collections.abc import Callable
 from typing import TypeVar
 
 import jax
@@ -13,6 +11,7 @@ import numpy as np
 from hellgan import constraints, latents
 from hellgan.checks import first_sentence, shown
 from hellgan.constraints import Constraint
+from hellgan.functions import owned
 from hellgan.generators.family import Generator
 from hellgan.inference.functionals.estimates import Functionals
 from hellgan.inference.functionals.expectation import Mean
@@ -49,12 +48,7 @@ def functional(fit: LawFit, f, names=None) -> Functionals:
     """Give E f at the fit; see ``LawResults.functional``."""
     count = _checked_function(f, fit.generator)
     names = _checked_names(names, count)
-    try:
-        hash(f)
-        function = f
-    except TypeError:
-        function = _Hashable(f)
-    expectation = Mean(_points(fit), function)
+    expectation = Mean(_points(fit), owned(f, "f"))
     expectation.check_continuity(names)
     return _told(Functionals(fit, expectation, names, [constraints.real()] * len(names)), "functional")
 
@@ -195,13 +189,3 @@ def _itself(x):
 
 def _response(x):
     return x[-1]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Hashable:
-    """A user's function that cannot be hashed, hashed by its identity."""
-
-    function: Callable
-
-    def __call__(self, x):
-        return self.function(x)
