@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import checked_count, first_line
+from hellgan.checks import checked_count, first_line, shown
 from hellgan.discriminators.features import Bumps, Listed, Monomials, PiecewisePolynomials, ProjectedSigmoids
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.placement import (
@@ -290,7 +290,7 @@ class Features(Discriminator):
 
     def __init__(self, function: Callable, ridge: float = 0.0):
         if not callable(function):
-            raise TypeError(f"function: got {function!r}; give a function of one observation.")
+            raise TypeError(f"function: got {shown(function)}; give a function of one observation.")
         self.function, self.ridge = owned(function, "discriminator"), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
@@ -323,7 +323,11 @@ class MLP(Discriminator):
     ridge: float = eqx.field(static=True)
 
     def __init__(self, widths: Sequence[int] | int = (8,), ridge: float = 1e-3):
-        widths = (widths,) if isinstance(widths, (int, np.integer)) else tuple(widths)
+        if isinstance(widths, (int, np.integer)):
+            widths = (widths,)
+        if not isinstance(widths, (tuple, list, np.ndarray)) or np.ndim(widths) != 1:
+            raise TypeError(f"widths: got {shown(widths)}; give the number of hidden units of each layer.")
+        widths = tuple(widths)
         if not widths:
             raise ValueError("widths: got (); give the number of hidden units of at least one layer.")
         self.widths, self.ridge = tuple(checked_count("widths", w) for w in widths), checked_penalty(ridge)

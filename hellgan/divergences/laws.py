@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.divergences.quadrature import LEVELS, Density, in_buckets, integrate, quantiles, tidy
 from hellgan.execution import programs
 from hellgan.generators import Generator
@@ -207,7 +208,7 @@ def _check_elementwise(function, name, x):
 def check_family(family, name):
     """Refuse what is not a tractable one-dimensional family."""
     if not isinstance(family, Generator):
-        raise TypeError(f"{name}: got {family!r}; give a generator such as hg.generators.Normal().")
+        raise TypeError(f"{name}: got {shown(family)}; give a generator such as hg.generators.Normal().")
     if not family.has_density:
         raise ValueError(f"{name}: {family.name} has no density in closed form; give a family that has one.")
     if family.dim != 1 or family.latent_dim != 1:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from hellgan.checks import shown
 from hellgan.generators.family import Fixed, Generator
 from hellgan.generators.heavy_tailed import AlphaStable, GAndK, StudentTWithDf
 from hellgan.generators.location_scale import Cauchy, Laplace, LocationScale, Logistic, Normal, StudentT, Uniform
@@ -41,9 +42,11 @@ _FAMILIES = {
 
 def make(family: str, **arguments) -> Generator:
     """Build a family from its name, capitals or not; raises ``ValueError`` for a name that is not known."""
+    if not isinstance(family, str):
+        raise TypeError(f"generator: got {shown(family)}; give the name of a family, one of {', '.join(_FAMILIES)}.")
     by_lower = {name.lower(): make for name, make in _FAMILIES.items()}
     if family.lower().replace("_", "") not in by_lower:
-        raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")
+        raise ValueError(f"generator: {shown(family)} is not known; give one of {', '.join(_FAMILIES)}.")
     return by_lower[family.lower().replace("_", "")](**arguments)
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.functions import require_unchanged
 from hellgan.latents import Law
 from hellgan.parameters import ParameterSpace, check_names
@@ -203,7 +204,7 @@ def checked_generator(generator) -> Generator:
         return generator
     if isinstance(generator, type) or callable(generator):
         raise TypeError(
-            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
+            f"generator: got {shown(getattr(generator, '__name__', generator))}, not an instance; give "
             "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
         )
     raise TypeError(f"generator: got {type(generator).__name__}; give a family of hg.generators or an @hg.generator.")

@@ -2,14 +2,13 @@
 
 import dataclasses
 import functools
-import math
 import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import first_sentence
+from hellgan.checks import first_sentence, shown
 from hellgan.functions import owned, require_unchanged
 from hellgan.losses.derivatives import Scalar, tabulate
 from hellgan.losses.functions import (
@@ -76,7 +75,9 @@ class Loss:
             function = owned(getattr(self, part), "loss")
             object.__setattr__(self, part, function)
             if not callable(function) and not (part == "generator" and function is None):
-                raise TypeError(f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio.")
+                raise TypeError(
+                    f"Loss: {part} is {shown(function)}; it must be an elementwise function of the log ratio."
+                )
 
     def __repr__(self):
         return f"<Loss {self.name}>"
@@ -250,9 +251,9 @@ def alpha(a: float) -> Loss:
         For anything that is not a number.
     """
     if isinstance(a, bool) or not isinstance(a, (int, float, np.integer, np.floating)):
-        raise TypeError(f"a: got {a!r}; give a number of at least 1/64, such as 1.5.")
-    if not _LEAST_A <= a < math.inf:
-        raise ValueError(f"a: got {a!r}; give a finite number of at least 1/64.")
+        raise TypeError(f"a: got {shown(a)}; give a number of at least 1/64, such as 1.5.")
+    if not _LEAST_A <= a < 1e300:
+        raise ValueError(f"a: got {shown(a)}; give a finite number of at least 1/64.")
     return _alpha(float(a))
 
 
@@ -309,8 +310,8 @@ def get(loss) -> Loss:
     named = _named(loss)
     if named is None:
         raise ValueError(
-            f"loss: {loss!r} is not known; give one of {', '.join(_CATALOGUE)}, alpha(a) with a number a of at least "
-            "1/64, or an hg.Loss."
+            f"loss: {shown(loss)} is not known; give one of {', '.join(_CATALOGUE)}, alpha(a) with a number a of at "
+            "least 1/64, or an hg.Loss."
         )
     return named
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hellgan import definitions
+from hellgan.checks import shown
 
 FORMAT = 1
 _SUM = "checksum"
@@ -27,7 +28,7 @@ def read(content: bytes, path: Path) -> dict:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path, "it is no JSON text of a study") from None
     if found != FORMAT:
-        raise ValueError(f"out: the manifest {path} has format {found!r}; this version reads {FORMAT}.")
+        raise ValueError(f"out: the manifest {path} has format {shown(found)}; this version reads {FORMAT}.")
     is_old = "definitions" not in manifest  # of a study that was begun before there were checksums
     if not (is_old and _SUM not in manifest) and manifest.pop(_SUM, None) != _checksum(manifest):
         raise _damaged(path, "its checksum is another")

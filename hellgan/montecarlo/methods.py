@@ -210,7 +210,9 @@ def _of_result(returned, names, level) -> Estimate:
     table = returned_table(returned)
     unknown = [name for name in table["estimate"] if name not in names]
     if unknown:
-        raise ValueError(f"the estimate {unknown[0]!r} was not among those of the first replicate: {', '.join(names)}")
+        raise ValueError(
+            f"the estimate {shown(unknown[0])} was not among those of the first replicate: {', '.join(names)}"
+        )
     columns = {part: by_name(names, table[part]) if part in table else None for part in ("lower", "upper")}
     if hasattr(returned, "conf_int") and hasattr(returned, "bse"):
         rows = np.asarray(returned.conf_int(alpha=1 - level), np.float64)
@@ -293,7 +295,7 @@ def _read(name, given) -> tuple[Method, Any]:
         unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
         if unknown:
             raise ValueError(
-                f"methods: {name} has {unknown[0]!r}, which is no argument of a GAN; give "
+                f"methods: {name} has {shown(unknown[0])}, which is no argument of a GAN; give "
                 f"{', '.join((*_OF_GAN, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
             )
         return GANMethod(given), dict(given)
@@ -308,6 +310,6 @@ def _require_alone(name, what, others) -> None:
     """Refuse what would go unused beside a function, or a comparator that is there already."""
     for other in others:
         raise ValueError(
-            f"methods: {name} has {other!r} beside a {what}, which would not see it; give {what} and "
+            f"methods: {name} has {shown(other)} beside a {what}, which would not see it; give {what} and "
             f"{', '.join(_OF_STUDY)} alone."
         )

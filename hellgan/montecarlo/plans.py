@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hellgan.checks import shown
 from hellgan.definitions import definition, digest
 from hellgan.montecarlo import methods
 from hellgan.montecarlo.continuing import is_folder_name
@@ -17,7 +18,7 @@ def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: 
     for name, method in given.items():
         name = str(name)
         if not is_folder_name(name):
-            raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
+            raise ValueError(f"methods: {shown(name)} cannot name a folder; give a name without slashes.")
         entry = methods.read(name, method)
         chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
         if not chosen:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hellgan.checks import shown
 from hellgan.montecarlo import continuing, parts
 from hellgan.montecarlo.estimates import Estimates
 from hellgan.montecarlo.parts import Place
@@ -31,7 +32,9 @@ class Store:
         try:
             self.folder = Path(folder)
         except TypeError:
-            raise TypeError(f"folder: got {folder!r}; give the path of a study's folder, as to run(out=...).") from None
+            raise TypeError(
+                f"folder: got {shown(folder)}; give the path of a study's folder, as to run(out=...)."
+            ) from None
 
     def manifest(self) -> dict | None:
         """Read the manifest; None where there is none yet."""
@@ -42,7 +45,9 @@ class Store:
             return None
         except NotADirectoryError:
             raise NotADirectoryError(f"out: {self.folder} is a file; give a folder.") from None
-        except (OSError, ValueError) as error:
+        except ValueError as error:  # of a path that no system knows
+            raise ValueError(f"out: {shown(path)} cannot be opened ({_reason(error)}).") from None
+        except OSError as error:
             raise type(error)(f"out: the manifest {path} cannot be read ({_reason(error)}).") from None
         return continuing.read(content, path)
 

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import checked_seed, shown
+from hellgan.checks import checked_seed, checked_texts, shown
 from hellgan.execution.threads import progress_bar
 from hellgan.montecarlo import running
 from hellgan.montecarlo.continuing import continued, require_told
@@ -98,7 +98,7 @@ class Study:
         if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
             raise ValueError(f"level: got {shown(level)}; give the intervals' level, such as 0.95.")
         replications = checked_count("replications", replications)
-        cells = cells_of(truth, contamination, n, factors or {}, where)
+        cells = cells_of(truth, contamination, n, {} if factors is None else factors, where)
         names = tuple(next(iter(cells.values())).labels)
         plans = plans_of(methods, cells, replications, names)
         self._design = Design(cells, plans, checked_seed(seed), float(level), names)
@@ -246,10 +246,10 @@ class Study:
             For a cell, a replicate or a method that the study does not have.
         """
         found = self._cell(cell)
-        if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or replicate < 0:
+        if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or not 0 <= replicate < 2**62:
             raise ValueError(f"replicate: got {shown(replicate)}; give its number, from 0.")
-        if method is not None and method not in self._design.plans:
-            raise ValueError(f"method: {shown(method)} is not of this study; give one of {', '.join(self.methods)}.")
+        if method is not None:
+            (method,) = checked_texts("method", [method], self.methods, "a method of this study")
         return replayed(self._design, found, int(replicate), method)
 
     def _cell(self, given) -> Cell:
@@ -264,7 +264,9 @@ class Study:
             raise TypeError(f"cell: got {shown(given)}; give its labels, as in {self._example()}.")
         unknown = [name for name in given if name not in self._design.factors]
         if unknown:
-            raise ValueError(f"cell: {unknown[0]!r} is no factor; the study has {', '.join(self._design.factors)}.")
+            raise ValueError(
+                f"cell: {shown(unknown[0])} is no factor; the study has {', '.join(self._design.factors)}."
+            )
         found = [c for c in cells.values() if all(c.labels[name] == label for name, label in given.items())]
         if len(found) != 1:
             raise ValueError(f"cell: {len(found)} cells have {dict(given)}; give labels of one, as {self._example()}.")
@@ -299,8 +301,11 @@ class Study:
         int, or frame
             With a pilot: for each method, cell and parameter.
         """
+        (measure,) = checked_texts("measure", [measure], MEASURES, "a measure")
+        if pilot is not None and not isinstance(pilot, StudyResults):
+            raise TypeError(f"pilot: got {shown(pilot)}; give the results of a small run of this study.")
         if pilot is None:
-            if measure in MEASURES and not is_proportion(measure):
+            if not is_proportion(measure):
                 raise ValueError(f"pilot: the error of {measure} depends on the estimates; give pilot=, a small run's.")
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from hellgan.checks import shown
+
 _KINDS = "fiubU"  # of numbers and text; no objects, no complex numbers
 _FACTS = "facts"
 
@@ -30,7 +32,7 @@ class Archive(Mapping[str, np.ndarray]):
 
     def __init__(self, path: str | os.PathLike):
         if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(f"path: got {path!r}; give the file that save of a fit wrote.")
+            raise TypeError(f"path: got {shown(path)}; give the file that save of a fit wrote.")
         self.path = os.fspath(path)
         self._members = self._opened(lambda file: {member.filename: member for member in file.infolist()})
         self._names = {name.removesuffix(".npy"): name for name in self._members if name.endswith(".npy")}
@@ -93,7 +95,7 @@ class Archive(Mapping[str, np.ndarray]):
             # Opened here: zipfile leaves a damaged file open.
             with open(self.path, "rb") as handle, zipfile.ZipFile(handle) as file:
                 return ask(file)
-        except OSError:
-            raise
+        except OSError as error:
+            raise type(error)(f"path: {self.path!r} cannot be read ({error.strerror}).") from None
         except Exception as error:  # any: what zipfile makes of damaged bytes
             raise self.damaged(" ".join(str(error).split()) or type(error).__name__) from None

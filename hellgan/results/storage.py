@@ -134,7 +134,7 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -
         When the file cannot be written; one that was there stays as it was.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path: got {path!r}; give the name of a file.")
+        raise TypeError(f"path: got {shown(path)}; give the name of a file.")
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: there is no directory {path.parent}; create it first.")
