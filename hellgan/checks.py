@@ -63,8 +63,10 @@ def chosen_names(cols, names: list[str]) -> list[str]:
     """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
     if cols is None:
         return names
-    chosen = [cols] if isinstance(cols, (str, int, np.integer)) else list(cols)
-    wrong = [c for c in chosen if c not in names and c not in range(len(names))]
+    several = isinstance(cols, (list, tuple, range)) or (hasattr(cols, "tolist") and np.ndim(cols) == 1)
+    chosen = list(cols) if several else [cols]
+    kinds = (str, int, np.integer)
+    wrong = [c for c in chosen if not isinstance(c, kinds) or (c not in names and c not in range(len(names)))]
     if wrong:
         raise ValueError(f"cols: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}.")
     return [c if isinstance(c, str) else names[c] for c in chosen]

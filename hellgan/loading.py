@@ -73,8 +73,8 @@ def load(
     model = _model(arrays, facts, {"generator": generator, "discriminator": discriminator, "loss": loss})
     if model.generator.name != facts["simulator"]:
         raise ValueError(
-            f"load: the fit used the generator {shown(facts['simulator'])}, not {model.generator.name}; pass the fit's "
-            "own."
+            f"load: the fit in {arrays.path} used the generator {shown(facts['simulator'])}, not "
+            f"{model.generator.name}; pass the fit's own."
         )
     sizes = {
         "generator": (model.generator.size, _length(arrays, "solution.theta")),
@@ -82,7 +82,9 @@ def load(
     }
     for name, (size, found) in sizes.items():
         if size != found:
-            raise ValueError(f"load: the fit's {name} had {found} parameters, not {size}; pass the fit's own.")
+            raise ValueError(
+                f"load: the fit's {name} in {arrays.path} had {found} parameters, not {size}; pass the fit's own."
+            )
     return GANResults(model, *storage.unpack(arrays, facts, model.equations()))
 
 
@@ -96,7 +98,7 @@ def _model(arrays: Archive, facts: dict, given: dict) -> GAN:
     parts = {}
     for name, own in given.items():
         if own is None and facts[name] is None:
-            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
+            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=, for {arrays.path}.")
         parts[name] = own if own is not None else _built(arrays, name, lambda name=name: make[name](facts[name]))
     if facts["n_simulated"] > _MOST:
         raise arrays.damaged(f"its n_simulated is {shown(facts['n_simulated'])}")
@@ -134,7 +136,9 @@ def _length(arrays: Archive, name: str) -> int:
 def _of_another(model, arrays: Archive, facts: dict) -> EstimatedResults:
     name = facts["estimator"]
     if model is None:
-        raise ValueError(f"load: the fit is of the estimator {shown(name)}; pass it, on the same data, as model=.")
+        raise ValueError(
+            f"load: the fit is of the estimator {shown(name)}; pass it, on the same data, as model=, for {arrays.path}."
+        )
     if not all(hasattr(model, part) for part in ("name", "equations")):
         raise TypeError(f"model: got {shown(model)}; give the estimator of the fit, on its data.")
     if model.name != name:

@@ -325,7 +325,7 @@ class MLP(Discriminator):
     def __init__(self, widths: Sequence[int] | int = (8,), ridge: float = 1e-3):
         if isinstance(widths, (int, np.integer)):
             widths = (widths,)
-        if not isinstance(widths, (tuple, list, np.ndarray)) or np.ndim(widths) != 1:
+        if not isinstance(widths, (tuple, list)):
             raise TypeError(f"widths: got {shown(widths)}; give the number of hidden units of each layer.")
         widths = tuple(widths)
         if not widths:

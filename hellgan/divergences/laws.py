@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from hellgan import latents
-from hellgan.checks import shown
+from hellgan.checks import numbers, shown
 from hellgan.divergences.quadrature import LEVELS, Density, in_buckets, integrate, quantiles, tidy
 from hellgan.execution import programs
 from hellgan.generators import Generator
@@ -69,8 +69,13 @@ def mixture(weights, parts) -> Density:
     TypeError
         For a part that is no law.
     """
+    if not isinstance(parts, (list, tuple)):
+        raise TypeError(f"parts: got {shown(parts)}; give a list of laws.")
     laws = [law_of(part, f"parts[{j}]") for j, part in enumerate(parts)]
-    weights = np.asarray(weights, np.float64)
+    try:
+        weights = numbers(weights)
+    except (TypeError, ValueError):
+        raise TypeError(f"weights: got {shown(weights)}; give a positive number for each part.") from None
     if weights.shape != (len(laws),) or not laws:
         raise ValueError(f"weights: shape {weights.shape} for {len(laws)} parts; give one weight for each part.")
     if not (np.all(weights > 0) and np.isclose(weights.sum(), 1.0, rtol=1e-9)):

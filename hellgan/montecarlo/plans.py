@@ -19,7 +19,12 @@ def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: 
         name = str(name)
         if not is_folder_name(name):
             raise ValueError(f"methods: {shown(name)} cannot name a folder; give a name without slashes.")
-        entry = methods.read(name, method)
+        try:
+            entry = methods.read(name, method)
+        except (ValueError, TypeError) as error:
+            if str(error).startswith("methods"):
+                raise
+            raise type(error)(f"methods: {name}: {error}") from None
         chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
         if not chosen:
             raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")

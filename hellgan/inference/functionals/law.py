@@ -92,7 +92,7 @@ def _require_line(fit: LawFit, what):
 def _checked_points(points, name, what) -> np.ndarray:
     try:
         points = np.atleast_1d(np.asarray(points, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name}: got {shown(points)}; give {what}.") from None
     if points.ndim != 1 or not len(points) or not np.all(np.isfinite(points)):
         raise ValueError(f"{name}: got {shown(points)}; give one or more {what}.")
