@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import shown
-
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +110,7 @@ class Constraint:
         try:
             value = _numbers(value)
         except (TypeError, ValueError):
-            return f"{shown(value)} is not numeric"
+            return f"{_shown(value)} is not numeric"
         if value.shape != self.shape:
             return f"has shape {value.shape}; the shape is {self.shape}"
         if not np.all(np.isfinite(value)):
@@ -181,7 +179,7 @@ def positive(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
 def above(lower: float, shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A number above a finite bound, estimated as the log of its distance from it."""
     if Constraint("real").problem(lower):
-        raise ValueError(f"above: got {shown(lower)}; give a finite lower bound.")
+        raise ValueError(f"above: got {_shown(lower)}; give a finite lower bound.")
     return _checked(Constraint("above", _shape(shape), lower=float(lower), start=_frozen(start)))
 
 
@@ -192,7 +190,9 @@ def interval(lower: float, upper: float, shape: int | tuple[int, ...] = (), star
     """
     trouble = Constraint("real").problem(lower) or Constraint("real").problem(upper)
     if trouble or not lower < upper:
-        raise ValueError(f"interval: got {shown(lower)}, {shown(upper)}; give two finite bounds, the lower one first.")
+        raise ValueError(
+            f"interval: got {_shown(lower)}, {_shown(upper)}; give two finite bounds, the lower one first."
+        )
     return _checked(Constraint("interval", _shape(shape), float(lower), float(upper), _frozen(start)))
 
 
@@ -202,14 +202,14 @@ def simplex(k: int, start=None) -> Constraint:
     ``start`` is as in ``Constraint``; a ``k`` below 2 raises ``ValueError``.
     """
     if not isinstance(k, int) or k < 2:
-        raise ValueError(f"simplex: k is {shown(k)}; give an integer of at least 2.")
+        raise ValueError(f"simplex: k is {_shown(k)}; give an integer of at least 2.")
     return _checked(Constraint("simplex", (k,), 0.0, 1.0, _frozen(start)))
 
 
 def ordered(k: int, start=None) -> Constraint:
     """A vector of k increasing numbers, estimated as the first and the logs of the gaps."""
     if not isinstance(k, int) or k < 2:
-        raise ValueError(f"ordered: k is {shown(k)}; give an integer of at least 2.")
+        raise ValueError(f"ordered: k is {_shown(k)}; give an integer of at least 2.")
     return _checked(Constraint("ordered", (k,), start=_frozen(start)))
 
 
@@ -251,7 +251,7 @@ def _cholesky_ratios(natural, d):
 def _shape(shape) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in sizes):
-        raise ValueError(f"shape: got {shown(shape)}; give a positive integer or a tuple of such, () for a number.")
+        raise ValueError(f"shape: got {_shown(shape)}; give a positive integer or a tuple of such, () for a number.")
     return sizes
 
 
@@ -271,7 +271,7 @@ def _frozen(start):
     try:
         array = _numbers(start)
     except (TypeError, ValueError):
-        raise TypeError(f"start: {shown(start)} is not numeric; give a number, or one for each element.") from None
+        raise TypeError(f"start: {_shown(start)} is not numeric; give a number, or one for each element.") from None
     return float(array) if array.shape == () else tuple(array.reshape(-1).tolist())
 
 
@@ -286,3 +286,7 @@ def _checked(constraint: Constraint) -> Constraint:
         if trouble:
             raise ValueError(f"start: {trouble}.")
     return constraint
+
+
+def _shown(value) -> str:
+    return " ".join(repr(value).split())[:80]

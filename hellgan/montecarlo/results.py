@@ -284,6 +284,6 @@ def read(folder: str | os.PathLike) -> StudyResults:
     manifest = store.manifest()
     if manifest is None:
         raise FileNotFoundError(
-            f"read: there is no study in {os.fspath(folder)}; give the folder of Study.run(out=...)."
+            f"read: there is no study in {shown(os.fspath(folder))}; give the folder of Study.run(out=...)."
         )
     return StudyResults(store, manifest)
