@@ -16,7 +16,10 @@ PICTURE = HERE / "figures" / "imports.png"
 
 # Box: where it is drawn, and its modules. Imports go upward.
 BOXES = {
-    "ground floor": ((1.4, 8), "checks cautions execution constraints latents records balance datasets"),
+    "ground floor": (
+        (1.4, 8),
+        "checks cautions definitions functions execution constraints latents records balance datasets",
+    ),
     "what a model is made of": ((1.4, 7), "losses parameters samples simulation restrictions plots"),
     "models": ((0.5, 6), "generators discriminators"),
     "population": ((2.6, 5), "divergences"),

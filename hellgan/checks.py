@@ -20,7 +20,10 @@ def numbers(values) -> np.ndarray:
         raise TypeError(f"it holds values of type {x.dtype}")
     if x.dtype.kind == "O" and hasattr(values, "isna"):  # pandas has a missing value that is no number
         x = np.where(np.asarray(values.isna()), np.nan, x)
-    return np.array(x, np.float64)
+    try:
+        return np.array(x, np.float64)
+    except OverflowError:
+        raise TypeError("it holds numbers beyond double precision") from None
 
 
 def is_number(text) -> bool:
@@ -57,7 +60,7 @@ def checked_seed(seed) -> int:
 def normal_quantile(alpha) -> float:
     """Half the width of a normal interval of level 1 - alpha, in standard errors; refuses an alpha outside (0, 1)."""
     if not isinstance(alpha, (float, np.floating)) or not 0 < alpha < 1:
-        raise ValueError(f"alpha: got {alpha!r}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
+        raise ValueError(f"alpha: got {shown(alpha)}; give a number between 0 and 1, such as 0.05 for 95 % intervals.")
     from scipy import special
 
     return -float(special.ndtri(alpha / 2))
@@ -67,17 +70,21 @@ def chosen_names(cols, names: list[str]) -> list[str]:
     """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
     if cols is None:
         return names
-    wanted = f"names or positions of {', '.join(names)}"
-    chosen = [cols] if isinstance(cols, (str, int, np.integer)) else checked_sequence("cols", cols, wanted)
-    wrong = [c for c in chosen if c not in names and c not in range(len(names))]
+    several = isinstance(cols, (list, tuple, range)) or (hasattr(cols, "tolist") and np.ndim(cols) == 1)
+    chosen = list(cols) if several else [cols]
+    kinds = (str, int, np.integer)
+    wrong = [c for c in chosen if not isinstance(c, kinds) or (c not in names and c not in range(len(names)))]
     if wrong:
-        raise ValueError(f"cols: {wrong[0]!r} is no parameter; give names or positions of {', '.join(names)}.")
+        raise ValueError(f"cols: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}.")
     return [c if isinstance(c, str) else names[c] for c in chosen]
 
 
 def shown(value) -> str:
     """Quote a value in a sentence: on one line, and short."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # any: of an object whose own text fails
+        text = f"an object of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -115,14 +122,6 @@ def checked_groups(groups, n: int) -> list[np.ndarray]:
     return codes
 
 
-def checked_number(name: str, value, least: float = -np.inf, most: float = np.inf, what: str = "a number") -> float:
-    """Return a finite number between two bounds, themselves not among them, or refuse it; ``what`` is wanted."""
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.complexfloating))
-    if not is_number or not least < value < most:
-        raise ValueError(f"{name}: got {shown(value)}; give {what}.")
-    return float(value)
-
-
 def checked_sequence(name: str, values, what: str) -> list:
     """Return what is given one after the other as a list, or refuse what is no sequence; ``what`` is wanted."""
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
@@ -130,8 +129,44 @@ def checked_sequence(name: str, values, what: str) -> list:
     return list(values)
 
 
+def checked_real(name: str, value, advice: str, least: float = 0.0, most: float = np.inf) -> float:
+    """Return a finite number above ``least`` and of at most ``most``, or refuse it with some advice."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    try:
+        number = float(value) if is_number else np.nan
+    except OverflowError:
+        number = np.inf
+    if not (least < number <= most and np.isfinite(number)):
+        raise ValueError(f"{name}: got {shown(value)}; give {advice}.")
+    return number
+
+
+def checked_numbers(name: str, values) -> dict[str, float]:
+    """Return numbers by name, or refuse what are none."""
+    try:
+        if not all(isinstance(each, str) for each in values):
+            raise TypeError
+        return {each: float(value) for each, value in values.items()}
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        raise TypeError(f"{name}: got {shown(values)}; give a number for each name.") from None
+
+
+def checked_texts(name: str, values, known, what: str) -> list[str]:
+    """Return some of the names ``known``, given as one name or several, or refuse what is none of them."""
+    given = [values] if isinstance(values, str) else values
+    if not isinstance(given, (list, tuple)) and not (hasattr(given, "tolist") and np.ndim(given) == 1):
+        raise TypeError(f"{name}: got {shown(values)}; give {what}, of {', '.join(known)}.")
+    found = list(given)
+    wrong = [each for each in found if not isinstance(each, str) or each not in known]
+    if not found:
+        raise ValueError(f"{name}: got {shown(values)}; give {what}, of {', '.join(known)}.")
+    if wrong:
+        raise ValueError(f"{name}: {shown(wrong[0])} is not known; give {what}, of {', '.join(known)}.")
+    return found
+
+
 def checked_count(name: str, value, least: int = 1) -> int:
     """Return an integer of at least ``least``, or refuse it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}: got {value!r}; give an integer of at least {least}.")
+        raise ValueError(f"{name}: got {shown(value)}; give an integer of at least {least}.")
     return int(value)

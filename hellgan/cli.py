@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = " ".join(str(error).split()).rstrip(".")
         sys.stderr.write(f"hellgan {options.name}: out of memory{f' ({said})' if said else ''}; ask for less.\n")
         return 2
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"hellgan {options.name}: interrupted{f'; {error}' if str(error) else ''}.\n")
+        return 130
     except (ValueError, TypeError, OSError, ImportError) as error:
         sys.stderr.write(f"hellgan {options.name}: {_sentence(error)}\n")
         return 2
@@ -107,6 +110,7 @@ def _add_study(commands) -> None:
         "--array", metavar="I/N", help="do the I-th of N shares, I from 1: one task of a job array, same --out for all"
     )
     study.add_argument("--measures", metavar="NAME[,NAME]", help="measures of the table that is printed")
+    study.add_argument("--repair", action="store_true", help="do the replicates of damaged parts again")
     study.add_argument("--latex", action="store_true", help="print it as LaTeX instead of Markdown")
 
 
@@ -117,6 +121,7 @@ def _study(options) -> int:
     study = montecarlo.from_toml(options.file, **changes)
     out = options.out or os.path.splitext(os.path.basename(options.file))[0]
     arguments = {"threads": options.threads, "share": None if options.array is None else _share(options.array)}
+    arguments["repair"] = options.repair
     if options.scheduler is None:
         result = study.run(out, **arguments)
     else:

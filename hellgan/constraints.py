@@ -110,7 +110,7 @@ class Constraint:
         try:
             value = _numbers(value)
         except (TypeError, ValueError, OverflowError):
-            return f"{repr(value)[:60]} is not numeric"
+            return f"{_shown(value)} is not numeric"
         if value.shape != self.shape:
             return f"has shape {value.shape}; the shape is {self.shape}"
         if not np.all(np.isfinite(value)):
@@ -164,14 +164,14 @@ _REAL, _POSITIVE = Constraint("real"), Constraint("positive", lower=0.0)
 
 def real(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """Any real number, or an array of such; ``shape`` and ``start`` as in ``Constraint``."""
-    if shape == () and start is None:
+    if isinstance(shape, tuple) and not shape and start is None:
         return _REAL
     return _checked(Constraint("real", _shape(shape), start=_frozen(start)))
 
 
 def positive(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A positive number, estimated on the log scale, or an array of such; ``shape``, ``start`` as in ``Constraint``."""
-    if shape == () and start is None:
+    if isinstance(shape, tuple) and not shape and start is None:
         return _POSITIVE
     return _checked(Constraint("positive", _shape(shape), lower=0.0, start=_frozen(start)))
 
@@ -179,7 +179,7 @@ def positive(shape: int | tuple[int, ...] = (), start=None) -> Constraint:
 def above(lower: float, shape: int | tuple[int, ...] = (), start=None) -> Constraint:
     """A number above a finite bound, estimated as the log of its distance from it."""
     if Constraint("real").problem(lower):
-        raise ValueError(f"above: got {lower!r}; give a finite lower bound.")
+        raise ValueError(f"above: got {_shown(lower)}; give a finite lower bound.")
     return _checked(Constraint("above", _shape(shape), lower=float(lower), start=_frozen(start)))
 
 
@@ -190,7 +190,9 @@ def interval(lower: float, upper: float, shape: int | tuple[int, ...] = (), star
     """
     trouble = Constraint("real").problem(lower) or Constraint("real").problem(upper)
     if trouble or not lower < upper:
-        raise ValueError(f"interval: got {lower!r}, {upper!r}; give two finite bounds, the lower one first.")
+        raise ValueError(
+            f"interval: got {_shown(lower)}, {_shown(upper)}; give two finite bounds, the lower one first."
+        )
     return _checked(Constraint("interval", _shape(shape), float(lower), float(upper), _frozen(start)))
 
 
@@ -200,14 +202,14 @@ def simplex(k: int, start=None) -> Constraint:
     ``start`` is as in ``Constraint``; a ``k`` below 2 raises ``ValueError``.
     """
     if not isinstance(k, int) or k < 2:
-        raise ValueError(f"simplex: k is {k!r}; give an integer of at least 2.")
+        raise ValueError(f"simplex: k is {_shown(k)}; give an integer of at least 2.")
     return _checked(Constraint("simplex", (k,), 0.0, 1.0, _frozen(start)))
 
 
 def ordered(k: int, start=None) -> Constraint:
     """A vector of k increasing numbers, estimated as the first and the logs of the gaps."""
     if not isinstance(k, int) or k < 2:
-        raise ValueError(f"ordered: k is {k!r}; give an integer of at least 2.")
+        raise ValueError(f"ordered: k is {_shown(k)}; give an integer of at least 2.")
     return _checked(Constraint("ordered", (k,), start=_frozen(start)))
 
 
@@ -249,7 +251,7 @@ def _cholesky_ratios(natural, d):
 def _shape(shape) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in sizes):
-        raise ValueError(f"shape: got {shape!r}; give a positive integer or a tuple of such, () for a number.")
+        raise ValueError(f"shape: got {_shown(shape)}; give a positive integer or a tuple of such, () for a number.")
     return sizes
 
 
@@ -257,7 +259,10 @@ def _numbers(value) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind in "cSU":  # NumPy would read numbers from text, and drop imaginary parts
         raise TypeError(array.dtype.name)
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError("beyond double precision") from None
 
 
 def _frozen(start):
@@ -266,7 +271,7 @@ def _frozen(start):
     try:
         array = _numbers(start)
     except (TypeError, ValueError):
-        raise TypeError(f"start: {start!r} is not numeric; give a number, or one for each element.") from None
+        raise TypeError(f"start: {_shown(start)} is not numeric; give a number, or one for each element.") from None
     return float(array) if array.shape == () else tuple(array.reshape(-1).tolist())
 
 
@@ -281,3 +286,7 @@ def _checked(constraint: Constraint) -> Constraint:
         if trouble:
             raise ValueError(f"start: {trouble}.")
     return constraint
+
+
+def _shown(value) -> str:
+    return " ".join(repr(value).split())[:80]

@@ -108,7 +108,7 @@ def get(law: str | Law) -> Law:
     if isinstance(law, Law):
         return law
     if not isinstance(law, str) or law not in _NAMED:
-        raise ValueError(f"latent: {law!r} is not a latent law; give one of {', '.join(_NAMED)}.")
+        raise ValueError(f"latent: {shown(law)} is not a latent law; give one of {', '.join(_NAMED)}.")
     return _NAMED[law]
 
 
@@ -124,7 +124,7 @@ def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
     if n_simulated is None:
         return sobol if kind == "sobol" else 10 * n
     if isinstance(n_simulated, bool) or not isinstance(n_simulated, (int, np.integer)):
-        raise TypeError(f"n_simulated: got {n_simulated!r}; give a whole number of simulated observations.")
+        raise TypeError(f"n_simulated: got {shown(n_simulated)}; give a whole number of simulated observations.")
     if n_simulated < 2:
         raise ValueError(f"n_simulated: got {n_simulated}; give at least 2 simulated observations.")
     if n_simulated > LARGEST:
@@ -133,8 +133,8 @@ def size(kind, n: int, n_simulated, sobol: int = 1024) -> int:
 
 
 def _check_kind(kind):
-    if kind not in KINDS:
-        raise ValueError(f"latent: {kind!r} is not known; give 'sobol' or 'iid'.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"latent: {shown(kind)} is not known; give 'sobol' or 'iid'.")
 
 
 def draw(kind: str, law: Law, m: int, dim: int, seed: int, samples: int = 1) -> np.ndarray:

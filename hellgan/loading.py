@@ -8,15 +8,27 @@ import numpy as np
 import pandas as pd
 
 from hellgan import discriminators, generators, losses
+from hellgan.checks import first_sentence, shown
 from hellgan.estimation import Estimator
 from hellgan.gan import GAN
 from hellgan.results import storage
+from hellgan.results.archive import Archive
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import GANResults
 from hellgan.samples.labels import unpacked
 
 # What a saved fit of a GAN must hold for its model to be built anew.
-_INGREDIENTS = ("generator", "discriminator", "loss", "columns", "latent", "n_simulated", "seed", "simulator")
+_INGREDIENTS = {
+    "generator": (dict, type(None)),
+    "discriminator": (dict, type(None)),
+    "loss": (str, type(None)),
+    "columns": (list, type(None)),
+    "latent": str,
+    "n_simulated": int,
+    "seed": int,
+    "simulator": str,
+}
+_MOST = 2**31  # simulated observations, more than which no memory holds
 
 
 @overload
@@ -54,53 +66,91 @@ def load(
     """
     arrays, facts = storage.read(path)
     if facts["estimator"] != "GAN":
-        return _of_another(path, model, arrays, facts)
-    missing = set(_INGREDIENTS) - set(facts)
-    if missing:
-        raise ValueError(f"load: {os.fspath(path)} holds no {min(missing)}; give a file that save of a fit wrote.")
-    parts = {"generator": generator, "discriminator": discriminator, "loss": loss}
-    for name, given in parts.items():
-        if given is None and facts[name] is None:
-            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=.")
-    data = arrays["x"]
-    if facts["columns"]:
-        data = pd.DataFrame(data, columns=facts["columns"])
-    model = GAN(
-        data,
-        generators.rebuild(**facts["generator"]) if generator is None else generator,
-        discriminators.make(**facts["discriminator"]) if discriminator is None else discriminator,
-        losses.get(facts["loss"]) if loss is None else loss,
-        weights=arrays.get("weights"),
-        latent=facts["latent"],
-        n_simulated=facts["n_simulated"],
-        seed=facts["seed"],
-        reweight=facts.get("reweight", False),  # no fact of fits before there was the choice
-    )
+        return _of_another(model, arrays, facts)
+    for name, kind in _INGREDIENTS.items():
+        if name not in facts:
+            raise ValueError(f"load: {arrays.path} holds no {name}; give a file that save of a fit wrote.")
+        if not isinstance(facts[name], kind) or (kind is int and isinstance(facts[name], bool)):
+            raise arrays.damaged(f"its {name} is {shown(facts[name])}")
+    model = _model(arrays, facts, {"generator": generator, "discriminator": discriminator, "loss": loss})
     if model.generator.name != facts["simulator"]:
         raise ValueError(
-            f"load: the fit used the generator {facts['simulator']}, not {model.generator.name}; pass the fit's own."
+            f"load: the fit in {arrays.path} used the generator {shown(facts['simulator'])}, not "
+            f"{model.generator.name}; pass the fit's own."
         )
+    sizes = {
+        "generator": (model.generator.size, _length(arrays, "solution.theta")),
+        "discriminator": (model.basis.size, _length(arrays, "solution.alpha")),
+    }
+    for name, (size, found) in sizes.items():
+        if size != found:
+            raise ValueError(
+                f"load: the fit's {name} in {arrays.path} had {found} parameters, not {size}; pass the fit's own."
+            )
     try:
         origin = unpacked(facts.get("rows"), model.nobs)  # no fact of fits before there were labels
     except ValueError as error:
-        raise ValueError(f"load: {os.fspath(path)} is damaged: {error}.") from None
+        raise arrays.damaged(str(error)) from None
     model.sample = dataclasses.replace(model.sample, origin=origin)
-    saddle, law, covariance = storage.unpack(path, model.equations().solution_type, arrays, facts)
-    sizes = {"generator": (model.generator, saddle.theta), "discriminator": (model.basis, saddle.alpha)}
-    for name, (part, found) in sizes.items():
-        if part.size != found.size:
-            raise ValueError(
-                f"load: the fit's {name} had {found.size} parameters, not {part.size}; pass the fit's own."
-            )
-    return GANResults(model, saddle, law, covariance)
+    return GANResults(model, *storage.unpack(arrays, facts, model.equations()))
 
 
-def _of_another(path, model, arrays, facts) -> EstimatedResults:
+def _model(arrays: Archive, facts: dict, given: dict) -> GAN:
+    """Build the model of a saved fit anew, of the file's parts and the user's."""
+    make = {
+        "generator": lambda recipe: generators.rebuild(**recipe),
+        "discriminator": lambda recipe: discriminators.make(**recipe),
+        "loss": losses.get,
+    }
+    parts = {}
+    for name, own in given.items():
+        if own is None and facts[name] is None:
+            raise ValueError(f"load: the fit used a {name} of your own; pass it as {name}=, for {arrays.path}.")
+        parts[name] = own if own is not None else _built(arrays, name, lambda name=name: make[name](facts[name]))
+    if facts["n_simulated"] > _MOST:
+        raise arrays.damaged(f"its n_simulated is {shown(facts['n_simulated'])}")
+
+    def built():
+        data = arrays["x"]
+        if facts["columns"]:
+            data = pd.DataFrame(data, columns=facts["columns"])
+        return GAN(
+            data,
+            **parts,
+            weights=arrays.get("weights"),
+            latent=facts["latent"],
+            n_simulated=facts["n_simulated"],
+            seed=facts["seed"],
+            reweight=facts.get("reweight", False),  # no fact of fits before there was the choice
+        )
+
+    return built() if any(own is not None for own in given.values()) else _built(arrays, "model", built)
+
+
+def _built(arrays: Archive, what: str, build):
+    try:
+        return build()
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, MemoryError) as error:
+        raise arrays.damaged(f"its {what} cannot be built: {first_sentence(error)}") from None
+
+
+def _length(arrays: Archive, name: str) -> int:
+    if name not in arrays:
+        raise ValueError(f"load: {arrays.path} holds no {name}; give a file that save of a fit wrote.")
+    return arrays[name].size
+
+
+def _of_another(model, arrays: Archive, facts: dict) -> EstimatedResults:
     name = facts["estimator"]
     if model is None:
-        raise ValueError(f"load: the fit is of the estimator {name}; pass it, on the same data, as model=.")
+        raise ValueError(
+            f"load: the fit is of the estimator {shown(name)}; pass it, on the same data, as model=, for {arrays.path}."
+        )
+    if not all(hasattr(model, part) for part in ("name", "equations")):
+        raise TypeError(f"model: got {shown(model)}; give the estimator of the fit, on its data.")
     if model.name != name:
-        raise ValueError(f"load: the fit is of the estimator {name}, not {model.name}; pass that.")
-    if not np.array_equal(model.sample.squeezed, arrays["x"]):
+        raise ValueError(f"load: the fit is of the estimator {shown(name)}, not {model.name}; pass that.")
+    equations = model.equations()
+    if not np.array_equal(equations.sample.squeezed, arrays["x"]):
         raise ValueError(f"load: the data of the {name} that was passed are not those of the fit; pass it on these.")
-    return EstimatedResults(model, *storage.unpack(path, model.equations().solution_type, arrays, facts))
+    return EstimatedResults(model, *storage.unpack(arrays, facts, equations))

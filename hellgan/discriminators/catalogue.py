@@ -52,7 +52,7 @@ _CATALOGUE = {
 def make(name: str, **arguments) -> Discriminator:
     """Build a discriminator from the name and the arguments that ``recipe`` gives."""
     if name not in _CATALOGUE:
-        raise ValueError(f"discriminator: {name!r} is not known; give one of {', '.join(_CATALOGUE)}.")
+        raise ValueError(f"discriminator: {shown(name)} is not known; give one of {', '.join(_CATALOGUE)}.")
     if isinstance(arguments.get("generator"), dict):
         arguments["generator"] = catalogue.rebuild(**arguments["generator"])
     return _CATALOGUE[name](**arguments)

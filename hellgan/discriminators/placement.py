@@ -5,6 +5,7 @@ from typing import Literal, overload
 
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.samples.robust import quantile, robust_scale
 from hellgan.samples.ties import spread_quantile
 
@@ -17,8 +18,8 @@ def checked_penalty(value, optional=False):
     """Return a ridge as a float, or refuse it; None passes through where it stands for a default."""
     if optional and value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
-        raise ValueError(f"ridge: got {value!r}; give a non-negative number.")
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1e300:
+        raise ValueError(f"ridge: got {shown(value)}; give a non-negative number.")
     return float(value)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.discriminators.features import ModelScores, score
 from hellgan.discriminators.placement import checked_penalty, ridge_vector
 from hellgan.discriminators.specification import Discriminator
@@ -82,11 +83,11 @@ class Scores(Discriminator):
                 "one, or another discriminator such as Sigmoids(16)."
             )
         if not isinstance(bounded, (bool, np.bool_)):
-            raise TypeError(f"bounded: got {bounded!r}; give True or False.")
+            raise TypeError(f"bounded: got {shown(bounded)}; give True or False.")
         if c is not None and not bounded:
-            raise ValueError(f"c: got {c!r} with bounded=False; a radius belongs to bounded scores.")
-        if c is not None and (isinstance(c, bool) or not isinstance(c, (int, float, np.number)) or not 0 < c < np.inf):
-            raise ValueError(f"c: got {c!r}; give a positive number, or None for 95 % efficiency.")
+            raise ValueError(f"c: got {shown(c)} with bounded=False; a radius belongs to bounded scores.")
+        if c is not None and (isinstance(c, bool) or not isinstance(c, (int, float, np.number)) or not 0 < c < 1e300):
+            raise ValueError(f"c: got {shown(c)}; give a positive number, or None for 95 % efficiency.")
         self.generator, self.bounded = generator, bool(bounded)
         self.c, self.ridge = None if c is None else float(c), checked_penalty(ridge, optional=True)
 

@@ -21,6 +21,7 @@ from hellgan.discriminators.placement import (
 )
 from hellgan.discriminators.specification import Discriminator
 from hellgan.execution import tracing
+from hellgan.functions import owned
 from hellgan.samples.robust import quantile, robust_scale
 from hellgan.samples.ties import spread_quantile
 
@@ -290,8 +291,8 @@ class Features(Discriminator):
 
     def __init__(self, function: Callable, ridge: float = 0.0):
         if not callable(function):
-            raise TypeError(f"function: got {function!r}; give a function of one observation.")
-        self.function, self.ridge = function, checked_penalty(ridge)
+            raise TypeError(f"function: got {shown(function)}; give a function of one observation.")
+        self.function, self.ridge = owned(function, "discriminator"), checked_penalty(ridge)
 
     def place(self, x, weights, seed):
         takes_number = x.shape[1] == 1

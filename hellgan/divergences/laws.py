@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from hellgan import latents
+from hellgan.checks import numbers, shown
 from hellgan.divergences.quadrature import LEVELS, Density, in_buckets, integrate, quantiles, tidy
 from hellgan.execution import programs
 from hellgan.generators import Generator
@@ -68,8 +69,13 @@ def mixture(weights, parts) -> Density:
     TypeError
         For a part that is no law.
     """
+    if not isinstance(parts, (list, tuple)):
+        raise TypeError(f"parts: got {shown(parts)}; give a list of laws.")
     laws = [law_of(part, f"parts[{j}]") for j, part in enumerate(parts)]
-    weights = np.asarray(weights, np.float64)
+    try:
+        weights = numbers(weights)
+    except (TypeError, ValueError):
+        raise TypeError(f"weights: got {shown(weights)}; give a positive number for each part.") from None
     if weights.shape != (len(laws),) or not laws:
         raise ValueError(f"weights: shape {weights.shape} for {len(laws)} parts; give one weight for each part.")
     if not (np.all(weights > 0) and np.isclose(weights.sum(), 1.0, rtol=1e-9)):
@@ -207,7 +213,7 @@ def _check_elementwise(function, name, x):
 def check_family(family, name):
     """Refuse what is not a tractable one-dimensional family."""
     if not isinstance(family, Generator):
-        raise TypeError(f"{name}: got {family!r}; give a generator such as hg.generators.Normal().")
+        raise TypeError(f"{name}: got {shown(family)}; give a generator such as hg.generators.Normal().")
     if not family.has_density:
         raise ValueError(f"{name}: {family.name} has no density in closed form; give a family that has one.")
     if family.dim != 1 or family.latent_dim != 1:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.execution import programs
 
 _CHUNK = 128  # fits a task at most: enough for full groups, few enough to show progress
@@ -46,7 +47,7 @@ def checked_threads(threads: int | None) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return 2 * cores if programs.on_cpu() else 1
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"threads: got {threads!r}; give a positive whole number.")
+        raise ValueError(f"threads: got {shown(threads)}; give a positive whole number.")
     return int(threads)
 
 

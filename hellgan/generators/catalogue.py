@@ -45,10 +45,10 @@ _FAMILIES = {
 def make(family: str, **arguments) -> Generator:
     """Build a family from its name, capitals or not; raises ``ValueError`` for a name that is not known."""
     if not isinstance(family, str):
-        raise TypeError(f"family: got {shown(family)}; give the name of one, such as 'Normal'.")
+        raise TypeError(f"generator: got {shown(family)}; give the name of a family, one of {', '.join(_FAMILIES)}.")
     by_key = {key(name): make for name, make in _FAMILIES.items()}
     if key(family) not in by_key:
-        raise ValueError(f"generator: {family!r} is not known; give one of {', '.join(_FAMILIES)}.")
+        raise ValueError(f"generator: {shown(family)} is not known; give one of {', '.join(_FAMILIES)}.")
     found = by_key[key(family)]
     try:
         inspect.signature(found).bind(**arguments)

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.checks import shown
+from hellgan.functions import require_unchanged
 from hellgan.latents import Law
 from hellgan.parameters import ParameterSpace, check_names
 
@@ -205,10 +207,11 @@ class Generator(ParameterSpace):
 def checked(generator) -> Generator:
     """Return a generator, or refuse what is none."""
     if isinstance(generator, Generator):
+        require_unchanged(generator)
         return generator
     if isinstance(generator, type) or callable(generator):
         raise TypeError(
-            f"generator: got {getattr(generator, '__name__', generator)!r}, not an instance; give "
+            f"generator: got {shown(getattr(generator, '__name__', generator))}, not an instance; give "
             "hg.generators.Normal() with its parentheses, or decorate your function with @hg.generator(...)."
         )
     raise TypeError(

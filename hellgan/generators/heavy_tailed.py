@@ -9,6 +9,7 @@ import numpy as np
 
 from hellgan import constraints as spaces
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import t_quantile
 from hellgan.generators.special import expm1_ratio, sinc
@@ -141,8 +142,8 @@ class AlphaStable(Generator):
     parameterization: str = eqx.field(static=True)
 
     def __init__(self, parameterization: str = "S1"):
-        if parameterization not in ("S0", "S1"):
-            raise ValueError(f"parameterization: {parameterization!r} is not known; give 'S0' or 'S1'.")
+        if not isinstance(parameterization, str) or parameterization not in ("S0", "S1"):
+            raise ValueError(f"parameterization: {shown(parameterization)} is not known; give 'S0' or 'S1'.")
         self.parameterization = parameterization
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from hellgan import constraints as spaces
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.generators.heavy_tailed import StudentTWithDf, t_moments
 from hellgan.latents import Law
@@ -99,7 +100,7 @@ def StudentT(df: float | None = None) -> LocationScale | StudentTWithDf:
 def checked_df(df: float) -> float:
     """Return degrees of freedom as a float, or refuse them."""
     if isinstance(df, bool) or not isinstance(df, (int, float, np.number)):
-        raise TypeError(f"df: got {df!r}; give a positive number of degrees of freedom.")
-    if not 0 < df < np.inf:
-        raise ValueError(f"df: got {df!r}; give a positive, finite number of degrees of freedom.")
+        raise TypeError(f"df: got {shown(df)}; give a positive number of degrees of freedom.")
+    if not 0 < df < 1e300:
+        raise ValueError(f"df: got {shown(df)}; give a positive, finite number of degrees of freedom.")
     return float(df)

@@ -7,6 +7,7 @@ import numpy as np
 
 from hellgan import constraints as spaces
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import mixture_quantile
 from hellgan.samples.robust import quantile, robust_scale
@@ -37,7 +38,9 @@ class NormalMixture(Generator):
 
     def __init__(self, k: int):
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 2:
-            raise ValueError(f"k: got {k!r}; give an integer of at least 2 components (Normal() is the family for 1).")
+            raise ValueError(
+                f"k: got {shown(k)}; give an integer of at least 2 components (Normal() is the family for 1)."
+            )
         self.k = int(k)
 
     @property

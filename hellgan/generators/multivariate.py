@@ -8,6 +8,7 @@ from scipy import special
 
 from hellgan import constraints as spaces
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.generators.inversion import log_gamma_quantile
 from hellgan.generators.location_scale import checked_df
@@ -123,7 +124,9 @@ class MultivariateStudentT(Elliptical):
 
 def _checked_dimension(d, univariate):
     if isinstance(d, bool) or not isinstance(d, (int, np.integer)) or d < 2:
-        raise ValueError(f"d: got {d!r}; give an integer dimension of at least 2 ({univariate} is the family for 1).")
+        raise ValueError(
+            f"d: got {shown(d)}; give an integer dimension of at least 2 ({univariate} is the family for 1)."
+        )
     return int(d)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from hellgan import constraints as spaces
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.generators.family import Generator
 from hellgan.generators.resistant import independent_columns, residual_scale, resistant_fit
 from hellgan.latents import Law
@@ -51,11 +52,11 @@ class LinearRegression(Generator):
         df: float = 4.0,
     ):
         if not isinstance(noise, str) or noise not in NOISES:
-            raise ValueError(f"noise: {noise!r} is not known; give one of {', '.join(NOISES)}.")
+            raise ValueError(f"noise: {shown(noise)} is not known; give one of {', '.join(NOISES)}.")
         if not isinstance(intercept, (bool, np.bool_)):
-            raise TypeError(f"intercept: got {intercept!r}; give True or False.")
-        if isinstance(df, bool) or not isinstance(df, (int, float, np.number)) or not 0 < df < np.inf:
-            raise ValueError(f"df: got {df!r}; give a positive, finite number of degrees of freedom.")
+            raise TypeError(f"intercept: got {shown(intercept)}; give True or False.")
+        if isinstance(df, bool) or not isinstance(df, (int, float, np.number)) or not 0 < df < 1e300:
+            raise ValueError(f"df: got {shown(df)}; give a positive, finite number of degrees of freedom.")
         self.noise, self.intercept, self.df = noise, bool(intercept), float(df)
         self.columns = None if columns is None else _checked_columns(columns)
 
@@ -154,14 +155,19 @@ class LinearRegression(Generator):
         return np.column_stack([np.ones(len(x)), x]) if self.intercept else x
 
 
+_MOST = 10_000  # covariates
+
+
 def _checked_columns(columns) -> tuple[str, ...]:
     if isinstance(columns, (int, np.integer)) and not isinstance(columns, bool):
+        if not 1 <= columns <= _MOST:
+            raise ValueError(f"columns: got {shown(columns)}; give the number of covariates, at most {_MOST}.")
         columns = [f"x{k + 1}" for k in range(columns)]
     if isinstance(columns, (str, bytes)) or not isinstance(columns, Sequence) or not columns:
-        raise ValueError(f"columns: got {columns!r}; give the names of the covariates, or how many there are.")
+        raise ValueError(f"columns: got {shown(columns)}; give the names of the covariates, or how many there are.")
     wrong = [name for name in columns if not isinstance(name, str)]
     if wrong:
-        raise TypeError(f"columns: {wrong[0]!r} is no text; give the covariates' names.")
+        raise TypeError(f"columns: {shown(wrong[0])} is no text; give the covariates' names.")
     reserved = [name for name in columns if name in (INTERCEPT, SCALE)]
     if reserved:
         raise ValueError(f"columns: {reserved[0]} is the name of another parameter; rename the covariate.")

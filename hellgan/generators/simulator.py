@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from hellgan import latents
-from hellgan.checks import first_line
+from hellgan.checks import first_line, shown
 from hellgan.constraints import Constraint
 from hellgan.execution import tracing
+from hellgan.functions import OwnFunction
 from hellgan.generators.family import Generator
 from hellgan.latents import Law
 from hellgan.parameters import check_distinct
@@ -119,11 +120,11 @@ def generator(
         raise TypeError("generator: name the parameters, as in @hg.generator(loc=hg.real()), before the function.")
     law = latents.get(latent)
     if isinstance(latent_dim, bool) or not isinstance(latent_dim, int) or latent_dim < 1:
-        raise ValueError(f"latent_dim: got {latent_dim!r}; give a positive integer.")
+        raise ValueError(f"latent_dim: got {shown(latent_dim)}; give a positive integer.")
     if isinstance(covariates, bool) or not isinstance(covariates, int) or covariates < 0:
-        raise ValueError(f"covariates: got {covariates!r}; give the number of covariates, 0 for none.")
+        raise ValueError(f"covariates: got {shown(covariates)}; give the number of covariates, 0 for none.")
     if not isinstance(jumps, bool):
-        raise TypeError(f"jumps: got {jumps!r}; give True or False, or name the parameter otherwise.")
+        raise TypeError(f"jumps: got {shown(jumps)}; give True or False, or name the parameter otherwise.")
     if jumps and covariates:
         raise ValueError("jumps: a response with covariates cannot be smoothed; write it continuous in the parameters.")
     if not parameters:
@@ -131,22 +132,25 @@ def generator(
     for name, space in parameters.items():
         if not isinstance(space, Constraint):
             raise TypeError(
-                f"{name}: got {space!r}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k)."
+                f"{name}: got {shown(space)}; give hg.real(), hg.positive(), hg.interval(lo, hi) or hg.simplex(k)."
             )
 
     check_distinct(parameters)
 
     def wrap(function: Callable) -> Simulator:
         _check_signature(function, parameters, covariates)
-        dim = _observation_size(function, parameters, latent_dim, covariates, 0 if jumps else 2)
-        return Simulator(function, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
+        own = OwnFunction(function, "generator")
+        dim = _observation_size(own, parameters, latent_dim, covariates, 0 if jumps else 2)
+        return Simulator(own, tuple(parameters.items()), law, latent_dim, covariates + dim, covariates, jumps)
 
     return wrap
 
 
 def _check_signature(function, parameters, covariates):
     if not callable(function):
-        raise TypeError(f"generator: got {function!r}; decorate a function of one latent draw and named parameters.")
+        raise TypeError(
+            f"generator: got {shown(function)}; decorate a function of one latent draw and named parameters."
+        )
     try:
         arguments = list(inspect.signature(function).parameters.values())
     except ValueError:  # some builtins tell nothing; whether they work is tried next

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_number, shown
+from hellgan.checks import checked_real, shown
 from hellgan.influence import contamination, deletion, suprema
 from hellgan.influence.contamination import BiasCurve, Breakdown
 from hellgan.influence.deletion import Decisive, Jackknife
@@ -154,7 +154,7 @@ class Influence(InfluenceFunctions):
             raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(names)}.")
         if change not in ("sign", "significance", "both"):
             raise ValueError(f"change: {shown(change)} is not known; give 'sign', 'significance' or 'both'.")
-        null = checked_number("null", null, what="a value of the parameter")
+        null = checked_real("null", null, "a value of the parameter", least=-np.inf)
         return deletion.decisive(self.fit, self.unconstrained, names.index(name), change, null, alpha)
 
     # Contamination.

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_number, shown
+from hellgan.checks import checked_real, shown
 from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood
@@ -131,7 +131,7 @@ def foreign(fit: CaseFit, points: np.ndarray, kind: str, spread: float | None) -
     if spread is None:
         width = (0.1 if kind == "cluster" else 10.0) * sample.scales
     else:
-        width = checked_number("spread", spread, 0, what="a positive number, on the data's scale")
+        width = checked_real("spread", spread, "a positive number, on the data's scale")
     moved = np.broadcast_to(width, (sample.d,)) * (np.arange(sample.d) >= sample.covariates)
     return Foreign(points[:, None, :] + offsets[:, None] * moved, np.full(k, 1 / k))
 
@@ -249,9 +249,9 @@ def breakdown(
 ) -> Breakdown:
     """Search the smallest share that moves theta beyond a bound; the arguments are those of ``Influence.breakdown``."""
     of = fit.equations
-    bound = checked_number("bound", bound, 0, what="a positive number of reaches")
-    largest = checked_number("largest", largest, 0, 1, "a share between 0 and 1")
-    resolution = checked_number("resolution", resolution, 0, 1, "a share between 0 and 1")
+    bound = checked_real("bound", bound, "a positive number of reaches")
+    largest = checked_real("largest", largest, "a share between 0 and 1", most=np.nextafter(1, 0))
+    resolution = checked_real("resolution", resolution, "a share between 0 and 1", most=np.nextafter(1, 0))
     points = of.sample.points(points)
     path, reach, failed = _Path(fit, foreign(fit, points, kind, spread)), of.reach(fit.solution.u), 0
     for share in np.arange(resolution, largest + resolution / 2, resolution):

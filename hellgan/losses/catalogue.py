@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import re
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan.checks import first_sentence, shown
+from hellgan.functions import owned, require_unchanged
 from hellgan.losses.derivatives import Scalar, tabulate
 from hellgan.losses.functions import (
     AlphaReal,
@@ -70,11 +70,14 @@ class Loss:
 
     def __post_init__(self):
         if self.fake is None:
-            object.__setattr__(self, "fake", Mirrored(self.real))
+            object.__setattr__(self, "fake", Mirrored(owned(self.real, "loss")))
         for part in ("real", "fake", "generator"):
-            function = getattr(self, part)
+            function = owned(getattr(self, part), "loss")
+            object.__setattr__(self, part, function)
             if not callable(function) and not (part == "generator" and function is None):
-                raise TypeError(f"Loss: {part} is {function!r}; it must be an elementwise function of the log ratio.")
+                raise TypeError(
+                    f"Loss: {part} is {shown(function)}; it must be an elementwise function of the log ratio."
+                )
 
     def __repr__(self):
         return f"<Loss {self.name}>"
@@ -248,9 +251,9 @@ def alpha(a: float) -> Loss:
         For anything that is not a number.
     """
     if isinstance(a, bool) or not isinstance(a, (int, float, np.integer, np.floating)):
-        raise TypeError(f"a: got {a!r}; give a number of at least 1/64, such as 1.5.")
-    if not _LEAST_A <= a < math.inf:
-        raise ValueError(f"a: got {a!r}; give a finite number of at least 1/64.")
+        raise TypeError(f"a: got {shown(a)}; give a number of at least 1/64, such as 1.5.")
+    if not _LEAST_A <= a < 1e300:
+        raise ValueError(f"a: got {shown(a)}; give a finite number of at least 1/64.")
     return _alpha(float(a))
 
 
@@ -300,14 +303,15 @@ def get(loss) -> Loss:
         For anything that is neither a string nor a ``Loss``.
     """
     if isinstance(loss, Loss):
+        require_unchanged(loss)
         return loss
     if not isinstance(loss, str):
         raise TypeError(f"loss: got {type(loss).__name__}; give a name or an hg.Loss.")
     named = _named(loss)
     if named is None:
         raise ValueError(
-            f"loss: {loss!r} is not known; give one of {', '.join(_CATALOGUE)}, alpha(a) with a number a of at least "
-            "1/64, or an hg.Loss."
+            f"loss: {shown(loss)} is not known; give one of {', '.join(_CATALOGUE)}, alpha(a) with a number a of at "
+            "least 1/64, or an hg.Loss."
         )
     return named
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from hellgan.checks import shown
+from hellgan.checks import checked_real, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Contamination(abc.ABC):
     eps: float
 
     def __post_init__(self):
+        if not isinstance(getattr(self, "binomial", False), bool):
+            raise TypeError(f"binomial: got {shown(self.binomial)}; give True or False.")
         if isinstance(self.eps, bool) or not isinstance(self.eps, (int, float, np.number)) or not 0 <= self.eps < 1:
             raise ValueError(f"eps: got {shown(self.eps)}; give the share of foreign observations, 0 <= eps < 1.")
         for name in ("at", "loc", "low", "high", "response"):
@@ -168,8 +170,7 @@ class Dependence(Contamination):
     rho: float = 0.5
 
     def __post_init__(self):
-        if not -1 < self.rho < 1:
-            raise ValueError(f"rho: got {shown(self.rho)}; give an autocorrelation between -1 and 1.")
+        checked_real("rho", self.rho, "an autocorrelation between -1 and 1", -1, np.nextafter(1, 0))
 
     def uniforms(self, u, rng):
         from scipy.signal import lfilter
@@ -212,7 +213,7 @@ def _check(contamination, name, good, wanted):
         return
     try:
         fine = bool(np.all(good(np.asarray(value, np.float64))))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fine = False
     if not fine:
         raise ValueError(f"{name}: got {shown(value)}; {type(contamination).__name__} needs {wanted}.")

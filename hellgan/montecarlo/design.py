@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hellgan.checks import shown
+from hellgan.checks import first_line, shown
+from hellgan.definitions import digest
 from hellgan.generators import Generator
 from hellgan.montecarlo.contaminations import Contamination, as_tuple, label_of, share_of
-from hellgan.montecarlo.definitions import digest
 from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.truths import Truth
 
@@ -90,16 +90,19 @@ class Design:
 
 def cells_of(truth, contamination, n, factors: Mapping[str, Sequence], where) -> dict[str, Cell]:
     """Cross the factors: truths, departures, sample sizes, and further factors of which truths may be functions."""
+    if not isinstance(factors, Mapping) or not all(isinstance(name, str) for name in factors):
+        raise TypeError(f"factors: got {shown(factors)}; give a dict of names and levels, as in {{'df': [3, 10]}}.")
     truths = _levels("truth", truth)
     departures = {"": contamination} if _is_function(contamination) else _departures(contamination)
-    sizes = {size: size for size in map(_checked_size, [n] if np.ndim(n) == 0 else list(n))}
+    several = isinstance(n, (list, tuple, range)) or (isinstance(n, np.ndarray) and n.ndim == 1)
+    sizes = {size: size for size in map(_checked_size, list(n) if several else [n])}
     if not sizes:
         raise ValueError("n: no sample sizes; give at least one.")
     crossed: dict[str, Any] = {"truth": truths, **{name: _levels(name, values) for name, values in factors.items()}}
     crossed |= {"contamination": departures, "n": sizes}
     clash = [name for name in factors if name in ("truth", "contamination", "n", "method", "parameter", "replicate")]
     if clash:
-        raise ValueError(f"factors: {clash[0]!r} is taken; choose another name.")
+        raise ValueError(f"factors: {shown(clash[0])} is taken; choose another name.")
     used = {name for made in (*truths.values(), *departures.values()) for name in _factors_of(made, factors)}
     if set(factors) - used:
         raise ValueError(
@@ -134,10 +137,10 @@ def matches(where, labels: Mapping[str, Label], factors: Sequence[str]) -> bool:
     if isinstance(where, Mapping):
         unknown = [name for name in where if name not in factors]
         if unknown:
-            raise ValueError(f"where: {unknown[0]!r} is no factor; the study has {', '.join(factors)}.")
+            raise ValueError(f"where: {shown(unknown[0])} is no factor; the study has {', '.join(factors)}.")
         return all(labels[name] in _as_list(values) for name, values in where.items())
     if isinstance(where, Callable):
-        return bool(where(**labels))
+        return bool(_called("where", where, labels))
     raise TypeError(f"where: got {shown(where)}; give factor: levels, or a function of the factors.")
 
 
@@ -157,7 +160,7 @@ def _checked_size(n) -> int:
 def _levels(name, given) -> dict[Label, Any]:
     if isinstance(given, Mapping):
         levels = {str(label): value for label, value in given.items()}
-    elif isinstance(given, (list, tuple, np.ndarray, range)):
+    elif isinstance(given, (list, tuple, range)) or (isinstance(given, np.ndarray) and given.ndim == 1):
         values = [value.item() if isinstance(value, np.generic) else value for value in given]
         simple = all(isinstance(value, (str, int, float)) for value in values)
         levels = {value if simple else k + 1: value for k, value in enumerate(values)}
@@ -180,16 +183,33 @@ def _is_function(thing) -> bool:
 
 def _factors_of(thing, factors) -> list[str]:
     """Name the factors that a function takes."""
-    return [name for name in inspect.signature(thing).parameters if name in factors] if _is_function(thing) else []
+    if not _is_function(thing):
+        return []
+    try:
+        return [name for name in inspect.signature(thing).parameters if name in factors]
+    except (TypeError, ValueError):  # some builtins tell nothing
+        return []
 
 
 def _made(thing, values):
     """Call a function of factors with those that it takes."""
-    return thing(**{name: values[name] for name in _factors_of(thing, values)}) if _is_function(thing) else thing
+    taken = {name: values[name] for name in _factors_of(thing, values)}
+    return _called("truth or contamination", thing, taken) if _is_function(thing) else thing
+
+
+def _called(what, function, taken):
+    try:
+        return function(**taken)
+    except (TypeError, AttributeError, KeyError) as error:
+        raise TypeError(
+            f"{what}: the function fails for {taken} ({first_line(error)}); let it take factors."
+        ) from error
 
 
 def _departures(given) -> dict[Label, tuple[Contamination, ...]]:
     if isinstance(given, Mapping):
+        if not given:
+            raise ValueError("contamination: no levels; give at least one, or None.")
         return {str(label): as_tuple(value) for label, value in given.items()}
     several = [as_tuple(value) for value in (given if isinstance(given, list) else [given])]
     levels = {label_of(each): each for each in several}

@@ -90,8 +90,7 @@ def one_by_one(
             try:
                 row = function(*each)
             except Exception as error:  # any: a method is the user's
-                text = " ".join(str(error).split())
-                row = Estimate(missing, missing, converged=False, message=f"{type(error).__name__}: {text}")
+                row = Estimate(missing, missing, converged=False, message=told(error))
         seconds.append(time.perf_counter() - begin)
         warned.append("; ".join(said))
         if row.lower is None or row.upper is None:
@@ -99,6 +98,15 @@ def one_by_one(
             row = row._replace(lower=low, upper=high)
         rows.append(row)
     return stacked(names, rows, seconds, warned)
+
+
+def told(error: BaseException) -> str:
+    """Say on one line what an exception of a user's function is."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # any: the text, too, is the user's
+        text = "its text cannot be had"
+    return f"{type(error).__name__}: {text}"
 
 
 def stacked(names: tuple[str, ...], rows: Sequence[Estimate], seconds, warned: list[str]) -> Estimates:
@@ -166,7 +174,7 @@ class _Recorder:
             if self._before is not None:
                 self._before(message, category, filename, lineno, file, line)
             return
-        text = f"{category.__name__}: {' '.join(str(message).split())}"
+        text = told(message) if isinstance(message, Warning) else f"{category.__name__}: {message}"
         if text not in stack[-1]:
             stack[-1].append(text)
 

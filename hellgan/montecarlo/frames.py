@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import shown
+from hellgan.checks import checked_texts
 from hellgan.montecarlo.store import Store
 
 _VARIABLES = ("estimate", "std_error", "lower", "upper")
@@ -78,11 +78,8 @@ class StudyFrames:
     def _cell_frame(self, key: str, methods: Sequence[str] | None = None) -> pd.DataFrame:
         import pyarrow as pa
 
-        for name in methods or ():
-            if name not in self.methods:
-                raise ValueError(
-                    f"methods: {shown(name)} is not of this study; give some of {', '.join(self.methods)}."
-                )
+        if methods is not None:
+            methods = checked_texts("methods", methods, self.methods, "methods of this study")
         cell = self._manifest["cells"][key]
         frames = []
         for name, method in self._manifest["methods"].items():

@@ -7,9 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from hellgan.montecarlo.definitions import definition
+from hellgan import definitions
+from hellgan.definitions import definition
+from hellgan.montecarlo.continuing import FORMAT
 from hellgan.montecarlo.design import Design
-from hellgan.montecarlo.store import FORMAT
 from hellgan.version import VERSION
 
 
@@ -39,6 +40,7 @@ def manifest(design: Design, names: Mapping[tuple[str, str], Sequence[str]]) -> 
     return {
         "format": FORMAT,
         "hellgan": VERSION,
+        "definitions": definitions.VERSION,
         "versions": {"python": sys.version.split()[0], "numpy": np.__version__, "jax": jax.__version__},
         "seed": design.seed,
         "level": design.level,

@@ -15,17 +15,15 @@ from hellgan.execution import programs
 from hellgan.gan import GAN
 from hellgan.generators import Generator, checked_generator
 from hellgan.montecarlo.comparators import Comparator, named
-from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded, stacked
+from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded, stacked, told
 from hellgan.montecarlo.method import Method, Setting
+from hellgan.montecarlo.returned import checked_names, returned_table
 from hellgan.montecarlo.streams import METHOD
 
 # Arguments of GAN that a method may give; data, weights and seed are the study's.
 _OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated", "reweight")
 _OF_FIT = ("cov_type", "cov_kwds")
 _OF_STUDY = ("replications", "where")
-
-# What a function may say of a sample.
-_OF_ESTIMATE = ("estimate", "std_error", "lower", "upper", "converged", "message", "iterations")
 
 _LARGE = 100_000  # numbers in a sample, from where samples go one by one: a group of them would only take memory
 
@@ -89,7 +87,7 @@ class GANMethod(Method):
                     for sample, stream in zip(samples, streams, strict=True)
                     for row in self._together(setting, names, [sample], [stream], size)
                 ]
-            return [_failure(names, f"{type(error).__name__}: {' '.join(str(error).split())}")]
+            return [_failure(names, told(error))]
 
     def _fits(self, setting, samples, streams, size) -> list[Estimate]:
         model = self._model(setting, samples[0], streams[0])
@@ -171,7 +169,8 @@ class FunctionMethod(Method):
         return self.function(sample, **{name: offered[name] for name in self._wants})
 
     def names(self, setting, samples, streams):
-        return tuple(_table(self.fit(setting, samples[0], streams[0]))["estimate"])
+        table = returned_table(self.fit(setting, samples[0], streams[0]))
+        return checked_names(table["estimate"], setting.names)
 
     def estimate(self, setting, names, samples, streams):
         half = normal_quantile(1 - setting.level)
@@ -207,33 +206,13 @@ def _no_intervals(values, errors):
     return np.full((len(values), 2), np.nan)
 
 
-def _table(returned) -> dict[str, Any]:
-    """Read what a function returned: columns, each a mapping of names to numbers, and facts about the fit."""
-    if hasattr(returned, "params") and hasattr(returned, "bse"):  # this package's results, and statsmodels' on frames
-        return {"estimate": dict(returned.params), "std_error": dict(returned.bse)}
-    if hasattr(returned, "columns") and "estimate" in returned:  # a frame, parameters in its index
-        return {str(name): dict(returned[name]) for name in returned.columns}
-    if hasattr(returned, "items"):
-        given = dict(returned.items())
-        if not hasattr(given.get("estimate"), "items"):
-            return {"estimate": given}
-        unknown = [key for key in given if key not in _OF_ESTIMATE]
-        if unknown:
-            raise TypeError(
-                f"methods: a function returned {unknown[0]!r} beside its estimates; give {', '.join(_OF_ESTIMATE)}."
-            )
-        return given
-    raise TypeError(
-        f"methods: a function returned {shown(returned)}; it must return estimates by name, as a dict or Series, a "
-        "frame with the columns estimate, std_error, lower, upper, or a fit."
-    )
-
-
 def _of_result(returned, names, level) -> Estimate:
-    table = _table(returned)
+    table = returned_table(returned)
     unknown = [name for name in table["estimate"] if name not in names]
     if unknown:
-        raise ValueError(f"the estimate {unknown[0]!r} was not among those of the first replicate: {', '.join(names)}")
+        raise ValueError(
+            f"the estimate {shown(unknown[0])} was not among those of the first replicate: {', '.join(names)}"
+        )
     columns = {part: by_name(names, table[part]) if part in table else None for part in ("lower", "upper")}
     if hasattr(returned, "conf_int") and hasattr(returned, "bse"):
         rows = np.asarray(returned.conf_int(alpha=1 - level), np.float64)
@@ -316,7 +295,7 @@ def _read(name, given) -> tuple[Method, Any]:
         unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
         if unknown:
             raise ValueError(
-                f"methods: {name} has {unknown[0]!r}, which is no argument of a GAN; give "
+                f"methods: {name} has {shown(unknown[0])}, which is no argument of a GAN; give "
                 f"{', '.join((*_OF_GAN, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
             )
         return GANMethod(given), dict(given)
@@ -331,6 +310,6 @@ def _require_alone(name, what, others) -> None:
     """Refuse what would go unused beside a function, or a comparator that is there already."""
     for other in others:
         raise ValueError(
-            f"methods: {name} has {other!r} beside a {what}, which would not see it; give {what} and "
+            f"methods: {name} has {shown(other)} beside a {what}, which would not see it; give {what} and "
             f"{', '.join(_OF_STUDY)} alone."
         )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from hellgan.checks import shown
+from hellgan.checks import checked_real, shown
 from hellgan.montecarlo.measures import chosen, is_proportion, rows
 from hellgan.montecarlo.replicates import Replicates, checked_pair
 
@@ -49,8 +49,7 @@ def replications_for(
     >>> replications_for("coverage", mcse=0.005, expected=0.95)
     1900
     """
-    if not 0 < mcse < math.inf:
-        raise ValueError(f"mcse: {shown(mcse)}; give a finite positive number, in the unit of {name}.")
+    mcse = checked_error(mcse, name)
     if expected is not None and replicates is None:
         (name,) = chosen([name], True, True)
         return _of_proportion(name, mcse, expected)
@@ -71,11 +70,15 @@ def replications_for(
     return _ceil(total * variance / mcse**2)
 
 
+def checked_error(mcse, name) -> float:
+    """Return a wanted Monte Carlo standard error whose square is a number, or refuse it."""
+    return checked_real("mcse", mcse, f"a finite positive number, in the unit of {shown(name)}", 1e-150, 1e150)
+
+
 def _of_proportion(name, mcse, p):
     if not is_proportion(name):
         raise ValueError(f"expected: {name} is not a proportion; give a pilot's `replicates` instead.")
-    if not 0 < p < 1:
-        raise ValueError(f"expected: {shown(p)}; give the {name} you expect, between 0 and 1.")
+    checked_real("expected", p, f"the {name} you expect, between 0 and 1", 0, np.nextafter(1, 0))
     return _ceil(p * (1 - p) / mcse**2)
 
 

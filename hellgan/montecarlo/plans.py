@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hellgan.checks import shown
+from hellgan.definitions import definition, digest
 from hellgan.montecarlo import methods
-from hellgan.montecarlo.definitions import definition, digest
+from hellgan.montecarlo.continuing import is_folder_name
 from hellgan.montecarlo.design import Cell, Plan, checked_count, matches
 
 
@@ -15,9 +17,14 @@ def plans_of(given: Mapping[str, Any], cells: Mapping[str, Cell], replications: 
     plans = {}
     for name, method in given.items():
         name = str(name)
-        if not name or "/" in name or name.startswith("."):
-            raise ValueError(f"methods: {name!r} cannot name a folder; give a name without slashes.")
-        entry = methods.read(name, method)
+        if not is_folder_name(name):
+            raise ValueError(f"methods: {shown(name)} cannot name a folder; give a name without slashes.")
+        try:
+            entry = methods.read(name, method)
+        except (ValueError, TypeError) as error:
+            if str(error).startswith("methods"):
+                raise
+            raise type(error)(f"methods: {name}: {error}") from None
         chosen = tuple(key for key, cell in cells.items() if matches(entry.where, cell.labels, factors))
         if not chosen:
             raise ValueError(f"methods: {name} runs in no cell; let its where= hold for at least one.")

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from hellgan.montecarlo import engine, store, trials
+from hellgan.montecarlo import engine, parts, trials
 from hellgan.montecarlo.design import Cell, Design
 from hellgan.montecarlo.streams import streams
 
@@ -44,7 +44,7 @@ def replayed(design: Design, cell: Cell, replicate: int, method: str | None) -> 
         names = trials.named(design, plan, cell)
         with jax.enable_x64(True):
             estimates = plan.method.estimate(setting, names, samples, [stream])
-        frames.append(store.table(estimates, replicate).to_pandas().assign(method=name))
+        frames.append(parts.table(estimates, replicate).to_pandas().assign(method=name))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from hellgan import plots
-from hellgan.checks import shown
+from hellgan.checks import checked_numbers, checked_texts, shown
 from hellgan.montecarlo import performance
 from hellgan.montecarlo.frames import StudyFrames
+from hellgan.montecarlo.measures import MEASURES
+from hellgan.montecarlo.planning import checked_error
 from hellgan.montecarlo.store import Store
 from hellgan.montecarlo.tables import latex, markdown
 
@@ -57,10 +59,13 @@ class StudyResults(StudyFrames):
             converged; ``with_failures`` and ``with_failures_mcse`` over all (a failure misses the truth and rejects
             nothing); ``n_failed``.
         """
-        if reference is not None and reference not in self.methods:
-            raise ValueError(
-                f"reference: {shown(reference)} is not of this study; give one of {', '.join(self.methods)}."
-            )
+        if reference is not None:
+            (reference,) = checked_texts("reference", [reference], self.methods, "a method of this study")
+        if measures is not None:
+            measures = checked_texts("measures", measures, MEASURES, "measures")
+        if methods is not None:
+            methods = checked_texts("methods", methods, self.methods, "methods of this study")
+        null = null if null is None else checked_numbers("null", null)
         wanted = methods if methods is None or reference is None else list(dict.fromkeys([*methods, reference]))
         by = list(dict.fromkeys(["method", *self.factors, "eps"]))
         frames = []
@@ -112,8 +117,8 @@ class StudyResults(StudyFrames):
             the level stands in for the coverage, as in ``hellgan.montecarlo.replications_for``; missing where there
             is no error to scale.
         """
-        if not 0 < mcse < np.inf:
-            raise ValueError(f"mcse: {shown(mcse)}; give a finite positive number, in the unit of {measure}.")
+        mcse = checked_error(mcse, measure)
+        (measure,) = checked_texts("measure", [measure], MEASURES, "a measure")
         table = self.performance([measure], **options)
         variance = table["mcse"] ** 2
         if measure in ("coverage", "bias_eliminated_coverage"):
@@ -220,7 +225,7 @@ class StudyResults(StudyFrames):
         names = list(wide.columns) if parameters is None else list(parameters)
         unknown = [name for name in names if name not in wide.columns]
         if unknown:
-            raise ValueError(f"parameters: {method} reports no {unknown[0]!r}; it has {', '.join(wide.columns)}.")
+            raise ValueError(f"parameters: {method} reports no {shown(unknown[0])}; it has {', '.join(wide.columns)}.")
         truth = frame.drop_duplicates("parameter").set_index("parameter")["truth"]
         center = truth.loc[names].to_numpy(np.float64)
         estimates = wide[names].to_numpy()
@@ -258,7 +263,7 @@ def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
     for name, level in (where or {}).items():
         if name not in frame:
             known = frame.columns[: list(frame).index("parameter") + 1].drop("replicate", errors="ignore")
-            raise ValueError(f"where: {name!r} is no factor; give some of {', '.join(known)}.")
+            raise ValueError(f"where: {shown(name)} is no factor; give some of {', '.join(known)}.")
         levels = list(level) if isinstance(level, (list, tuple)) else [level]
         frame = frame[frame[name].isin(levels)]
         if not len(frame):
@@ -288,6 +293,6 @@ def read(folder: str | os.PathLike) -> StudyResults:
     manifest = store.manifest()
     if manifest is None:
         raise FileNotFoundError(
-            f"read: there is no study in {os.fspath(folder)}; give the folder of Study.run(out=...)."
+            f"read: there is no study in {shown(os.fspath(folder))}; give the folder of Study.run(out=...)."
         )
     return StudyResults(store, manifest)

@@ -10,9 +10,10 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import checked_seed, shown
+from hellgan.checks import checked_seed, checked_texts, shown
 from hellgan.execution.threads import progress_bar
-from hellgan.montecarlo import running, store
+from hellgan.montecarlo import running
+from hellgan.montecarlo.continuing import continued, require_told
 from hellgan.montecarlo.design import Cell, Design, cells_of, checked_count
 from hellgan.montecarlo.manifests import manifest, selection
 from hellgan.montecarlo.measures import MEASURES, is_proportion
@@ -97,7 +98,7 @@ class Study:
         if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
             raise ValueError(f"level: got {shown(level)}; give the intervals' level, such as 0.95.")
         replications = checked_count("replications", replications)
-        cells = cells_of(truth, contamination, n, factors or {}, where)
+        cells = cells_of(truth, contamination, n, {} if factors is None else factors, where)
         names = tuple(next(iter(cells.values())).labels)
         plans = plans_of(methods, cells, replications, names)
         self._design = Design(cells, plans, checked_seed(seed), float(level), names)
@@ -124,6 +125,7 @@ class Study:
         chunk: int | None = None,
         max_errors: int = 50,
         progress: bool | None = None,
+        repair: bool = False,
     ) -> StudyResults:
         """Compute the replicates that the folder does not hold yet.
 
@@ -133,7 +135,7 @@ class Study:
             Folder of the results; one that an earlier run of this design was killed in is taken up where it stopped,
             and more replications, cells or methods are added to a finished one. A temporary one unless given.
         client : distributed.Client, optional
-            Of a Dask cluster; threads of this process unless given.
+            Of a Dask cluster, synchronous; threads of this process unless given.
         threads : int, optional
             Twice as many as there are processors unless given.
         share : (i, k), optional
@@ -144,6 +146,9 @@ class Study:
             A method that raises so many times in a row is stopped in that cell, with a warning.
         progress : bool, optional
             Whether to show a progress bar; where standard error is a terminal, unless given.
+        repair : bool
+            Whether to read first what the folder holds, rename damaged parts (to ``*.damaged``) and do their
+            replicates again.
 
         Returns
         -------
@@ -155,38 +160,55 @@ class Study:
             For a folder with another design, or a method that raises for each of the first replicates of a cell.
         OSError
             Where the results cannot be written. What was written stays.
+        KeyboardInterrupt
+            After Ctrl-C: it says how many replicates are kept, and where.
         """
         share = _checked_share(share)
         if share is not None and out is None:
             raise ValueError("share: the other shares need the folder of this one; give out=.")
-        max_errors = checked_count("max_errors", max_errors)
-        chunk = None if chunk is None else checked_count("chunk", chunk)
-        if out is None:
-            return self._run_aside(client, threads, share, chunk, max_errors, progress)
-        return self._run(out, client, threads, share, chunk, max_errors, progress)
+        if not isinstance(repair, bool):
+            raise TypeError(f"repair: got {shown(repair)}; give True or False.")
+        how = running.How(
+            client=running.checked_client(client),
+            threads=threads,
+            share=share,
+            chunk=None if chunk is None else checked_count("chunk", chunk),
+            max_errors=checked_count("max_errors", max_errors),
+            progress=progress,
+            repair=repair,
+        )
+        return self._run_aside(how) if out is None else self._run(out, how)
 
-    def _run_aside(self, *arguments) -> StudyResults:
+    def _run_aside(self, how: running.How) -> StudyResults:
         """Run in a temporary folder, which goes with the results."""
         aside = tempfile.mkdtemp(prefix="hellgan-study-")
         try:
-            results = self._run(os.path.join(aside, "study"), *arguments)
-        except BaseException:
+            results = self._run(os.path.join(aside, "study"), how)
+        except BaseException as error:
             shutil.rmtree(aside, ignore_errors=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt("nothing is kept; give out= a folder to go on from") from None
             raise
         weakref.finalize(results, shutil.rmtree, aside, ignore_errors=True)
         return results
 
-    def _run(self, out, client, threads, share, chunk, max_errors, progress) -> StudyResults:
+    def _run(self, out, how: running.How) -> StudyResults:
         folder = Store(out)
-        before = folder.manifest()
-        if before is not None:
-            store.continued(before, manifest(self._design, {}), folder.folder)  # refuse before anything is computed
-        known = {} if before is None else {name: method["names"] for name, method in before["methods"].items()}
-        names = self._dry_run(known, progress)
-        found = folder.begin(manifest(self._design, names))
-        left = list(running.tasks(self._design, folder, found, share, chunk))
-        running.compute(self._design, folder, left, client, threads, max_errors, progress)
-        return StudyResults(folder, selection(found, self._design))
+        with running.told_where_interrupted(self._design, folder):
+            before = folder.manifest()
+            if before is not None:
+                now = manifest(self._design, {})  # refused before anything is computed
+                continued(before, now, folder.folder)
+                require_told(before, now, folder.folder)
+            known = {} if before is None else {name: method["names"] for name, method in before["methods"].items()}
+            described = manifest(self._design, self._dry_run(known, how.progress))
+            found = folder.begin(described)
+            if how.repair:
+                running.repair(self._design, folder)
+            left = list(running.tasks(self._design, folder, found, how.share, how.chunk))
+            running.compute(self._design, folder, left, how)
+            # Once more: a study of other methods that began at the same moment may have written its manifest over it.
+            return StudyResults(folder, selection(folder.begin(described), self._design))
 
     def _dry_run(
         self, known: Mapping[str, Mapping[str, Sequence[str]]], progress: bool | None
@@ -224,10 +246,10 @@ class Study:
             For a cell, a replicate or a method that the study does not have.
         """
         found = self._cell(cell)
-        if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or replicate < 0:
+        if isinstance(replicate, bool) or not isinstance(replicate, (int, np.integer)) or not 0 <= replicate < 2**62:
             raise ValueError(f"replicate: got {shown(replicate)}; give its number, from 0.")
-        if method is not None and method not in self._design.plans:
-            raise ValueError(f"method: {shown(method)} is not of this study; give one of {', '.join(self.methods)}.")
+        if method is not None:
+            (method,) = checked_texts("method", [method], self.methods, "a method of this study")
         return replayed(self._design, found, int(replicate), method)
 
     def _cell(self, given) -> Cell:
@@ -242,7 +264,9 @@ class Study:
             raise TypeError(f"cell: got {shown(given)}; give its labels, as in {self._example()}.")
         unknown = [name for name in given if name not in self._design.factors]
         if unknown:
-            raise ValueError(f"cell: {unknown[0]!r} is no factor; the study has {', '.join(self._design.factors)}.")
+            raise ValueError(
+                f"cell: {shown(unknown[0])} is no factor; the study has {', '.join(self._design.factors)}."
+            )
         found = [c for c in cells.values() if all(c.labels[name] == label for name, label in given.items())]
         if len(found) != 1:
             raise ValueError(f"cell: {len(found)} cells have {dict(given)}; give labels of one, as {self._example()}.")
@@ -277,8 +301,11 @@ class Study:
         int, or frame
             With a pilot: for each method, cell and parameter.
         """
+        (measure,) = checked_texts("measure", [measure], MEASURES, "a measure")
+        if pilot is not None and not isinstance(pilot, StudyResults):
+            raise TypeError(f"pilot: got {shown(pilot)}; give the results of a small run of this study.")
         if pilot is None:
-            if measure in MEASURES and not is_proportion(measure):
+            if not is_proportion(measure):
                 raise ValueError(f"pilot: the error of {measure} depends on the estimates; give pilot=, a small run's.")
             options.setdefault("expected", self._design.level)
             return replications_for(measure, mcse, **options)

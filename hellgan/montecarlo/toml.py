@@ -48,16 +48,22 @@ def from_toml(path: str | os.PathLike, **changes) -> Study:
     -----
     ``docs/studies.md`` lists what a file may hold. A bare name of a module is looked for beside the file, too.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path: got {shown(path)}; give the name of a TOML file.")
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_bytes().decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file ({error}).") from None
     except RecursionError:
         raise ValueError(f"{path}: its values are nested too deeply; a design needs three levels.") from None
+    except OSError as error:
+        raise type(error)(f"path: {shown(os.fspath(path))} cannot be read ({error.strerror}).") from None
+    except ValueError as error:  # of a name that no system knows
+        raise ValueError(f"path: {shown(os.fspath(path))} cannot be read ({error}).") from None
     unknown = [key for key in given if key not in _KEYS]
     if unknown:
-        raise ValueError(f"{path}: {unknown[0]!r} is not known; give {', '.join(_KEYS)}.")
+        raise ValueError(f"{path}: {shown(unknown[0])} is not known; give {', '.join(_KEYS)}.")
     absent = [key for key in ("truth", "methods", "n", "replications") if key not in given]
     if absent:
         raise ValueError(f"{path}: {absent[0]} is missing; give {', '.join(_KEYS[:5])}.")

@@ -1,11 +1,14 @@
 """Trying a method before a study runs it: what it estimates, and whether it can work at all."""
 
+import re
+import warnings
+
 import jax
 import numpy as np
 
 from hellgan.montecarlo import engine
 from hellgan.montecarlo.design import Cell, Design, Plan
-from hellgan.montecarlo.estimates import Estimates, recorded
+from hellgan.montecarlo.estimates import Estimates, recorded, told
 from hellgan.montecarlo.streams import streams
 
 _TRIED = 3  # replicates after which a method that has raised every time is taken for unable
@@ -29,12 +32,23 @@ def tried(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:
                 names = plan.method.names(setting, samples, [stream])
                 estimates = plan.method.estimate(setting, names, samples, [stream])
         except Exception as error:  # any: a method is the user's
-            problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            problem = re.sub(r"^\w+: methods: ", "", told(error))  # what this package says of a method
             continue
         if not raised(estimates)[0]:
+            _tell_of_unknown(plan, cell, names)
             return names
         problem = estimates.messages[0]
     raise ValueError(f"methods: {plan.name} cannot work in the cell {cell}: {problem.rstrip('.')}.")
+
+
+def _tell_of_unknown(plan: Plan, cell: Cell, names: tuple[str, ...]) -> None:
+    known = cell.truth.estimands
+    if known and not set(names) & set(known):
+        warnings.warn(
+            f"methods: {plan.name} estimates {', '.join(names)}, and the truth has {', '.join(known)} alone: no bias, "
+            "coverage and so on of this method; give the truth estimands= if it has such values.",
+            stacklevel=6,
+        )
 
 
 def named(design: Design, plan: Plan, cell: Cell) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from hellgan import generators
-from hellgan.checks import shown
+from hellgan.checks import checked_numbers, shown
 from hellgan.execution import programs
 from hellgan.generators import Generator, checked_generator
 from hellgan.montecarlo.contaminations import Contamination
@@ -152,21 +152,18 @@ def truth(
         except ValueError as error:
             raise ValueError(f"truth: {error}") from None
         found = np.concatenate([np.ravel(np.asarray(natural[name], np.float64)) for name in g.parameters])
-        wanted = dict(zip(g.names, found.tolist(), strict=True)) if estimands is None else _numbers(estimands)
+        wanted = (
+            dict(zip(g.names, found.tolist(), strict=True))
+            if estimands is None
+            else checked_numbers("estimands", estimands)
+        )
         return Truth(g, {name: natural[name] for name in g.parameters}, wanted, covariates)
-    if inspect.isclass(generator) or generator in vars(generators).values():
+    if inspect.isclass(generator) or any(generator is each for each in vars(generators).values()):
         raise TypeError(
-            f"truth: got {getattr(generator, '__name__', generator)!r}, not an instance; give hg.generators.Normal() "
-            "with its parentheses."
+            f"truth: got {shown(getattr(generator, '__name__', generator))}, not an instance; give "
+            "hg.generators.Normal() with its parentheses."
         )
     if not callable(generator):
         raise TypeError(f"truth: got {shown(generator)}; give a generator, or a function f(rng, n, **parameters).")
-    wanted = _numbers(natural if estimands is None else estimands)
+    wanted = checked_numbers("estimands", natural if estimands is None else estimands)
     return Truth(None, natural, wanted, None, generator)
-
-
-def _numbers(values) -> dict[str, float]:
-    try:
-        return {str(name): float(value) for name, value in values.items()}
-    except (TypeError, ValueError, AttributeError):
-        raise TypeError(f"estimands: got {shown(values)}; give a number for each name.") from None

@@ -82,7 +82,7 @@ def test_a_cluster_changes_no_bit(serial, client):
 
 def test_functions_of_the_main_module_reach_the_workers_once(client):
     def own(x):  # not to be imported by a worker
-        return {"pid": float(os.getpid()), "loads": float(engine._unpickled.cache_info().misses)}
+        return {"loc": 0.0, "pid": float(os.getpid()), "loads": float(engine._unpickled.cache_info().misses)}
 
     before = max(client.run(lambda: engine._unpickled.cache_info().misses).values())
     result = study(methods={"own": own}).run(client=client, chunk=2)

@@ -581,7 +581,8 @@ def saved(newcomb, stars, own, tmp_path_factory):
 
 def _pretended(result, p, q):
     keep = np.r_[0:p, 2 : 2 + q]
-    saddle = dataclasses.replace(result.saddle, theta=np.array([27.5]))
+    jacobian = result.saddle.jacobian[np.ix_(keep, keep)]
+    saddle = dataclasses.replace(result.saddle, theta=np.array([27.5]), jacobian=jacobian)
     law = {
         name: getattr(result.sandwich, name)[np.ix_(keep, keep)]
         for name in ("bread", "meat_real", "meat_simulated", "cov")

@@ -1,9 +1,7 @@
 """Functionals of a fit's law, read and checked: means, quantiles, probabilities and what a user writes."""
 
-import dataclasses
 import math
 import warnings
-from collections.abc import Callable
 from typing import TypeVar
 
 import jax
@@ -14,6 +12,7 @@ from hellgan import constraints, latents
 from hellgan.cautions import SimulationWarning
 from hellgan.checks import checked_points, checked_sequence, first_sentence, shown
 from hellgan.constraints import Constraint
+from hellgan.functions import owned
 from hellgan.generators.family import Generator
 from hellgan.inference.functionals.density import Densities
 from hellgan.inference.functionals.estimates import Functionals
@@ -76,12 +75,7 @@ def functional(fit: LawFit, f, names=None) -> Functionals:
     """Give E f at the fit; see ``LawResults.functional``."""
     count = _checked_function(f, fit.generator)
     names = _checked_names(names, count)
-    try:
-        hash(f)
-        function = f
-    except TypeError:
-        function = _Hashable(f)
-    expectation = Mean(_points(fit), function)
+    expectation = Mean(_points(fit), owned(f, "f"))
     expectation.check_continuity(names)
     return _told(Functionals(fit, expectation, names, [constraints.real()] * len(names)), "functional")
 
@@ -153,7 +147,7 @@ def _require_line(fit: LawFit, what):
 def _checked_points(points, name, what) -> np.ndarray:
     try:
         points = np.atleast_1d(np.asarray(points, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name}: got {shown(points)}; give {what}.") from None
     if points.ndim != 1 or not len(points) or not np.all(np.isfinite(points)):
         raise ValueError(f"{name}: got {shown(points)}; give one or more {what}.")
@@ -253,13 +247,3 @@ def _itself(x):
 
 def _response(x):
     return x[-1]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Hashable:
-    """A user's function that cannot be hashed, hashed by its identity."""
-
-    function: Callable
-
-    def __call__(self, x):
-        return self.function(x)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from hellgan import generators
+from hellgan.checks import shown
 from hellgan.montecarlo.comparators.comparator import Comparator
 from hellgan.montecarlo.comparators.density_power import DensityPower
 from hellgan.montecarlo.comparators.hellinger import MinimumHellinger
@@ -46,7 +47,7 @@ def named(name: str, **arguments) -> Comparator:
         For an argument that the comparator does not take.
     """
     if not isinstance(name, str) or name not in _NAMED:
-        raise ValueError(f"comparator: {name!r} is not known; give one of {', '.join(_NAMED)}.")
+        raise ValueError(f"comparator: {shown(name)} is not known; give one of {', '.join(_NAMED)}.")
     taken = [field.name for field in dataclasses.fields(_NAMED[name])]
     unknown = [argument for argument in arguments if argument not in taken]
     if unknown:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hellgan import inference
+from hellgan.checks import shown
 from hellgan.constraints import Constraint
 from hellgan.generators import Fixed, Generator
 from hellgan.montecarlo.estimates import Estimate, Estimates, one_by_one
@@ -89,7 +90,7 @@ class Comparator(abc.ABC):
         """
         name, family = type(self).__name__, self.family(generator)
         if not isinstance(family, Generator):
-            raise TypeError(f"{name}: model is {family!r}; give a generator, as in model=hg.generators.Normal().")
+            raise TypeError(f"{name}: model is {shown(family)}; give a generator, as in model=hg.generators.Normal().")
         if (family.dim, family.covariates) != (generator.dim, generator.covariates):
             raise ValueError(
                 f"{name}: the model {family.name} has dimension {family.dim} and {family.covariates} covariates, the "

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.execution import programs
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta, needs_line, needs_smooth_density
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise, sandwich
@@ -37,9 +38,9 @@ class DensityPower(Comparator):
 
     def __post_init__(self):
         if isinstance(self.beta, bool) or not isinstance(self.beta, (int, float, np.number)):
-            raise TypeError(f"beta: got {self.beta!r}; give a positive number, such as 0.5.")
+            raise TypeError(f"beta: got {shown(self.beta)}; give a positive number, such as 0.5.")
         if not 0 < self.beta < np.inf:
-            raise ValueError(f"beta: got {self.beta!r}; give a positive, finite number, such as 0.5.")
+            raise ValueError(f"beta: got {shown(self.beta)}; give a positive, finite number, such as 0.5.")
 
     @property
     def label(self):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta, needs_line, needs_smooth_density
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise
 from hellgan.montecarlo.comparators.nodes import information
@@ -47,7 +48,7 @@ class MinimumHellinger(Comparator):
     def __post_init__(self):
         h = self.bandwidth
         if h is not None and (isinstance(h, bool) or not isinstance(h, (int, float, np.number)) or not 0 < h < 10):
-            raise ValueError(f"bandwidth: got {h!r}; give a number of robust scales between 0 and 10.")
+            raise ValueError(f"bandwidth: got {shown(h)}; give a number of robust scales between 0 and 10.")
 
     @property
     def label(self):

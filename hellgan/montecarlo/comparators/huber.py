@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.generators import Generator, LinearRegression, LocationScale
 from hellgan.generators.regression import SCALE
 from hellgan.latents import Law
@@ -38,7 +39,7 @@ class Huber(Comparator):
 
     def __post_init__(self):
         if isinstance(self.c, bool) or not isinstance(self.c, (int, float, np.number)) or not 0 < self.c < np.inf:
-            raise ValueError(f"c: got {self.c!r}; give a positive, finite number, such as 1.5.")
+            raise ValueError(f"c: got {shown(self.c)}; give a positive, finite number, such as 1.5.")
 
     @property
     def label(self):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hellgan.checks import shown
 from hellgan.execution import programs
 from hellgan.generators import LocationScale
 from hellgan.montecarlo.comparators.closed_forms import closed_form, has_closed_form
@@ -34,7 +35,7 @@ class MaximumLikelihood(Comparator):
 
     def __post_init__(self):
         if self.cov not in ("information", "sandwich"):
-            raise ValueError(f"cov: {self.cov!r} is not known; give 'information' or 'sandwich'.")
+            raise ValueError(f"cov: {shown(self.cov)} is not known; give 'information' or 'sandwich'.")
 
     @property
     def label(self):

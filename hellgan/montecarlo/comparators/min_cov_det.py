@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from hellgan.checks import checked_real
 from hellgan.generators import MultivariateNormal
 from hellgan.montecarlo.comparators.comparator import Comparator
 from hellgan.montecarlo.estimates import Estimate
@@ -27,8 +28,8 @@ class MinCovDet(Comparator):
     support_fraction: float | None = None
 
     def __post_init__(self):
-        if self.support_fraction is not None and not 0 < self.support_fraction <= 1:
-            raise ValueError(f"support_fraction: got {self.support_fraction!r}; give a share above 0 and at most 1.")
+        if self.support_fraction is not None:
+            checked_real("support_fraction", self.support_fraction, "a share above 0 and at most 1", 0, 1)
 
     @property
     def label(self):

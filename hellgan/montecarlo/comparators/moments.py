@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan import latents
+from hellgan.checks import shown
 from hellgan.execution import programs
 from hellgan.montecarlo.comparators.comparator import Comparator, first_theta
 from hellgan.montecarlo.comparators.minimisation import concluded, minimise
@@ -47,16 +48,16 @@ class SimulatedMoments(Comparator):
     latent: str = "sobol"
 
     def __post_init__(self):
-        if self.weight not in ("optimal", "identity"):
-            raise ValueError(f"weight: {self.weight!r} is not known; give 'optimal' or 'identity'.")
+        if not isinstance(self.weight, str) or self.weight not in ("optimal", "identity"):
+            raise ValueError(f"weight: {shown(self.weight)} is not known; give 'optimal' or 'identity'.")
         latents.size(self.latent, 2, self.n_simulated)
         if self.moments is not None and not callable(self.moments):
-            raise TypeError(f"moments: got {self.moments!r}; give a function of one observation.")
+            raise TypeError(f"moments: got {shown(self.moments)}; give a function of one observation.")
         if self.moments is not None and self.degree is not None:
             raise ValueError("degree: moments are given too; give one of the two.")
         whole = isinstance(self.degree, (int, np.integer)) and not isinstance(self.degree, bool)
         if self.degree is not None and not (whole and self.degree >= 1):
-            raise ValueError(f"degree: got {self.degree!r}; give a positive whole number.")
+            raise ValueError(f"degree: got {shown(self.degree)}; give a positive whole number.")
 
     @property
     def label(self):
