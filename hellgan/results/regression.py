@@ -86,13 +86,13 @@ class RegressionResults(Law):
     def fittedvalues(self) -> pd.Series:
         """Fitted locations (n,) of the responses, labelled as the data."""
         sample = self.equations.sample
-        return pd.Series(self.location(sample.rows[:, :-1]), sample.index, name="fitted")
+        return pd.Series(self.location(sample.rows[:, :-1]), sample.labels, name="fitted")
 
     @_property
     def resid(self) -> pd.Series:
         """Responses less ``fittedvalues``: (n,), labelled as the data."""
         sample = self.equations.sample
-        return pd.Series(sample.rows[:, -1] - self.fittedvalues.to_numpy(), sample.index, name="resid")
+        return pd.Series(sample.rows[:, -1] - self.fittedvalues.to_numpy(), sample.labels, name="resid")
 
     @of_regressions
     def get_prediction(self, exog=None, transform: bool = True) -> Prediction:
@@ -119,7 +119,7 @@ class RegressionResults(Law):
         (2, 6)
         """
         if exog is None:
-            return Prediction(self, self.equations.sample.rows[:, :-1], self.equations.sample.index)
+            return Prediction(self, self.equations.sample.rows[:, :-1], self.equations.sample.labels)
         labels = exog.index if isinstance(exog, pd.DataFrame) else None
         return Prediction(self, self.model.new_covariates(exog, transform), labels)
 
