@@ -81,6 +81,7 @@ def test_json(run, files, newcomb):
         "converged": True,
         "trouble": "",
         "outliers": [5, 9],
+        "rows_left_out": [],
         "parameters": {
             "loc": {
                 "estimate": newcomb.params["loc"],
