@@ -406,9 +406,9 @@ def test_relative_errors_of_degenerate_directions_by_hand():
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        ("HC2", {}, "'HC2' is not known; give one of sandwich, HC1, model, HAC, cluster, bootstrap"),
+        ("HC2", {}, "'HC2' is not known; give one of sandwich, HC1, HC3, model, HAC, cluster, bootstrap"),
         (None, {}, "None is not known"),
-        ("sandwich", {"correction": "HC3"}, "'HC3' is not known; give 'HC1' or None"),
+        ("sandwich", {"correction": "HC2"}, "'HC2' is not known; give 'HC1', 'HC3' or None"),
         ("sandwich", {"maxlags": 2}, "'sandwich' does not take maxlags; its options are correction"),
         ("HC1", {"groups": FIRMS}, "'HC1' does not take groups; its options are none"),
         ("model", {"ridge": 1}, "'model' does not take ridge"),
