@@ -1,5 +1,7 @@
 """Checks of arguments: every refusal is one sentence that names the argument and the remedy."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -66,7 +68,7 @@ def normal_quantile(alpha) -> float:
     return -float(special.ndtri(alpha / 2))
 
 
-def chosen_names(cols, names: list[str]) -> list[str]:
+def chosen_names(cols: Any, names: list[str]) -> list[str]:
     """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
     if cols is None:
         return names

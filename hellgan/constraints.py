@@ -190,9 +190,7 @@ def interval(lower: float, upper: float, shape: int | tuple[int, ...] = (), star
     """
     trouble = Constraint("real").problem(lower) or Constraint("real").problem(upper)
     if trouble or not lower < upper:
-        raise ValueError(
-            f"interval: got {_shown(lower)}, {_shown(upper)}; give two finite bounds, the lower one first."
-        )
+        raise ValueError(f"interval: got {_shown(lower)}, {_shown(upper)}; give two finite bounds, the lower first.")
     return _checked(Constraint("interval", _shape(shape), float(lower), float(upper), _frozen(start)))
 
 

@@ -23,13 +23,16 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import core
 
 VERSION = 2  # of what a definition takes in; 1 knew functions by their source text
 
 _UNTOLD = "untold"
 _LARGE = 4096  # numbers of an array, from where its bytes are hashed instead of listed
 _DEEP, _MANY = 60, 50_000  # an object that leads deeper, or to more, is not told
+_NEW = getattr(copyreg, "__newobj__")  # noqa: B009  # makes an object of its class alone
 _BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _WRAPPERS = ("jaxlib", "functools", "hellgan")  # whose types that wrap a function say nothing more of it
 # What stands in a class beside what its author wrote.
@@ -96,8 +99,9 @@ class _Describer:
             if all(isinstance(key, str) for key in thing):
                 return {key: self.described(value) for key, value in thing.items()}
             return {"map": [[self.described(key), self.described(value)] for key, value in thing.items()]}
-        if hasattr(thing, "_asdict") and isinstance(thing, tuple):
-            return {**self.described(type(thing)), "fields": self.described(thing._asdict())}
+        if isinstance(thing, tuple) and hasattr(thing, "_asdict"):
+            made: Any = thing
+            return {**self.described(type(thing)), "fields": self.described(made._asdict())}
         if isinstance(thing, range) and len(thing) > _LARGE:
             return {"range": [thing.start, thing.stop, thing.step]}
         if isinstance(thing, (list, tuple, range)):
@@ -135,9 +139,9 @@ class _Describer:
         return self._of_record(thing)
 
     def _of_array(self, thing):
-        if isinstance(thing, jax.core.Tracer):
+        if isinstance(thing, core.Tracer):
             return {_UNTOLD: "traced array"}
-        if isinstance(thing, jax.Array) and jax.dtypes.issubdtype(thing.dtype, jax.dtypes.prng_key):
+        if isinstance(thing, jax.Array) and jnp.issubdtype(thing.dtype, jax.dtypes.prng_key):
             return {"key": np.asarray(jax.random.key_data(thing)).tolist()}
         x = np.asarray(thing)
         if x.dtype.hasobject:
@@ -225,7 +229,7 @@ def _state(thing) -> Any:
     state = [list(each) if isinstance(each, Iterator) else each for each in state]
     if state and isinstance(state[0], dict):
         state[0] = {name: value for name, value in state[0].items() if name not in cached}
-    if made in (copyreg.__newobj__, copyreg.__reduce_ex__) and len(arguments) <= 1 and not any(state[1:]):
+    if made is _NEW and len(arguments) <= 1 and not any(state[1:]):
         return state[0] if state and state[0] is not None else {}
     return [made, list(arguments), *state]
 

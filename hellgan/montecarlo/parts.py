@@ -105,8 +105,8 @@ def read(path: Path, place: Place) -> "pa.Table":
         found = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         wrong = _wrong(found, place)
     except Exception as error:  # any: of a damaged file Arrow raises what it likes
-        wrong = " ".join(str(error).split())[:120] or type(error).__name__
-    if wrong:
+        found, wrong = None, " ".join(str(error).split())[:120] or type(error).__name__
+    if found is None or wrong:
         raise ValueError(f"{path} is damaged ({wrong}); {_REMEDY}")
     return found.replace_schema_metadata(None)
 
