@@ -78,7 +78,7 @@ def chosen_names(cols: Any, names: list[str]) -> list[str]:
     wrong = [c for c in chosen if not isinstance(c, kinds) or (c not in names and c not in range(len(names)))]
     if wrong:
         raise ValueError(f"cols: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}.")
-    return [c if isinstance(c, str) else names[c] for c in chosen]
+    return [c if isinstance(c, str) else names[int(c)] for c in chosen]  # pyright: ignore[reportArgumentType]
 
 
 def shown(value) -> str:

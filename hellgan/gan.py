@@ -96,7 +96,7 @@ class GAN:
     def __init__(
         self,
         data,
-        generator: Generator,
+        generator: Generator | str,
         discriminator: Discriminator | None = None,
         loss: str | Loss = "root",
         *,
@@ -128,7 +128,7 @@ class GAN:
 
     @classmethod
     def from_formula(
-        cls, formula: str, data, generator: Generator | None = None, *args, weights=None, missing="drop", **kwargs
+        cls, formula: str, data, generator: Generator | str | None = None, *args, weights=None, missing="drop", **kwargs
     ):
         """Make a regression from a formula and a frame.
 

@@ -25,10 +25,10 @@ DOORS: dict[str, Any] = {
     "data:": lambda fit: hg.GAN([10**400] * 66, NORMAL),
     "fix: loc": lambda fit: NORMAL.fix(loc=10**400),
     "start: loc": lambda fit: fit.model.fit(start={"loc": 10**400}),
-    "family:": lambda fit: hg.generators.make(3),
-    "widths:": lambda fit: hg.discriminators.MLP(2.5),
-    "widths: got 'ab'": lambda fit: hg.discriminators.MLP("ab"),
-    "loss: its name": lambda fit: hg.GAN(X, NORMAL, loss=hg.Loss(lambda v: -(np.e ** (-v)), name=3)),
+    "generator:": lambda fit: hg.generators.make(3),  # pyright: ignore[reportArgumentType]
+    "widths:": lambda fit: hg.discriminators.MLP(2.5),  # pyright: ignore[reportArgumentType]
+    "widths: got 'ab'": lambda fit: hg.discriminators.MLP("ab"),  # pyright: ignore[reportArgumentType]
+    "loss: its name": lambda fit: hg.GAN(X, NORMAL, loss=hg.Loss(lambda v: -(np.e ** (-v)), name=3)),  # pyright: ignore[reportArgumentType]
     "n_simulated:": lambda fit: hg.GAN(X, NORMAL, n_simulated=2**50),
     "n_simulated: got 1": lambda fit: hg.GAN(X, NORMAL, latent="iid", n_simulated=10**12),
     "cov_kwds:": lambda fit: fit.model.fit(cov_kwds=["maxlags"]),

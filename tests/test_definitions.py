@@ -10,6 +10,7 @@ import sys
 import threading
 import types
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -108,9 +109,9 @@ def keyword(by):
 
 def attributed(by):
     def inner(x):
-        return x + inner.by
+        return x + inner.by  # pyright: ignore[reportFunctionMemberAccess]
 
-    inner.by = by
+    inner.by = by  # pyright: ignore[reportFunctionMemberAccess]
     return inner
 
 
@@ -180,7 +181,7 @@ def test_recursion_ends():
     circle: list = [1]
     circle.append(circle)
     model = Model(1.0)
-    model.gain = model
+    model.gain = model  # pyright: ignore[reportAttributeAccessIssue]
     for function in (closing(circle), closing(model), factorial, even):
         assert untold(definition(function)) is None
 
@@ -242,7 +243,7 @@ def drawn(generator):
     return float(_drawn(generator, np.array([3.0, 0.0]), np.zeros(1))[0])
 
 
-SPACES = {"loc": hg.real(), "scale": hg.positive()}
+SPACES: dict[str, Any] = {"loc": hg.real(), "scale": hg.positive()}
 
 
 def test_a_method_decorated_again_is_compiled_again():

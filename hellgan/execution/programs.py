@@ -8,7 +8,7 @@ from typing import Any, overload
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import core, lax
 
 # JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
 # no such option. The option is each program's: no global setting is touched.
@@ -24,7 +24,7 @@ TRACED = (
 def require_untraced(what: str) -> None:
     """Refuse to compute inside a function that JAX compiles; ``what`` is the call, for the sentence."""
     zero = np.float32(0)
-    if isinstance(jax.lax.add(zero, zero), jax.core.Tracer):
+    if isinstance(jax.lax.add(zero, zero), core.Tracer):
         raise ValueError(f"{what}: {TRACED}.")
 
 
@@ -47,7 +47,7 @@ class Program:
                 if "compiler_options" not in str(error):  # which JAX refuses where it compiles already
                     raise
                 raise ValueError(f"hellgan: {TRACED}.") from None
-            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found)):
+            if any(isinstance(leaf, core.Tracer) for leaf in jax.tree.leaves(found)):
                 raise ValueError(f"hellgan: {TRACED}.")
             return jax.device_get(found)
 

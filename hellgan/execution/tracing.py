@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
@@ -37,7 +38,7 @@ def trouble(function: Callable, *arguments, orders: int = 0, once: bool = False)
     str
         The predicate of a sentence.
     """
-    now = jax.config.jax_default_matmul_precision
+    now = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  JAX makes it as it runs
     other = next(each for each in _PRECISIONS if each != now)
     first, second = (_traced(function, arguments, precision) for precision in (now, other))
     if not _alike(first, second) or (once and _seeds(function, arguments)):
@@ -96,7 +97,7 @@ def _two(shape):
 
 def _global_states() -> tuple:
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return name, keys.tobytes(), *rest, random.getstate()
+    return name, np.asarray(keys).tobytes(), *rest, random.getstate()
 
 
 def _facts(closed: core.ClosedJaxpr) -> Iterator:
@@ -137,4 +138,4 @@ def _same(one, other) -> bool:
 
 
 def _is_key(value) -> bool:
-    return jax.dtypes.issubdtype(getattr(value, "dtype", np.float64), jax.dtypes.prng_key)
+    return jnp.issubdtype(getattr(value, "dtype", np.float64), jax.dtypes.prng_key)

@@ -31,8 +31,8 @@ class Contamination(abc.ABC):
     eps: float
 
     def __post_init__(self):
-        if not isinstance(getattr(self, "binomial", False), bool):
-            raise TypeError(f"binomial: got {shown(self.binomial)}; give True or False.")
+        if not isinstance(binomial := getattr(self, "binomial", False), bool):
+            raise TypeError(f"binomial: got {shown(binomial)}; give True or False.")
         if isinstance(self.eps, bool) or not isinstance(self.eps, (int, float, np.number)) or not 0 <= self.eps < 1:
             raise ValueError(f"eps: got {shown(self.eps)}; give the share of foreign observations, 0 <= eps < 1.")
         for name in ("at", "loc", "low", "high", "response"):

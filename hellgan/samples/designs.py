@@ -149,7 +149,7 @@ def _variables(formula: str, frame) -> list[str]:
     import formulaic
 
     try:
-        return sorted(map(str, formulaic.Formula(formula).required_variables))
+        return sorted(map(str, formulaic.Formula.from_spec(formula).required_variables))
     except Exception:
         return [str(column) for column in frame.columns]
 

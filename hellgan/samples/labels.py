@@ -41,8 +41,9 @@ def unpacked(facts: Any, n: int) -> Origin:
         kept = None if kept is None else np.array(kept, int)
         index = pd.DatetimeIndex(labels) if kind == "dates" else pd.Index(labels)
         is_whole = len(index if kept is None else index[kept]) == n and index.is_unique
+        origin = Origin(index, name, kept=kept, total=len(index))
     except (KeyError, TypeError, ValueError, IndexError):
-        is_known = is_whole = False
+        origin, is_known, is_whole = Origin(), False, False
     if not is_known or not is_whole:
         raise ValueError(f"the labels of its rows are not those of {n} observations")
-    return Origin(index, name, kept=kept, total=len(index))
+    return origin

@@ -47,7 +47,7 @@ def read(data, family: Family, missing: str = "raise", weights=None) -> tuple[Sa
         raise ValueError("data: some values are masked; drop them first, or give missing='drop'.")
     try:
         if is_masked:
-            data = np.ma.filled(np.ma.asarray(data, np.float64), np.nan)
+            data = _filled(data)
         if hasattr(data, "dtypes") and columns is not None:
             # By position: two columns may share a name.
             parts = [data.iloc[:, k] if hasattr(data, "iloc") else data[c] for k, c in enumerate(data.columns)]
@@ -108,3 +108,7 @@ def _check_numbers(rows):
         raise ValueError(f"data: {bad} of {n} observations are NaN or infinite{remedy}.")
     if np.max(np.abs(rows)) > _LARGEST:
         raise ValueError(f"data: some values exceed {_LARGEST:g} in size; give them in larger units.")
+
+
+def _filled(data) -> Any:
+    return np.ma.filled(np.ma.asarray(data, np.float64), np.nan)

@@ -718,7 +718,7 @@ def test_tables_as_text():
     assert made.endswith("\\end{table}")
     assert result.to_latex(["bias"]) in made
     with pytest.raises(TypeError, match="caption: got 3; give a text"):
-        result.to_latex(["bias"], caption=3)
+        result.to_latex(["bias"], caption=3)  # pyright: ignore[reportArgumentType]
 
 
 def test_replications_for_a_wanted_error():

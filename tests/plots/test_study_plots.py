@@ -1,5 +1,7 @@
 """Figures of Monte Carlo studies: what is drawn is what the data say."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -334,7 +336,7 @@ def test_contamination_curves_draw_values_and_bars():
 @pytest.mark.parametrize(("places", "width"), [([0.0, 0.4], 0.032), ([0.0, 0.01, 0.5], 0.005), ([0.0, 40, 100], 8.0)])
 def test_methods_stand_apart_by_a_share_of_the_axis(places, width):
     """Whatever the unit and the gaps; where places are close, by half their distance."""
-    frame = near(performance_frame(("a", "b")))
+    frame: Any = near(performance_frame(("a", "b")))
     frame = frame[frame["eps"] < 0.1 * (len(places) - 0.5)]
     frame = frame.assign(eps=np.array(places)[np.rint(10 * frame["eps"]).astype(int)])
     (ax,) = studies.contamination_curves(frame, "eps", ("bias",))
@@ -596,7 +598,8 @@ def test_view_of_ordinary_data_shows_all():
 def test_labels_of_neighbours_are_one():
     values = np.zeros(100)
     values[[40, 41, 42, 70, 90]] = [1.0, 1.02, 0.98, -0.9, 0.5]
-    assert influence._label_groups(values, np.array([41, 40, 42, 70, 90])) == [[41, 40, 42], [70], [90]]
+    groups = influence._label_groups(values, np.array([41, 40, 42, 70, 90]), [str(k) for k in range(100)])
+    assert groups == [[41, 40, 42], [70], [90]]
     ax = plots.index_plot(values, "cooks_d", np.array([], int))
     labels = [text for text in ax.texts if isinstance(text, Annotation)]
     assert labels == list(ax.texts)

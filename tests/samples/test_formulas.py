@@ -1,6 +1,7 @@
 """What a formula is refused for, and where its variables come from."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import hellgan as hg
 
 N = 40
 RNG = np.random.default_rng(3)
-FRAME = pd.DataFrame({"x": RNG.normal(size=N), "y": RNG.normal(size=N)}, [f"r{k}" for k in range(N)])
+FRAME: Any = pd.DataFrame({"x": RNG.normal(size=N), "y": RNG.normal(size=N)}, [f"r{k}" for k in range(N)])
 FRAME["g"] = pd.Categorical(list("abcc") * (N // 4), categories=list("abcd"))
 FRAME["day"] = pd.date_range("2020-01-01", periods=N)
 FRAME["text"] = "p"
@@ -100,4 +101,4 @@ def test_predict_takes_no_argument_that_it_does_not_know():
     fit = design("y ~ x").fit()
     with pytest.raises(TypeError, match="level"):
         fit.predict(FRAME, level=0.95)  # pyright: ignore[reportCallIssue]
-    pd.testing.assert_index_equal(fit.predict(FRAME).index, FRAME.index)
+    pd.testing.assert_index_equal(pd.Series(fit.predict(FRAME)).index, FRAME.index)

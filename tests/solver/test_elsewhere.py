@@ -74,4 +74,5 @@ def test_given_starts_are_kept_to():
     found, law = elsewhere.lower(model, model.equations(), between.saddle)
     assert found.value < between.saddle.value
     assert not law.trouble
-    assert elsewhere.lower(hg.GAN(SAMPLES[0], hg.generators.Normal(), reweight=True), None, between.saddle) is None
+    again = hg.GAN(SAMPLES[0], hg.generators.Normal(), reweight=True)
+    assert elsewhere.lower(again, again.equations(), between.saddle) is None

@@ -84,7 +84,7 @@ ODD: list[Callable[[], Any]] = [
     lambda: np.ones((2, 3)),
     lambda: np.array(["a", "b"]),
     lambda: np.array(["2020-01-01"], dtype="datetime64[D]"),
-    lambda: np.ma.masked_array([1.0, 2.0], mask=[0, 1]),
+    lambda: np.ma.masked_array([1.0, 2.0], mask=np.array([False, True])),
     lambda: np.float32(0.5),
     lambda: np.int8(-3),
     lambda: np.bool_(True),
