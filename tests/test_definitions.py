@@ -156,7 +156,11 @@ def test_what_differs_has_another_definition(kind):
     json.dumps(definition(first))
 
 
-@pytest.mark.parametrize("function", [scaled, through, lambda x: json.loads(x) * GAIN, Model(0).draw], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [scaled, through, lambda x: json.loads(x) * GAIN, Model(0).draw],
+    ids=["scaled", "through", "lambda", "bound"],
+)
 def test_values_and_functions_that_a_function_names_are_part_of_it(function, monkeypatch):
     before = digest(function)
     monkeypatch.setitem(globals(), "GAIN", 2.0)
