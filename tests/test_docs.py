@@ -42,6 +42,18 @@ def test_readme_prints_what_it_says():
         assert VOLATILE.sub("", printed) == VOLATILE.sub("", shown)
 
 
+def test_readme_shell_prints_what_it_says(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(
+        r"```sh\nhellgan (fit .*?)\n```\n\n```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert len(shown) == 1
+    for command, text in shown:
+        assert cli.main(command.split()) == 0
+        printed = capsys.readouterr().out
+        assert VOLATILE.sub("", printed).rstrip() == VOLATILE.sub("", text).rstrip()
+
+
 PAGES = (
     "covariance.md",
     "discriminator.md",
