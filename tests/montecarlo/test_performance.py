@@ -442,13 +442,13 @@ class TestReplicationsFor:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"name": "bias", "mcse": 0.0, "replicates": FOUR}, "mcse: 0.0; give a finite positive number"),
-            ({"name": "bias", "mcse": NAN, "replicates": FOUR}, "mcse: nan"),
+            ({"name": "bias", "mcse": 0.0, "replicates": FOUR}, "mcse: got 0.0; give a finite positive number"),
+            ({"name": "bias", "mcse": NAN, "replicates": FOUR}, "mcse: got nan"),
             ({"name": "bias", "mcse": 0.1}, "got neither"),
             ({"name": "coverage", "mcse": 0.1, "replicates": FOUR, "expected": 0.9}, "got both"),
             ({"name": "bias", "mcse": 0.1, "expected": 0.9}, "bias is not a proportion"),
-            ({"name": "coverage", "mcse": 0.1, "expected": 95}, "expected: 95; give the coverage"),
-            ({"name": "coverage", "mcse": 0.1, "expected": NAN}, "expected: nan"),
+            ({"name": "coverage", "mcse": 0.1, "expected": 95}, "expected: got 95; give the coverage"),
+            ({"name": "coverage", "mcse": 0.1, "expected": NAN}, "expected: got nan"),
             ({"name": "cover", "mcse": 0.1, "expected": 0.9}, "there is no 'cover'; choose from bias"),
             ({"name": "convergence", "mcse": 0.1, "replicates": FOUR}, "convergence has error 0 over 4"),
             ({"name": "rejection", "mcse": 0.1, "replicates": FOUR}, "rejection needs a null"),

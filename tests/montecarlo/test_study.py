@@ -751,7 +751,7 @@ def test_replications_with_failures_and_without_an_error():
     compared = study(n=20, contamination=None, replications=30)
     table = compared.replications_for(0.1, "relative_efficiency", compared.run(), reference="mean", methods=["median"])
     assert set(table["method"]) == {"median"}
-    with pytest.raises(ValueError, match="mcse: 0"):
+    with pytest.raises(ValueError, match="mcse: got 0"):
         pilot.replications_for(0, "bias")
 
 
