@@ -35,6 +35,7 @@ YEARS = RNG.integers(0, 5, N)
 OPTIONS = {
     "sandwich": {},
     "HC1": {},
+    "HC3": {},
     "model": {},
     "HAC": {"maxlags": 3},
     "cluster": {"groups": FIRMS},
@@ -214,10 +215,10 @@ def test_intervals_and_tests_follow_the_covariance(normal, kinds, kind):
 
 @pytest.mark.parametrize("kind", covariances.KINDS)
 def test_the_meat_is_of_the_kind(normal, kinds, kind):
-    """Only serial dependence and clusters have other scores; their simulated part stays."""
+    """Only leverage, serial dependence and clusters change the scores' part; their simulated part stays."""
     fit = kinds[kind]
     same = np.allclose(fit.meat(), normal.meat(), rtol=1e-6)
-    assert same == (kind not in ("HAC", "cluster"))
+    assert same == (kind not in ("HC3", "HAC", "cluster"))
     np.testing.assert_array_equal(fit.sandwich.meat_simulated, normal.sandwich.meat_simulated)
     if not same:
         inverse = np.linalg.inv(fit.bread())
