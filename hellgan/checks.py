@@ -68,8 +68,8 @@ def normal_quantile(alpha) -> float:
     return -float(special.ndtri(alpha / 2))
 
 
-def chosen_names(cols: Any, names: list[str]) -> list[str]:
-    """Return the names that ``cols`` asks for, by name or position; all names where ``cols`` is None."""
+def chosen_names(cols: Any, names: list[str], argument: str = "cols") -> list[str]:
+    """Return the names that ``cols`` asks for, by name or position; all names where it is None."""
     if cols is None:
         return names
     several = isinstance(cols, (list, tuple, range)) or (hasattr(cols, "tolist") and np.ndim(cols) == 1)
@@ -77,7 +77,9 @@ def chosen_names(cols: Any, names: list[str]) -> list[str]:
     kinds = (str, int, np.integer)
     wrong = [c for c in chosen if not isinstance(c, kinds) or (c not in names and c not in range(len(names)))]
     if wrong:
-        raise ValueError(f"cols: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}.")
+        raise ValueError(
+            f"{argument}: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}."
+        )
     return [c if isinstance(c, str) else names[int(c)] for c in chosen]  # pyright: ignore[reportArgumentType]
 
 

@@ -11,7 +11,7 @@ from scipy import special
 from statsmodels.base.model import LikelihoodModelResults
 
 from hellgan import latents, restrictions
-from hellgan.checks import chosen_names, first_sentence, normal_quantile, shown
+from hellgan.checks import checked_count, chosen_names, first_sentence, normal_quantile, shown
 from hellgan.constraints import Constraint
 from hellgan.inference.availability import available, never
 from hellgan.inference.contrasts import JointTest, LinearTests
@@ -90,7 +90,11 @@ class WaldResults(LikelihoodModelResults):
         """Covariance of ``params`` as a DataFrame; or of linear combinations, as in statsmodels."""
         if all(a is None for a in (r_matrix, column, scale, cov_p, other)):
             return pd.DataFrame(self._cov, self.params.index, self.params.index)
-        return self._plain.cov_params(r_matrix, column, scale, cov_p, other)
+        names = list(self.params.index)
+        if column is not None:
+            chosen = [names.index(name) for name in chosen_names(column, names, "column")]
+            column = chosen[0] if isinstance(column, (str, int, np.integer)) else chosen
+        return self._plain.cov_params(r_matrix, column, scale, _matrix("cov_p", cov_p, len(names)), other)
 
     def conf_int(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, alpha=0.05, cols=None, method: str = "wald"
@@ -149,7 +153,7 @@ class WaldResults(LikelihoodModelResults):
         """
         hypotheses = self._linear(r_matrix)
         with self._hypotheses():
-            found = self._plain.t_test(hypotheses, cov_p=cov_p, use_t=use_t)
+            found = self._plain.t_test(hypotheses, cov_p=_matrix("cov_p", cov_p, len(self.params)), use_t=use_t)
         return LinearTests(found, hypotheses, list(self.params.index), self.params.to_numpy(), self.spaces)
 
     def f_test(self, r_matrix, cov_p=None, invcov=None):
@@ -161,6 +165,9 @@ class WaldResults(LikelihoodModelResults):
         if np.any(np.isnan(self._cov)):
             raise ValueError(f"wald_test: the fit has no covariance, since {self.why_no_cov}.")
         hypotheses = self._linear(r_matrix)
+        cov_p, invcov = _matrix("cov_p", cov_p, len(self.params)), _matrix("invcov", invcov, len(hypotheses[1]))
+        if df_constraints is not None:
+            df_constraints = checked_count("df_constraints", df_constraints)
         with self._hypotheses():
             test = self._plain.wald_test(
                 hypotheses, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints, scalar=scalar
@@ -243,3 +250,16 @@ def sup_t_quantile(cov: np.ndarray, alpha: float) -> float:
     for row in root:
         np.maximum(largest, np.abs(z @ row), out=largest)
     return float(np.quantile(largest, 1 - alpha))
+
+
+def _matrix(name: str, value, size: int):
+    """Return a matrix (size, size) of numbers, or refuse what is none; None stays."""
+    if value is None:
+        return None
+    try:
+        found = np.asarray(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        found = np.empty(0)
+    if found.shape != (size, size):
+        raise ValueError(f"{name}: got {shown(value)}; give a matrix ({size}, {size}) of numbers.")
+    return found

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from scipy import special
@@ -29,12 +30,16 @@ class Contamination(abc.ABC):
     """
 
     eps: float
+    _single: ClassVar[tuple[str, ...]] = ()  # arguments that are one number, not one for each coordinate
 
     def __post_init__(self):
         if not isinstance(binomial := getattr(self, "binomial", False), bool):
             raise TypeError(f"binomial: got {shown(binomial)}; give True or False.")
         if isinstance(self.eps, bool) or not isinstance(self.eps, (int, float, np.number)) or not 0 <= self.eps < 1:
             raise ValueError(f"eps: got {shown(self.eps)}; give the share of foreign observations, 0 <= eps < 1.")
+        for name in self._single:
+            if np.ndim(value := getattr(self, name)):
+                raise ValueError(f"{name}: got {shown(value)}; {type(self).__name__} needs one number.")
         for name in ("at", "loc", "low", "high", "response"):
             _check(self, name, np.isfinite, "finite numbers")
         _check(self, "scale", lambda scale: (scale >= 0) & (scale < np.inf), "non-negative numbers")
@@ -119,6 +124,7 @@ class Spread(Contamination):
 class HeavyTails(Contamination):
     """Foreign observations are Student's t of ``df`` degrees of freedom around ``loc``, times ``scale``."""
 
+    _single = ("df",)
     df: float = 1.0
     loc: float | Sequence[float] = 0.0
     scale: float | Sequence[float] = 1.0
@@ -133,6 +139,7 @@ class HeavyTails(Contamination):
 class Vertical(Contamination):
     """Vertical outliers of a regression: the last coordinate alone is normal of mean ``loc``, the others stay."""
 
+    _single = ("loc", "scale")
     loc: float
     scale: float = 1.0
     binomial: bool = False
@@ -148,6 +155,7 @@ class Vertical(Contamination):
 class Leverage(Contamination):
     """Bad leverage points: covariates normal around ``at``, the response around ``response``, both of ``scale``."""
 
+    _single = ("response", "scale")
     at: float | Sequence[float]
     response: float
     scale: float = 1.0

@@ -260,6 +260,8 @@ class StudyResults(StudyFrames):
 
 def chosen(frame: Any, where: Mapping[str, Any] | None) -> pd.DataFrame:
     """Choose the rows of a frame whose columns have the levels that ``where`` says."""
+    if where is not None and not isinstance(where, Mapping):
+        raise TypeError(f"where: got {shown(where)}; give a level of each factor, as in {{'n': 100}}.")
     for name, level in (where or {}).items():
         if name not in frame:
             known = frame.columns[: list(frame).index("parameter") + 1].drop("replicate", errors="ignore")

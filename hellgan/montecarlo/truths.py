@@ -145,6 +145,8 @@ def truth(
     >>> hg.truth(hg.generators.Normal(), loc=1.0, scale=2.0).estimands
     {'loc': 1.0, 'scale': 2.0}
     """
+    if covariates is not None and not callable(covariates):
+        raise TypeError(f"covariates: got {shown(covariates)}; give a function f(rng, n) that draws (n, k) numbers.")
     if isinstance(generator, Generator):
         g = checked_generator(generator)
         try:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hellgan.checks import shown
+
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
 PURPLE, SKY, WINE, OLIVE = "#CC79A7", "#56B4E9", "#882255", "#808000"
@@ -19,6 +21,15 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 def new_axes(width: float = 7.0, height: float = 4.3):
     """Open a figure of one Axes."""
     return _pyplot().subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def axes_for(ax, width: float = 7.0, height: float = 4.3):
+    """Return the Axes that are given, or those of a new figure; raises ``TypeError`` for what is none."""
+    if ax is None:
+        return new_axes(width, height)
+    if not all(hasattr(ax, name) for name in ("plot", "hist", "set_xlabel")):
+        raise TypeError(f"ax: got {shown(ax)}; give matplotlib's Axes, or nothing for a new figure.")
+    return ax
 
 
 def _pyplot():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hellgan.plots.canvas import BLUE, GREY, ORANGE, RED, mark_beyond, new_axes, view
+from hellgan.plots.canvas import BLUE, GREY, ORANGE, RED, axes_for, mark_beyond, view
 
 
 def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None, label: str = "x"):
@@ -30,7 +30,7 @@ def histogram_fit(x, grid, density, simulated, prob_real, flagged, ax=None, labe
     Axes
         Of the densities; the probability has its own axis on the right.
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     edges = _edges(x, grid)
     shown = x[(x >= edges[0]) & (x <= edges[-1])]
     weights = np.full(len(shown), 1 / len(x) / (edges[1] - edges[0]))
@@ -86,7 +86,7 @@ def scatter_fit(x, simulated, flagged, names, ax=None):
     -------
     Axes
     """
-    ax = new_axes(6.0, 5.0) if ax is None else ax
+    ax = axes_for(ax, 6.0, 5.0)
     ax.plot(simulated[:, 0], simulated[:, 1], ".", color=BLUE, alpha=0.15, markersize=3, label="fitted generator")
     ax.plot(x[:, 0], x[:, 1], "o", color="black", markersize=4, label="data")
     if len(flagged):
@@ -120,7 +120,7 @@ def pp_plot(expected, observed, half_width, of: str, ax=None):
     -------
     Axes
     """
-    ax = new_axes(5.0, 5.0) if ax is None else ax
+    ax = axes_for(ax, 5.0, 5.0)
     known = np.isfinite(half_width)
     middle, half = expected[known], half_width[known]
     low, high = np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
@@ -152,7 +152,7 @@ def log_ratio_plot(values, flagged, threshold, ax=None, names=None):
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     order = np.argsort(values, kind="stable")
     ranks = np.empty(len(values), int)
     ranks[order] = np.arange(len(values))

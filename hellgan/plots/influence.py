@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from hellgan.plots.canvas import BLUE, GREY, RED, STYLES, mark_beyond, new_axes
+from hellgan.plots.canvas import BLUE, GREY, RED, STYLES, axes_for, mark_beyond
 
 
 def influence_curves(grid, curves, x, observed, flagged, ax=None, label: str = "x"):
@@ -29,7 +29,7 @@ def influence_curves(grid, curves, x, observed, flagged, ax=None, label: str = "
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     ax.axhline(0, color=GREY, linewidth=0.8)
     for name, (color, style) in zip(curves, itertools.cycle(STYLES), strict=False):
         ax.plot(grid, curves[name], color=color, linestyle=style, linewidth=1.8, label=str(name))
@@ -64,7 +64,7 @@ def bias_curves(curves, name, ax=None):
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     ax.axhline(0, color=GREY, linewidth=0.8)
     several = len(curves) > 1
     shares = sorted({float(eps) for curve in curves for eps in curve.eps})
@@ -110,7 +110,7 @@ def index_plot(values, name, flagged, ax=None, labelled: int = 5, names=None):
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.vlines(np.arange(len(values)), 0, values, color=BLUE, linewidth=1.0, alpha=0.6)
     ax.plot(values, "o", color=BLUE, markersize=3.5)

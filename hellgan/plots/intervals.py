@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hellgan.plots.canvas import BLUE, GREY, ORANGE, new_axes
+from hellgan.plots.canvas import BLUE, GREY, ORANGE, axes_for
 
 
 def curve_bands(points, values, pointwise, simultaneous, names, level: float, ax=None):
@@ -23,7 +23,7 @@ def curve_bands(points, values, pointwise, simultaneous, names, level: float, ax
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     order = np.argsort(points)
     points, values = points[order], values[order]
     for band, shade, what in ((simultaneous, 0.15, "simultaneous"), (pointwise, 0.3, "pointwise")):
@@ -58,7 +58,7 @@ def profile(values, statistics, estimate: float, quantile: float, wald, interval
     -------
     Axes
     """
-    ax = new_axes() if ax is None else ax
+    ax = axes_for(ax)
     ax.plot(values, statistics, color=BLUE, linewidth=2, label="distance test")
     ax.axhline(quantile, color=GREY, linewidth=1.2, linestyle="--", label=f"chi-square quantile {quantile:.2f}")
     top = 1.6 * quantile
