@@ -142,4 +142,4 @@ def test_names_that_say_too_little_are_refused():
     assert "NormalMixture: missing a required argument: 'k'" in refusal(lambda: hg.GAN(X, "NormalMixture"))
     assert "it takes k" in refusal(lambda: generators.make("normal_mixture", groups=2))
     assert "'gauss' is not known; give one of Normal" in refusal(lambda: hg.GAN(X, "gauss"))
-    assert refusal(lambda: generators.make(4)).startswith("family: got 4")  # pyright: ignore[reportArgumentType]
+    assert refusal(lambda: generators.make(4)).startswith("generator: got 4")  # pyright: ignore[reportArgumentType]

@@ -101,7 +101,9 @@ def compute(design: Design, folder: Store, left: Sequence[Task], how: How) -> No
     else:
         outcomes = engine.on_cluster(design, waiting, how.client)
     total = sum(task.end - task.begin for task in left)
-    with progress_bar(total, is_shown(how.progress) and total > 0, "replicate") as bar:
+    bar = progress_bar(total, is_shown(how.progress) and total > 0, "replicate")
+    # Closed here whatever happens: left to the garbage collector, the threads might be joined by one of their own.
+    with bar, contextlib.closing(outcomes):
         for outcome in outcomes:
             folder.add(outcome.task.method, outcome.task.cell, outcome.task.begin, outcome.estimates)
             watch.see(outcome)

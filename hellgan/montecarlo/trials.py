@@ -6,6 +6,7 @@ import warnings
 import jax
 import numpy as np
 
+from hellgan.cautions import StudyWarning
 from hellgan.montecarlo import engine
 from hellgan.montecarlo.design import Cell, Design, Plan
 from hellgan.montecarlo.estimates import Estimates, recorded, told
@@ -47,6 +48,7 @@ def _tell_of_unknown(plan: Plan, cell: Cell, names: tuple[str, ...]) -> None:
         warnings.warn(
             f"methods: {plan.name} estimates {', '.join(names)}, and the truth has {', '.join(known)} alone: no bias, "
             "coverage and so on of this method; give the truth estimands= if it has such values.",
+            StudyWarning,
             stacklevel=6,
         )
 

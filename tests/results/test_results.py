@@ -247,7 +247,9 @@ def test_there_is_no_likelihood(newcomb):
 # Every public attribute and what it is called with; a new one fails the test until it is listed.
 CALLS = {
     **dict.fromkeys(("bread", "meat", "estfun", "joint_cov", "overidentification_test"), ()),
-    **dict.fromkeys(("conf_int", "cov_params", "outliers", "outlier_scores", "summary", "tidy", "plot_fit"), ()),
+    **dict.fromkeys(
+        ("conf_int", "cov_params", "outliers", "outlier_scores", "outlier_positions", "summary", "tidy", "plot_fit"), ()
+    ),
     **dict.fromkeys(("t_test", "wald_test", "f_test"), ("loc = 27",)),
     **dict.fromkeys(("log_ratio", "prob_real"), (NEWCOMB,)),
     "sample": (3,),
@@ -273,6 +275,7 @@ VALUES = {
     *(
         "bulk_pvalue",
         "df_resid",
+        "rows_left_out",
         "cov_type",
         "bse",
         "tvalues",

@@ -255,7 +255,7 @@ def test_reweighted_and_jackknife(fit):
 
 def test_save_and_load(fit, tmp_path):
     fit.with_cov("HC1").save(tmp_path / "fit.npz")
-    with pytest.raises(ValueError, match="SimulatedMoments; pass it, on the same data, as model="):
+    with pytest.raises(ValueError, match="SimulatedMoments'; pass it, on the same data, as model="):
         hg.load(tmp_path / "fit.npz")
     with pytest.raises(ValueError, match="the data of the SimulatedMoments"):
         hg.load(tmp_path / "fit.npz", model=SimulatedMoments(sample(seed=5), hg.generators.Normal(), WEIGHTING))
