@@ -29,6 +29,9 @@ class Mutant(NamedTuple):
 MUTANTS = tuple(
     Mutant(*row)
     for row in (
+        ("a higher saddle point elsewhere is taken", "elsewhere.py", "each.value < saddle.value - slack", "each.value > saddle.value + slack", "tests/solver/test_elsewhere.py"),
+        ("single fits look nowhere else", "gan.py", "if start is None and describes_no_bulk(fit)", "if start and describes_no_bulk(fit)", "tests/solver/test_elsewhere.py -k the_same"),
+        ("batches look nowhere else", "batch.py", "        if fit.is_no_bulk:\n", "        if fit.is_no_bulk and False:\n", "tests/solver/test_elsewhere.py -k larger"),
         ("dropped simulation term", "inference/sandwich.py", "np.linalg.solve(h, real + simulated)", "np.linalg.solve(h, real)", "tests/inference/test_inference.py -k sandwich_by_numpy"),
         ("missing second solve", "inference/sandwich.py", "np.linalg.solve(h, np.swapaxes(half, 1, 2)) / n[:, None, None]", "half / n[:, None, None]", "tests/inference/test_inference.py -k sandwich_by_numpy"),
         ("uncentred meat", "objective/evaluation.py", "(squares - mixed - mixed.T + total * jnp.outer(mean, mean))", "squares", "tests/inference/test_inference.py -k covariance_of_mean"),

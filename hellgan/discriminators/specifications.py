@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import checked_count, checked_sequence, first_line
+from hellgan.checks import checked_count, checked_sequence, first_line, shown
 from hellgan.discriminators.features import Bumps, Listed, Monomials, PiecewisePolynomials, ProjectedSigmoids
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.placement import (

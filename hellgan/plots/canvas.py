@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hellgan.checks import shown
-
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
 PURPLE, SKY, WINE, OLIVE = "#CC79A7", "#56B4E9", "#882255", "#808000"
@@ -28,7 +26,7 @@ def axes_for(ax, width: float = 7.0, height: float = 4.3):
     if ax is None:
         return new_axes(width, height)
     if not all(hasattr(ax, name) for name in ("plot", "hist", "set_xlabel")):
-        raise TypeError(f"ax: got {shown(ax)}; give matplotlib's Axes, or nothing for a new figure.")
+        raise TypeError(f"ax: got {type(ax).__name__}; give matplotlib's Axes, or nothing for a new figure.")
     return ax
 
 
