@@ -61,12 +61,14 @@ def test_bad_arguments_are_named(fit, said, call):
     assert Path(traceback.extract_tb(caught.tb)[-1].filename).is_relative_to(PACKAGE)
 
 
+LINE = hg.GAN.from_formula("calls ~ year", hg.datasets.load_telephone())
+
 UNKNOWN: dict[str, Any] = {
     "from_formula": lambda fit: hg.GAN.from_formula("calls ~ year", hg.datasets.load_telephone(), wrong=1),
     "fit": lambda fit: fit.model.fit(wrong=1),
     "with_cov": lambda fit: fit.with_cov("sandwich", wrong=1),
     "with_cov of a bootstrap": lambda fit: fit.with_cov("bootstrap", wrong=1),
-    "predict": lambda fit: hg.GAN.from_formula("calls ~ year", hg.datasets.load_telephone()).fit().predict(wrong=1),
+    "predict": lambda fit: LINE.fit().predict(**{"wrong": 1}),  # pyright: ignore[reportArgumentType]
     "summary": lambda fit: fit.summary(wrong=1),
     "fix": lambda fit: NORMAL.fix(wrong=1),
     "make": lambda fit: hg.generators.make("normal", wrong=1),

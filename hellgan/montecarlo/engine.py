@@ -9,7 +9,7 @@ import contextlib
 import functools
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -58,7 +58,7 @@ def dim_of(samples) -> int:
     return 1 if samples.ndim == 2 else samples.shape[2]
 
 
-def in_threads(design: Design, tasks: Iterable[Task], threads: int | None) -> Iterator[Outcome]:
+def in_threads(design: Design, tasks: Iterable[Task], threads: int | None) -> Generator[Outcome, None, None]:
     """Do tasks in threads of this process; they are taken as they are needed, and come back as they end."""
     count = checked_threads(threads)
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
@@ -80,7 +80,7 @@ def in_threads(design: Design, tasks: Iterable[Task], threads: int | None) -> It
             raise
 
 
-def on_cluster(design: Design, tasks: Iterable[Task], client: Any) -> Iterator[Outcome]:
+def on_cluster(design: Design, tasks: Iterable[Task], client: Any) -> Generator[Outcome, None, None]:
     """Do tasks on a Dask cluster; tasks of a worker that dies are done by another."""
     import cloudpickle
     from distributed import as_completed
