@@ -142,7 +142,8 @@ class _Describer:
         if isinstance(thing, core.Tracer):
             return {_UNTOLD: "traced array"}
         if isinstance(thing, jax.Array) and jnp.issubdtype(thing.dtype, jax.dtypes.prng_key):
-            return {"key": np.asarray(jax.random.key_data(thing)).tolist()}
+            with jax.ensure_compile_time_eval():  # this is asked while a user's function is traced, too
+                return {"key": np.asarray(jax.random.key_data(thing)).tolist()}
         x = np.asarray(thing)
         if x.dtype.hasobject:
             return [self.described(value) for value in x.ravel().tolist()]

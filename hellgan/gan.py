@@ -12,7 +12,6 @@ from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import checked_seed
 from hellgan.discriminators import Basis, Discriminator
 from hellgan.discriminators.basis import count_varying
-from hellgan.execution.programs import require_untraced
 from hellgan.generators import Generator, LinearRegression, checked_generator
 from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
@@ -107,7 +106,6 @@ class GAN:
         reweight: bool = False,
         missing: str = "raise",
     ):
-        require_untraced("GAN")
         self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
         _check_sample(self)
         self.loss, self.seed = losses.checked(loss), checked_seed(seed)

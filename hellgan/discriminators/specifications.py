@@ -1,5 +1,6 @@
 """Specifications of discriminators: polynomials, sigmoids, splines, bumps, random and listed features, networks."""
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -306,9 +307,15 @@ class Features(Discriminator):
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")
-        if why := tracing.trouble(self.function, one, orders=2):
+        if why := _trouble(self.function, one.shape):
             raise ValueError(f"discriminator: the function of the features {why}.")
         return Listed(ridge_vector(self.ridge, shape[0], weights), self.function, takes_number)
+
+
+@functools.lru_cache(maxsize=64)
+def _trouble(function: Callable, shape: tuple[int, ...]) -> str:
+    """Say why features cannot be compiled; asked once of a function, which is placed on every sample of a batch."""
+    return tracing.trouble(function, jax.ShapeDtypeStruct(shape, jnp.float32), orders=2)
 
 
 class MLP(Discriminator):

@@ -15,17 +15,10 @@ from jax import core, lax
 _OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
 
 
-TRACED = (
+_TRACED = (
     "called inside a function that JAX compiles, as by jax.jit or lax.scan, where there are no numbers yet; hellgan "
     "compiles its own programs, so call it outside"
 )
-
-
-def require_untraced(what: str) -> None:
-    """Refuse to compute inside a function that JAX compiles; ``what`` is the call, for the sentence."""
-    zero = np.float32(0)
-    if isinstance(jax.lax.add(zero, zero), core.Tracer):
-        raise ValueError(f"{what}: {TRACED}.")
 
 
 class Program:
@@ -46,9 +39,9 @@ class Program:
             except ValueError as error:
                 if "compiler_options" not in str(error):  # which JAX refuses where it compiles already
                     raise
-                raise ValueError(f"hellgan: {TRACED}.") from None
+                raise ValueError(f"hellgan: {_TRACED}.") from None
             if any(isinstance(leaf, core.Tracer) for leaf in jax.tree.leaves(found)):
-                raise ValueError(f"hellgan: {TRACED}.")
+                raise ValueError(f"hellgan: {_TRACED}.")
             return jax.device_get(found)
 
 

@@ -153,13 +153,12 @@ def test_a_rule_for_reverse_mode_alone_is_refused():
 
 def test_fits_inside_jit():
     result = hg.GAN(X, hg.generators.Normal()).fit()
-    calls: dict[str, Any] = {
-        "GAN": lambda: hg.GAN(X, hg.generators.Normal()).fit().params["loc"],
-        "hellgan": lambda: result.quantile(0.5).params.iloc[0],
-    }
-    for said, call in calls.items():
+    calls: list[Any] = [
+        lambda: hg.GAN(X, hg.generators.Normal()).fit().params["loc"],
+        lambda: result.quantile(0.5).params.iloc[0],
+    ]
+    for call in calls:
         message = refusal(lambda call=call: jax.jit(lambda a: a + call())(1.0))
-        assert message.startswith(said)
-        assert "called inside a function that JAX compiles" in message
+        assert message.startswith("hellgan: called inside a function that JAX compiles")
     traced = refusal(lambda: jax.grad(lambda a: hg.GAN(a * X, hg.generators.Normal()).fit().params["loc"])(1.0))
     assert traced.startswith("data: not numeric (it is traced")

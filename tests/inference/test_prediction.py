@@ -54,12 +54,10 @@ def test_of_normal_noise_it_is_the_root_of_the_sum():
     np.testing.assert_allclose(found, stats.norm.ppf(0.975) * np.sqrt(1 + variance), rtol=1e-9)
 
 
-@pytest.mark.parametrize("df", [30, 120])
-def test_of_least_squares_it_is_nearly_the_exact_t(df):
-    """Half of the way from plugging in to the exact t: the log scale's bias of 1/(2 df) is not in it."""
-    leverage = 0.07
-    found = predictive_quantile(noise_cdf("normal", 4.0), 0.975, np.array([leverage]), np.zeros(1), 0.5 / df)[0]
-    exact = stats.t.ppf(0.975, df) * np.sqrt(1 + leverage)
-    plug_in = stats.norm.ppf(0.975) * np.sqrt(1 + leverage)
-    assert plug_in < found < exact
-    assert abs(found - exact) < 1.3 / df
+@pytest.mark.parametrize("df", [100, 400])
+def test_of_least_squares_it_is_the_exact_t_but_for_the_bias_of_the_scale(df):
+    """The log scale has variance 1/(2 df), and bias -1/(2 df), which is not in it: theory.md, new observations."""
+    found = predictive_quantile(noise_cdf("normal", 4.0), 0.975, np.zeros(1), np.zeros(1), 0.5 / df)[0]
+    z, exact = stats.norm.ppf(0.975), stats.t.ppf(0.975, df)
+    assert found - z == pytest.approx((z**3 - z) / (4 * df), rel=4 / df)
+    assert exact - found == pytest.approx(z / (2 * df), rel=4 / df)
