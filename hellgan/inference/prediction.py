@@ -2,8 +2,8 @@
 
 Given the estimates a response at row x is m(x) + s e, with m the location, s the scale and e of the noise's law.
 Estimates err: the location by A, the log scale by B, taken to be jointly normal with the covariance of the estimates.
-The law of a new observation is that of m + A + s exp(B) e, the noise's law averaged over the estimates' own: for normal
-noise and least squares it agrees with the exact t interval up to 1/n^2.
+The law of a new observation is that of m + A + s exp(B) e, the noise's law averaged over the estimates' own. The bias
+of the log scale, which the exact t interval of least squares has in it, too, is not counted.
 """
 
 from collections.abc import Callable
