@@ -12,11 +12,14 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Compiled programs are shared by the processes of a run, those that tests start themselves too, and kept for the next.
-PROGRAMS = {
+# They are compiled quickly, since most run briefly: only simulations, and the full run, have them as users do.
+QUICKLY = "jax_disable_most_optimizations"
+SETTINGS = {
     "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "programs"),
     "jax_persistent_cache_min_compile_time_secs": 0.1,
+    QUICKLY: os.environ.get("HELLGAN_TEST_FULL") != "1",
 }
-for name, value in PROGRAMS.items():
+for name, value in SETTINGS.items():
     os.environ[name.upper()] = str(value)
     jax.config.update(name, value)
 
@@ -66,6 +69,12 @@ def room_for_programs():
     from hellgan.execution import programs  # not earlier: jaxtyping's hook comes after this file
 
     programs.make_room()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Compile for speed what simulates."""
+    jax.config.update(QUICKLY, SETTINGS[QUICKLY] and item.get_closest_marker("montecarlo") is None)
 
 
 def pytest_collection_modifyitems(items):

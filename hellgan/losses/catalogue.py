@@ -252,7 +252,7 @@ def alpha(a: float) -> Loss:
     """
     if isinstance(a, bool) or not isinstance(a, (int, float, np.integer, np.floating)):
         raise TypeError(f"a: got {shown(a)}; give a number of at least 1/64, such as 1.5.")
-    if not _LEAST_A <= a < 1e300:
+    if not _LEAST_A <= float(a) < 1e300:
         raise ValueError(f"a: got {shown(a)}; give a finite number of at least 1/64.")
     return _alpha(float(a))
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from hellgan.balance import Background
 from hellgan.execution import programs
@@ -64,39 +65,31 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
 
     x, simulated = game.x[:, 0], simulate(game, theta)[:, 0]
     order, drawn = jnp.argsort(simulated), weigh(game, theta)
-    levels = jnp.cumsum(drawn[order])
+    sorted_draws, levels = simulated[order], jnp.cumsum(drawn[order])
     n = 1 / jnp.sum(game.x_weights**2)
 
-    def quantile(level):
-        return simulated[order][jnp.minimum(jnp.searchsorted(levels, level), len(simulated) - 1)]
+    def share(zone):
+        """Share of both samples, by weight, in a zone (low, high]."""
+        inside = [(rows > zone[0]) & (rows <= zone[1]) for rows in (x, simulated)]
+        return jnp.stack([game.x_weights @ inside[0], drawn @ inside[1]])
 
-    def shares(low, high):
-        inside = [(rows > low) & (rows <= high) for rows in (x, simulated)]
-        return game.x_weights @ inside[0], drawn @ inside[1]
-
-    at = (jnp.arange(_POINTS) + 0.5) / _POINTS
-    observed, expected, moved = [], [], []
-    for level in LEVELS:
-        low, high = quantile(1 - level), quantile(level)
-        width, total, pull = high - low, jnp.zeros(2), jnp.zeros(plain.shape[0])
-        inside = centred((low + at * width)[:, None])
-        for side, distance in ((high, at), (low, 1 - at)):
-            outwards = jnp.where(distance is at, 1.0, -1.0)
-
-            def zone(part, side=side, outwards=outwards * width):
-                ends = side, side + part * outwards
-                return shares(jnp.minimum(*ends), jnp.maximum(*ends))
-
-            near, whole = zone(_NEAR), zone(1.0)
-            # A cluster farther off leaves the nearest quarter empty, but for chance.
-            most = (jnp.maximum(near[0] - near[1], 0.0) + jnp.sqrt(jnp.maximum(near[0], 1 / n) / n)) / _NEAR
-            excess = jnp.minimum(most, jnp.maximum(whole[0] - whole[1], 0.0))  # of a zone as wide as the bulk
-            pull += excess * jnp.mean(distance[:, None] * inside, axis=0)  # fades towards the other side
-            total += jnp.stack(whole)
-        observed.append(total[0])
-        expected.append(total[1])
-        moved.append(pull)
-    return Surroundings(jnp.stack(observed), jnp.stack(expected), jnp.stack(moved))
+    tails = np.stack([1 - np.array(LEVELS), LEVELS])
+    ends = sorted_draws[jnp.minimum(jnp.searchsorted(levels, tails), len(simulated) - 1)]  # (2, L)
+    width = ends[1] - ends[0]
+    outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[None, :, None]  # (2, 2, 1), side and part
+    beside = ends[:, None] + outwards * width[None, None]
+    zones = jnp.sort(jnp.stack(jnp.broadcast_arrays(ends[:, None], beside), axis=-1), axis=-1)
+    found = lax.map(share, zones.reshape(-1, 2)).reshape(2, 2, len(LEVELS), 2)
+    near, whole = found[:, 0], found[:, 1]  # (2, L, 2): side, level, sample
+    # A cluster farther off leaves the nearest quarter empty, but for chance.
+    most = (jnp.maximum(near[..., 0] - near[..., 1], 0.0) + jnp.sqrt(jnp.maximum(near[..., 0], 1 / n) / n)) / _NEAR
+    excess = jnp.minimum(most, jnp.maximum(whole[..., 0] - whole[..., 1], 0.0))  # of a zone as wide as the bulk
+    at = (np.arange(_POINTS)[None] + 0.5) / _POINTS
+    fading = np.concatenate([1 - at, at])  # what lies beside a side fades towards the other
+    inside = centred((ends[0][:, None] + at * width[:, None]).reshape(-1, 1)).reshape(len(LEVELS), _POINTS, -1)
+    moved = jnp.einsum("sl,sp,lpk->lk", excess, fading / _POINTS, inside)
+    observed, expected = jnp.moveaxis(jnp.sum(whole, axis=0), -1, 0)
+    return Surroundings(observed, expected, moved)
 
 
 def _padded(game: Game, scores):

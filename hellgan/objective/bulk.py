@@ -54,28 +54,32 @@ def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
         return jnp.sum(believed * rows, axis=1) / jnp.where(total > 0, total, 1.0)
 
     def simulated_mean(theta, z=game.z):
+        """The mean, and the rows and weights that it is of."""
         if game.draws_each:
-            return weights @ own_means(theta)
+            rows = own_means(theta)
+            return weights @ rows, (weights, rows)
         rows, believed = simulated(theta, z)
         believed = game.z_weights * believed
-        return believed @ rows / jnp.sum(believed)
+        believed = believed / jnp.sum(believed)
+        return believed @ rows, (believed, rows)
 
+    def traced(theta):
+        centre, of = simulated_mean(theta)
+        return centre, (centre, *of)
+
+    slope, (centre, believed, rows) = jax.jacfwd(traced, has_aux=True)(theta)
     (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
-    centre = simulated_mean(theta)
     if game.draws_each:
         # Each observation is held against its own draws: contamination may depend on the covariates.
-        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - own_means(theta))
+        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - rows)
     else:
         # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
-        rows, believed = simulated(theta, game.z)
-        believed = game.z_weights * believed / jnp.sum(game.z_weights * believed)
         covariance = (covariance + jnp.sum(weights**2) * covariance_of(believed, rows)) / 2
         if scrambles is None:
             (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
         else:
-            drawn = _noise(simulated_mean, theta, scrambles)
+            drawn = _noise(lambda theta, z: simulated_mean(theta, z)[0], theta, scrambles)
         noise = covariance + drawn
-    slope = jax.jacfwd(simulated_mean)(theta)
     return Bulk(mean - centre, slope, covariance, noise, share, 1 / jnp.sum(weights**2))
 
 

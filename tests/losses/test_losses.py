@@ -431,8 +431,10 @@ def test_own_loss_knows_its_properties():
     for key in ("is_zero_sum", "is_concave", "is_bounded", "has_bounded_weights", "is_redescending"):
         assert getattr(mine, key) == getattr(losses.log, key)
     assert mine.is_calibrated
-    assert mine.adversary is my_fake
-    assert losses.Loss(my_real, my_fake, generator=identity).adversary is identity
+    assert mine.adversary == mine.fake
+    own = losses.Loss(my_real, my_fake, generator=identity)
+    assert own.adversary != own.fake
+    assert own.adversary(0.25) == 0.25
 
 
 def test_a_loss_may_be_usable_without_being_calibrated():
