@@ -203,7 +203,7 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     if seeds is None:
         seeds = [model.seed] * len(samples)
     else:
-        seeds = [checked_seed(seed) for seed in checked_sequence("seeds", seeds, "a seed for each sample")]
+        seeds = [checked_seed(seed, "seeds") for seed in checked_sequence("seeds", seeds, "a seed for each sample")]
     if len(seeds) != len(samples):
         raise ValueError(f"seeds: {len(seeds)} for {len(samples)} samples; give one for each.")
 

@@ -43,8 +43,9 @@ def has_masked(values) -> bool:
 
 
 def first_sentence(error: Exception) -> str:
-    """Quote another library's error inside a sentence: its first line, without the full stop."""
-    return (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
+    """Quote another library's error inside a sentence: its first line, without the full stop, and not all if long."""
+    said = (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
+    return said if len(said) <= 300 else f"{said[:300]} ..."
 
 
 def first_line(error: Exception) -> str:
@@ -52,10 +53,10 @@ def first_line(error: Exception) -> str:
     return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
-def checked_seed(seed) -> int:
+def checked_seed(seed, name: str = "seed") -> int:
     """Return a seed as an int; raises ``TypeError`` for anything but a non-negative integer."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise TypeError(f"seed: got {' '.join(repr(seed).split())}; give a non-negative integer.")
+        raise TypeError(f"{name}: got {' '.join(repr(seed).split())}; give a non-negative integer.")
     return int(seed)
 
 
@@ -81,6 +82,11 @@ def chosen_names(cols: Any, names: list[str], argument: str = "cols") -> list[st
             f"{argument}: {shown(wrong[0])} is no parameter; give names or positions of {', '.join(names)}."
         )
     return [c if isinstance(c, str) else names[int(c)] for c in chosen]  # pyright: ignore[reportArgumentType]
+
+
+def is_one_of(value, known) -> bool:
+    """Whether a value is one of some words; of an array ``in`` alone would compare the elements."""
+    return isinstance(value, str) and value in known
 
 
 def shown(value) -> str:
@@ -113,11 +119,15 @@ def checked_groups(groups, n: int) -> list[np.ndarray]:
     """Return the clusters of n observations, one or two ways, as codes 0, 1, ..., (n,) for each way."""
     import pandas as pd
 
-    if np.ndim(groups) not in (1, 2):
-        raise ValueError(f"groups: shape {np.shape(groups)}; give a cluster, or two, for each of the {n} observations.")
+    try:
+        shape = np.asarray(groups).shape
+    except (ValueError, TypeError):
+        raise ValueError("groups: they make no array; give a cluster, or two, for each observation.") from None
+    if len(shape) not in (1, 2):
+        raise ValueError(f"groups: shape {shape}; give a cluster, or two, for each of the {n} observations.")
     frame = pd.DataFrame(groups).reset_index(drop=True)
     if len(frame) != n or frame.shape[1] not in (1, 2):
-        raise ValueError(f"groups: shape {np.shape(groups)}; give a cluster, or two, for each of the {n} observations.")
+        raise ValueError(f"groups: shape {shape}; give a cluster, or two, for each of the {n} observations.")
     if frame.isna().to_numpy().any():
         raise ValueError("groups: some are missing; give a cluster for every observation.")
     codes = [pd.factorize(frame[c])[0] for c in frame.columns]
@@ -128,7 +138,11 @@ def checked_groups(groups, n: int) -> list[np.ndarray]:
 
 def checked_sequence(name: str, values, what: str) -> list:
     """Return what is given one after the other as a list, or refuse what is no sequence; ``what`` is wanted."""
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if (
+        isinstance(values, (str, bytes))
+        or not hasattr(values, "__iter__")
+        or (hasattr(values, "ndim") and not values.ndim)
+    ):
         raise TypeError(f"{name}: got {shown(values)}; give {what}.")
     return list(values)
 

@@ -169,8 +169,7 @@ class GAN:
         """
         generator = LinearRegression() if generator is None else checked_generator(generator)
         design = read_formula(formula, data)
-        if isinstance(generator, LinearRegression):
-            generator = generator.for_design(design.covariates, design.has_intercept)
+        generator = generator.for_design(design.covariates, design.has_intercept)
         weights = design.weights(weights, missing)
         design.require_levels(weights)
         model = cls(design.frame, generator, *args, weights=weights, missing=missing, **kwargs)

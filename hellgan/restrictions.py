@@ -164,7 +164,7 @@ def linear(restriction, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     try:
         matrix = np.atleast_2d(np.asarray(matrix, np.float64))
         target = np.zeros(len(matrix)) if target is None else np.ravel(np.asarray(target, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
             f"restriction: got {shown(restriction)}; give equations such as '{quoted(names[0], names)} = 1', an array "
             "of coefficients, a pair of array and values, or a function of the parameters."

@@ -10,11 +10,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from doors import ODD, Door, complaint, mean, same
-from hypothesis import HealthCheck, given, settings
+from doors import VALUES, Door, complaint, many, mean, same
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from replicate import replications
 
 import hellgan as hg
 from hellgan import discriminators, generators, losses
@@ -23,17 +22,6 @@ from hellgan import montecarlo as mc
 NEWCOMB = hg.datasets.load_newcomb()
 NORMAL = generators.Normal()
 TRUTH = hg.truth(NORMAL, loc=0.0, scale=1.0)
-
-
-def many(full, few):
-    """Settings of so many examples, the same in every run."""
-    return settings(
-        max_examples=replications(full, few),
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
-    )
 
 
 def study(**changes):
@@ -140,26 +128,6 @@ def doors(tmp_path_factory):
         "losses.get": Door(losses.get, {}, same("loss")),
         "losses.alpha": Door(losses.alpha, {}, {"a": ("a:",)}),
     }
-
-
-PLAIN = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.complex_numbers(),
-    st.text(max_size=12),
-    st.binary(max_size=6),
-    st.dates(),
-)
-VALUES = st.one_of(
-    st.sampled_from(ODD).map(lambda make: make()),
-    PLAIN,
-    st.lists(PLAIN, max_size=4),
-    st.tuples(PLAIN, PLAIN),
-    st.dictionaries(st.one_of(st.text(max_size=4), st.integers()), PLAIN, max_size=3),
-    hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)),
-)
 
 
 def test_bad_arguments(doors, tmp_path, monkeypatch, unchecked):

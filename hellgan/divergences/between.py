@@ -3,6 +3,7 @@
 import numpy as np
 
 from hellgan import losses
+from hellgan.checks import shown
 from hellgan.divergences.kernels import calibrated, kernel_values
 from hellgan.divergences.laws import law_of
 from hellgan.divergences.quadrature import Density, integrate
@@ -133,8 +134,8 @@ def _gaussian(loc, scale, which):
     """Validate one Gaussian law; returns its mean (d,), covariance and Cholesky factor (d, d)."""
     try:
         loc, scale = np.asarray(loc, np.float64), np.asarray(scale, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"loc{which}, scale{which}: got {loc!r} and {scale!r}; give numbers.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"loc{which}, scale{which}: got {shown(loc)} and {shown(scale)}; give numbers.") from None
     if not (np.all(np.isfinite(loc)) and np.all(np.isfinite(scale))):
         raise ValueError(f"loc{which}, scale{which}: not finite; give finite numbers.")
     if loc.ndim > 1 or scale.shape != loc.shape * 2:

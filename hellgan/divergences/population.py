@@ -13,7 +13,7 @@ from hellgan.divergences.laws import check_family, family_law, law_of, mixture
 from hellgan.divergences.quadrature import quantiles
 from hellgan.generators import Generator
 from hellgan.losses import Loss
-from hellgan.parameters import natural_rows
+from hellgan.parameters import natural_rows, read_start
 from hellgan.samples.robust import robust_scale
 
 
@@ -172,7 +172,7 @@ def population_bias(loss: str | Loss, family: Generator, params: dict, contamina
 
 def _start(family, sample, start):
     if start is not None:
-        return family.theta(**start)
+        return read_start(start, family)
     natural = family.start(sample, np.full(sample.size, 1 / sample.size))
     if natural is None:
         raise ValueError(f"start: {family.name} has no starting values of its own; give start, a dict of parameters.")

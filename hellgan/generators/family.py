@@ -144,6 +144,15 @@ class Generator(ParameterSpace):
         """Give the family for data of this shape, their columns so named; the same unless it depends on them."""
         return self
 
+    def for_design(self, covariates: list[str], has_intercept: bool) -> "Generator":
+        """Give the generator for what a formula makes of a frame; refuses one with another number of covariates."""
+        if self.covariates != len(covariates):
+            raise ValueError(
+                f"generator: the formula makes {len(covariates)} covariates ({', '.join(covariates)}), "
+                f"{self.name} takes {self.covariates}; give one that takes as many."
+            )
+        return self
+
     def frame(self, rows: np.ndarray, held: Collection[str] = ()) -> np.ndarray | None:
         """Coordinates of theta, (p, p), in which rows (n, d) make no direction weak; None where theta's own are.
 

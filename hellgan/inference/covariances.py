@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hellgan.cautions import FewClustersWarning
-from hellgan.checks import checked_groups, shown
+from hellgan.checks import checked_groups, is_one_of, shown
 from hellgan.estimation import Covariance, Equations, Fit, JointLaw, Sandwich
 from hellgan.inference.leverage import steps_without
 from hellgan.inference.sandwich import natural_covs
@@ -32,7 +32,8 @@ def check_kind(cov_type, cov_kwds=None) -> None:
     """Refuse what is no kind of covariance, and options that have no names."""
     if not isinstance(cov_type, str) or cov_type not in KINDS:
         raise ValueError(f"cov_type: {shown(cov_type)} is not known; give one of {', '.join(KINDS)}.")
-    if cov_kwds is not None and not isinstance(cov_kwds, Mapping):
+    named = cov_kwds is None or (isinstance(cov_kwds, Mapping) and all(isinstance(key, str) for key in cov_kwds))
+    if not named:
         raise TypeError(f"cov_kwds: got {shown(cov_kwds)}; give a mapping, such as {{'groups': ...}}.")
 
 
@@ -91,7 +92,7 @@ def of_fit(fit: Fit, kind: str, options: dict) -> Covariance:
     fit.require_law()
     correction = options.get("correction") if kind == "sandwich" else None
     if correction is not None:
-        if correction not in ("HC1", "HC3"):
+        if not is_one_of(correction, ("HC1", "HC3")):
             raise ValueError(f"correction: {shown(correction)} is not known; give 'HC1', 'HC3' or None.")
         kind, options = correction, {name: value for name, value in options.items() if name != "correction"}
     maker = {"sandwich": _sandwich, "HC1": _hc1, "HC3": _hc3, "model": _model, "HAC": _hac, "cluster": _cluster}[kind]

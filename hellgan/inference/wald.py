@@ -119,6 +119,8 @@ class WaldResults(LikelihoodModelResults):
         """
         half = normal_quantile(alpha)
         chosen = chosen_names(cols, list(self.params.index))
+        if not isinstance(method, str):
+            raise ValueError(f"method: {shown(method)} is not known; give {self._methods}.")
         if method == "sup-t":
             names = list(self.params.index)
             part = [names.index(name) for name in chosen]

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_real, shown
+from hellgan.checks import checked_real, is_one_of, shown
 from hellgan.influence import contamination, deletion, suprema
 from hellgan.influence.contamination import BiasCurve, Breakdown
 from hellgan.influence.deletion import Decisive, Jackknife
@@ -44,13 +44,13 @@ class Influence(InfluenceFunctions):
             For an unknown method.
         """
         p, weights = self._of.p, self._of.sample.weights
+        if not is_one_of(method, ("newton", "infinitesimal", "exact")):
+            raise ValueError(f"method: {shown(method)} is not known; give 'newton', 'infinitesimal' or 'exact'.")
         if method == "newton":
             return self._natural(self._one_step[:, :p])
         if method == "infinitesimal":
             away = -(weights / (1 - weights))[:, None] * self.unconstrained[:, :p]
             return self._natural(self.fit.solution.theta + away)
-        if method != "exact":
-            raise ValueError(f"method: {shown(method)} is not known; give 'newton', 'infinitesimal' or 'exact'.")
         kept = weights * (1 - np.eye(len(weights)))
         return self._natural(deletion.refit_with_weights(self.fit, kept, threads, progress).u[:, :p])
 
@@ -150,9 +150,9 @@ class Influence(InfluenceFunctions):
             For an unknown parameter or change, and for a fit whose kind of covariance a refit cannot have.
         """
         names = list(self.fit.params.index)
-        if name not in names:
+        if not is_one_of(name, names):
             raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(names)}.")
-        if change not in ("sign", "significance", "both"):
+        if not is_one_of(change, ("sign", "significance", "both")):
             raise ValueError(f"change: {shown(change)} is not known; give 'sign', 'significance' or 'both'.")
         null = checked_real("null", null, "a value of the parameter", least=-np.inf)
         return deletion.decisive(self.fit, self.unconstrained, names.index(name), change, null, alpha)
@@ -191,10 +191,10 @@ class Influence(InfluenceFunctions):
         -------
         BiasCurve
         """
+        if not is_one_of(estimator, ("gan", "ml")):
+            raise ValueError(f"estimator: {shown(estimator)} is not known; give 'gan' or 'ml'.")
         if estimator == "ml":
             return contamination.likelihood_bias_curve(self.fit, points, eps, kind, spread)
-        if estimator != "gan":
-            raise ValueError(f"estimator: {shown(estimator)} is not known; give 'gan' or 'ml'.")
         return contamination.bias_curve(self.fit, points, eps, kind, spread, threads, progress)
 
     def sensitivity_curve(self, points, threads: int | None = None) -> pd.DataFrame:

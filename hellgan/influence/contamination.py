@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from hellgan import plots
-from hellgan.checks import checked_real, shown
+from hellgan.checks import checked_real, is_one_of, shown
 from hellgan.estimation import CaseFit, Resamples
 from hellgan.execution.threads import progress_bar
 from hellgan.influence import likelihood
@@ -103,7 +103,7 @@ class BiasCurve:
         """
         name = self.names[0] if name is None else name
         for curve in (self, *beside):
-            if name not in curve.names:
+            if not is_one_of(name, curve.names):
                 raise ValueError(f"name: {shown(name)} is no parameter; give one of {', '.join(curve.names)}.")
         return plots.bias_curves([self, *beside], name, ax)
 
@@ -122,7 +122,7 @@ def foreign(fit: CaseFit, points: np.ndarray, kind: str, spread: float | None) -
     each coordinate alike; a spread is uniform over ``spread`` (ten times the scale) to either side. In a regression
     only responses are spread.
     """
-    if kind not in KINDS:
+    if not is_one_of(kind, KINDS):
         raise ValueError(f"kind: {shown(kind)} is not known; give one of {', '.join(KINDS)}.")
     k = {"point": 1, "cluster": _CLUSTER, "spread": _SPREAD}[kind]
     levels = (np.arange(k) + 0.5) / k
@@ -269,7 +269,7 @@ def breakdown(
 def _checked_shares(eps) -> np.ndarray:
     try:
         shares = np.atleast_1d(np.asarray(eps, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         shares = np.array([np.nan])
     if shares.ndim != 1 or not len(shares) or not np.all((shares > 0) & (shares < 1)):
         raise ValueError(f"eps: got {shown(eps)}; give shares of contamination between 0 and 1.")

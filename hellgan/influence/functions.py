@@ -15,7 +15,7 @@ from typing import overload
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import shown
+from hellgan.checks import is_one_of, shown
 from hellgan.estimation import CaseFit
 from hellgan.influence import suprema
 
@@ -60,9 +60,9 @@ class InfluenceFunctions:
             For an unknown ``under``, and for ``"model"`` where the estimator has no closed form.
         """
         x = self._of.sample.points(points)
-        if functional is not None and not hasattr(functional, "gradient"):
+        if functional is not None and not (hasattr(functional, "gradient") and hasattr(functional, "params")):
             raise TypeError(f"functional: got {shown(functional)}; give what quantile, mean or functional estimated.")
-        if under not in ("fit", "model"):
+        if not is_one_of(under, ("fit", "model")):
             raise ValueError(f"under: {shown(under)} is not known; give 'fit' or 'model'.")
         rows = self._free(x) if under == "fit" else self._of.model_influence(self.fit.solution.u, x)
         return self._named(rows, functional)
@@ -144,7 +144,7 @@ class InfluenceFunctions:
         ValueError
             For an unknown ``standardised``, and for ``"information"`` where the estimator knows none.
         """
-        if standardised not in STANDARDS:
+        if standardised is not None and not is_one_of(standardised, STANDARDS):
             raise ValueError(f"standardised: {shown(standardised)} is not known; give None, 'self' or 'information'.")
         x = self.default_points() if points is None else self._of.sample.points(points)
         values = self._free(x)

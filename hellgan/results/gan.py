@@ -78,13 +78,15 @@ class GANResults(RegressionResults, LawResults):
         x = in_order_of(x, "x", None, self.equations.sample.columns)
         try:
             x = np.asarray(self.equations.sample.squeezed if x is None else x, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
         d = self.generator.dim
         if d == 1 and x.ndim == 2 and x.shape[1] == 1:
             x = x[:, 0]
         if x.ndim != (1 if d == 1 else 2) or (d > 1 and x.shape[1] != d):
             raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
+        if not len(x):
+            return np.zeros(0)
         return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
 
     def prob_real(self, x=None) -> np.ndarray:

@@ -127,7 +127,7 @@ def read_truth(truth, space: ParameterSpace) -> pd.Series:
         elements = [name] if name in space.names else space.parameters[str(name)].element_names(str(name))
         try:
             values = np.ravel(np.asarray(value, np.float64))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             values = np.array([np.nan])
         if len(values) != len(elements) or not np.all(np.isfinite(values)):
             what = "a finite number" if len(elements) == 1 else f"{len(elements)} finite numbers"

@@ -1,5 +1,6 @@
 """Results on disk: one ``.npz`` file of plain arrays and a JSON text. Nothing is pickled, loading runs no code."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ from hellgan.parameters import natural_rows
 from hellgan.results.archive import Archive
 
 FORMAT = 3
+_LONGEST = 255  # bytes of a file's name
 
 # What a saved fit must hold, beside what its estimator is built anew from.
 _ARRAYS = ("x", "natural", "slope")
@@ -135,18 +137,27 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path: got {shown(path)}; give the name of a file.")
-    path = Path(path)
+    try:
+        path, name = Path(path), os.fsencode(path)
+    except ValueError:
+        name = b""
+    if not isinstance(path, Path) or not path.name or b"\0" in name:
+        raise ValueError(f"path: got {shown(path)}; give the name of a file.")
+    part = f"{path.name}.{secrets.token_hex(8)}.part"
+    if len(os.fsencode(part)) > _LONGEST:
+        raise ValueError(f"path: {shown(path.name)} has {len(path.name)} letters; give a shorter name.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: there is no directory {path.parent}; create it first.")
     text = np.array(json.dumps({"format": FORMAT, **facts}))
     # Not tempfile's: that gives the file to its owner alone, whatever the umask.
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    part = path.with_name(part)
     try:
         with part.open("xb") as file:
             np.savez(file, **{"facts": text, **arrays})  # pyright: ignore[reportArgumentType]
         os.replace(part, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not even its name may be possible
+            part.unlink()
         raise
 
 

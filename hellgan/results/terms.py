@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hellgan.checks import first_sentence, shown
+from hellgan.checks import first_sentence, normal_quantile, shown
 
 if TYPE_CHECKING:
     from statsmodels.stats.contrast import MultiCompResult, WaldTestResults
@@ -56,6 +56,10 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
     """Compare the levels of a factor two by two; as ``RegressionResults.t_test_pairwise`` says."""
     from statsmodels.stats.contrast import MultiCompResult, t_test_multi
 
+    normal_quantile(alpha)
+    methods = [method] if isinstance(method, str) else method
+    if not (isinstance(methods, (list, tuple)) and methods and all(isinstance(each, str) for each in methods)):
+        raise TypeError(f"method: got {shown(method)}; give one of statsmodels' multipletests, such as 'hs'.")
     spec = _spec(fit)
     if spec is None:
         raise ValueError("t_test_pairwise: the fit has no formula, and so no factors; use t_test.")
@@ -83,6 +87,6 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
         frame = t_test_multi(fit, contrasts, method=method, alpha=alpha, contrast_names=pairs)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"t_test_pairwise: {first_sentence(error)}; give a method of statsmodels' multipletests, such as 'hs'."
+            f"method: {first_sentence(error)}; give one of statsmodels' multipletests, such as 'hs'."
         ) from None
     return MultiCompResult(frame, contrasts, term, pairs, coding)

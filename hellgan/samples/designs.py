@@ -198,7 +198,7 @@ def _reason(error: Exception, frame=None, named: Sequence[str] = ()) -> str:
     """Say why formulaic refuses, in part of a sentence: what it was at, and the error behind that."""
     text, cause = first_sentence(error), error.__cause__
     if type(error).__name__ == "FactorEvaluationError" and isinstance(cause, Exception):
-        behind = "; ".join(" ".join(str(cause).split()).rstrip(".").split(". "))
+        behind = "; ".join(" ".join(str(cause).split()).rstrip(".").split(". "))[:300]
         return f"{text} ({behind or type(cause).__name__})"
     dates = [n for n in named if frame is not None and n in frame and frame[n].dtype.kind in "mM"]
     if dates:

@@ -55,7 +55,7 @@ def checked_limits(tol, maxiter, disp) -> Limits:
 def checked_reweight(reweight, basis) -> bool:
     """Return whether to fit twice; refuses that for a discriminator that is not linear."""
     if not isinstance(reweight, (bool, np.bool_)):
-        raise TypeError(f"reweight: got {reweight!r}; give True or False.")
+        raise TypeError(f"reweight: got {shown(reweight)}; give True or False.")
     if reweight and not basis.is_linear:
         raise ValueError(
             "reweight: the first fit needs a discriminator linear in its parameters, such as Sigmoids; a hidden layer "

@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from replicate import replications
 
 import hellgan as hg
 
@@ -117,6 +121,37 @@ ODD: list[Callable[[], Any]] = [
     lambda: hg.Cluster(0.1, loc=8.0),
     lambda: Path("nowhere"),
 ]
+
+
+PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(max_size=12),
+    st.binary(max_size=6),
+    st.dates(),
+)
+VALUES = st.one_of(
+    st.sampled_from(ODD).map(lambda make: make()),
+    PLAIN,
+    st.lists(PLAIN, max_size=4),
+    st.tuples(PLAIN, PLAIN),
+    st.dictionaries(st.one_of(st.text(max_size=4), st.integers()), PLAIN, max_size=3),
+    hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)),
+)
+
+
+def many(full, few):
+    """Settings of so many examples, the same in every run."""
+    return settings(
+        max_examples=replications(full, few),
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
+    )
 
 
 def mean(x):

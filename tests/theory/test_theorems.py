@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 import pytest
-from replicate import replicate
+from replicate import FULL, replicate
 from tolerance import assert_monte_carlo, mcse_mean, mcse_proportion, mcse_sd
 from worlds import LOGISTIC_LOCATION, LOGISTIC_SCORE
 
@@ -18,7 +18,8 @@ import hellgan as hg
 pytestmark = [pytest.mark.slow, pytest.mark.montecarlo]
 
 N, REPLICATIONS = 1000, 1000
-GAMES = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns", "kl")
+# Each takes a minute: the suite has one that is concave, the default, and one with an objective of the generator's own.
+GAMES = ("log", "hellinger", "root", "least_squares", "root_ns", "log_ns", "kl") if FULL else ("log", "root", "root_ns")
 
 
 def _draw(rng):
@@ -128,7 +129,7 @@ def test_quasi_random_latents_remove_the_factor(loss):
 
 
 @pytest.mark.parametrize("latent", ["iid", "sobol"])
-@pytest.mark.parametrize("loss", GAMES[:-1])
+@pytest.mark.parametrize("loss", [loss for loss in GAMES if loss != "kl"])
 def test_sandwich_and_bootstrap_agree(loss, latent):
     """Standard errors by (2) and by 200 refits are one number, both samples resampled, or Sobol points shifted.
 

@@ -185,7 +185,8 @@ def _checked_names(names, count: int | None) -> list[str]:
     if names is None:
         return ["functional"] if count is None else [f"f{k}" for k in range(count)]
     given = [names] if isinstance(names, str) else checked_sequence("names", names, "a text for each number of f")
-    if len(given) != (count or 1) or len(set(given)) < len(given) or not all(isinstance(n, str) for n in given):
+    is_text = all(isinstance(each, str) and each.isprintable() for each in given)
+    if not is_text or len(given) != (count or 1) or len(set(given)) < len(given):
         raise ValueError(f"names: got {shown(names)}; give {count or 1} different texts, one for each number of f.")
     return given
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import shown
+from hellgan.checks import is_one_of, shown
 from hellgan.execution import programs
 from hellgan.generators import LocationScale
 from hellgan.montecarlo.comparators.closed_forms import closed_form, has_closed_form
@@ -34,7 +34,7 @@ class MaximumLikelihood(Comparator):
     cov: str = "information"
 
     def __post_init__(self):
-        if self.cov not in ("information", "sandwich"):
+        if not is_one_of(self.cov, ("information", "sandwich")):
             raise ValueError(f"cov: {shown(self.cov)} is not known; give 'information' or 'sandwich'.")
 
     @property
