@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hellgan.checks import is_one_of
-
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
 PURPLE, SKY, WINE, OLIVE = "#CC79A7", "#56B4E9", "#882255", "#808000"
@@ -185,7 +183,7 @@ def patch_entry(label: str, **look):
 def set_scale(ax, measure: str, values: np.ndarray, scale: str | None) -> None:
     """Set the scale of the vertical axis for values; "symlog" is linear below their median size."""
     scale = "linear" if scale is None else scale
-    if not is_one_of(scale, ("linear", "log", "symlog")):
+    if not isinstance(scale, str) or scale not in ("linear", "log", "symlog"):
         raise ValueError(f"scale: {scale!r} is not known; give 'linear', 'log' or 'symlog'.")
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     if scale == "log" and np.any(values <= 0):

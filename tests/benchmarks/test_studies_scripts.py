@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from replicate import FULL
 
 STUDIES = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
-NAMES = ("hellinger", "rates", "joint_normality", "moments", "high_dimension", "several_dimensions", "near", "overhead")
+NAMES = ("hellinger", "rates", "joint_normality", "moments")
+if FULL:  # minutes each
+    NAMES += ("high_dimension", "several_dimensions", "near", "overhead")
 ENTRY = re.compile(r"(-?\d+(?:\.\d+)?) \((\d+(?:\.\d+)?)\)")
 
 pytestmark = pytest.mark.slow

@@ -43,23 +43,30 @@ def test_derivatives_agree(name, loss):
     with jax.enable_x64(True):
         u = jnp.concatenate([jnp.asarray(theta), jnp.asarray(alpha)])
         p = game.p
-        by_forward = jax.jacfwd(lambda u: mean_score(game, u[:p], u[p:]))(u)
-        np.testing.assert_allclose(jacobian(game, u[:p], u[p:]), by_forward, atol=1e-12)
-        both = scores(game, u[:p], u[p:])
-        ridge = np.concatenate([np.zeros(p), 2 * game.discriminator.ridge * alpha])
-        summed = game.x_weights @ both.real + game.z_weights @ both.simulated - ridge
-        np.testing.assert_allclose(summed, mean_score(game, u[:p], u[p:]), atol=1e-13)
-        rows = linear.simulated_rows(game, u[:p], u[p:], game.z)
-        np.testing.assert_allclose(rows.scores, both.simulated, atol=1e-12)
-        means = linear.simulated_means(game, u[:p], u[p:], game.z)
-        np.testing.assert_allclose(means.score, game.z_weights @ both.simulated, atol=1e-13)
+
+        @jax.jit
+        def routes(u):
+            theta, alpha = u[:p], u[p:]
+            by_forward = jax.jacfwd(lambda u: mean_score(game, u[:p], u[p:]))(u)
+            own = jacobian(game, theta, alpha), mean_score(game, theta, alpha), scores(game, theta, alpha)
+            rows = linear.simulated_rows(game, theta, alpha, game.z)
+            means = linear.simulated_means(game, theta, alpha, game.z)
+            slope = linear.features_slope(game, theta, alpha)
+            return by_forward, *own, rows.scores, means, slope, mean(theta), jax.jacfwd(mean)(theta)
 
         def mean(theta):
             weights = weigh(game, theta)
             return weights @ features(game, simulate(game, theta)) / jnp.sum(weights)
 
-        np.testing.assert_allclose(means.features, mean(u[:p]), atol=1e-14)
-        np.testing.assert_allclose(linear.features_slope(game, u[:p], u[p:]), jax.jacfwd(mean)(u[:p]), atol=1e-13)
+        by_forward, by_products, score, both, rows, means, slope, at_theta, by_mean = routes(u)
+        np.testing.assert_allclose(by_products, by_forward, atol=1e-12)
+        ridge = np.concatenate([np.zeros(p), 2 * game.discriminator.ridge * alpha])
+        summed = game.x_weights @ both.real + game.z_weights @ both.simulated - ridge
+        np.testing.assert_allclose(summed, score, atol=1e-13)
+        np.testing.assert_allclose(rows, both.simulated, atol=1e-12)
+        np.testing.assert_allclose(means.score, game.z_weights @ both.simulated, atol=1e-13)
+        np.testing.assert_allclose(means.features, at_theta, atol=1e-14)
+        np.testing.assert_allclose(slope, by_mean, atol=1e-13)
     np.testing.assert_allclose(evaluation.mean_features(game, theta)[1], means.features[1:], atol=1e-14)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special
 
-from hellgan.checks import is_one_of
 from hellgan.plots.canvas import (
     BLUE,
     GREY,
@@ -62,7 +61,7 @@ def qq(
     Weine, McPeek and Abney (2023), Journal of Statistical Software 106(10): a local level that is asymptotic, checked
     to hold the level within 0.025 from R = 20 on.
     """
-    if not is_one_of(band, ("simultaneous", "pointwise")):
+    if not isinstance(band, str) or band not in ("simultaneous", "pointwise"):
         raise ValueError(f"band: {band!r} is not known; give 'simultaneous' or 'pointwise'.")
     if band == "simultaneous" and level not in _LOCAL:
         raise ValueError(f"level: {level:g} has no simultaneous band; give one of 0.9, 0.95 and 0.99.")
