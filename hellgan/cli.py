@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--column",
         action="append",
         metavar="NAME[,NAME]",
-        help="which column, or columns; repeatable; the only one unless given",
+        help="which column, or columns; a regression takes the last for the response; repeatable; the only one unless "
+        "given",
     )
     fit.add_argument(
         "--generator", default="normal", metavar="FAMILY", help="one of those below, capitals or not (default: normal)"

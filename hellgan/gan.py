@@ -367,6 +367,7 @@ def _recipe(model: GAN) -> tuple[dict[str, np.ndarray], dict]:
         "reweight": model.reweight,
         "simulator": model.generator.name,
         "rows": packed(model.sample),
+        "formula": model.formula,
     }
     return arrays, facts
 

@@ -92,6 +92,9 @@ def load(
     except ValueError as error:
         raise arrays.damaged(str(error)) from None
     model.sample = dataclasses.replace(model.sample, origin=origin)
+    model.formula = facts.get("formula")
+    if not isinstance(model.formula, (str, type(None))):
+        raise arrays.damaged(f"its formula is {shown(model.formula)}")
     return GANResults(model, *storage.unpack(arrays, facts, model.equations()))
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hellgan.results.regression import RegressionResults
 
 
+_NOT_KEPT = "the fit was loaded from a file, which does not keep what a formula's terms are made of"
+
+
 def _spec(fit: "RegressionResults") -> Any:
     """What the fit's formula says of its design, as formulaic has it; None for a fit without a formula."""
     return getattr(getattr(fit.model, "design_again", None), "spec", None)
@@ -21,6 +24,8 @@ def _spec(fit: "RegressionResults") -> Any:
 def _terms(fit: "RegressionResults") -> dict[str, list[str]]:
     """Names of the coefficients of each term, those that are held left out."""
     spec, estimated = _spec(fit), list(fit.params.index)
+    if spec is None and fit.model.formula is not None:
+        raise ValueError(f"wald_test_terms: {_NOT_KEPT}; fit it again, or test its coefficients by wald_test.")
     if spec is None:
         found = {name: [name] for name in fit.generator.linear.coefficients}
     else:
@@ -61,6 +66,8 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
     if not (isinstance(methods, (list, tuple)) and methods and all(isinstance(each, str) for each in methods)):
         raise TypeError(f"method: got {shown(method)}; give one of statsmodels' multipletests, such as 'hs'.")
     spec = _spec(fit)
+    if spec is None and fit.model.formula is not None:
+        raise ValueError(f"t_test_pairwise: {_NOT_KEPT}; fit it again, or compare coefficients by t_test.")
     if spec is None:
         raise ValueError("t_test_pairwise: the fit has no formula, and so no factors; use t_test.")
     coded = {str(factor): state for factor, state in spec.factor_contrasts.items()}

@@ -603,7 +603,7 @@ BAD = [
     (
         lambda: population_fit("log", LAW, LOCATION, start={"scale": 1}),
         ValueError,
-        "scale is not a parameter",
+        "start: got {'scale': 1}; give a number for each of loc",
     ),
     (
         lambda: population_fit("log", LAW, generators.Exponential()),

@@ -434,7 +434,7 @@ def test_own_loss_knows_its_properties():
     assert mine.adversary == mine.fake
     own = losses.Loss(my_real, my_fake, generator=identity)
     assert own.adversary != own.fake
-    assert own.adversary(0.25) == 0.25
+    assert own.adversary(jnp.asarray(0.25)) == 0.25
 
 
 def test_a_loss_may_be_usable_without_being_calibrated():

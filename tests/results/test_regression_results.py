@@ -128,7 +128,7 @@ def test_refusals(fit, normal):
     for name in ("x", "g", "Intercept"):
         with pytest.raises(ValueError, match=r"term_name: .* is no factor .*; the factors are C\(g\)"):
             fit.t_test_pairwise(name)
-    with pytest.raises(ValueError, match=r"t_test_pairwise: .*give a method of statsmodels' multipletests"):
+    with pytest.raises(ValueError, match=r"method: .*give one of statsmodels' multipletests"):
         fit.t_test_pairwise("C(g)", method="magic")
     with pytest.raises(ValueError, match="factor_labels: 2 for 3 levels"):
         fit.t_test_pairwise("C(g)", factor_labels=["1", "2"])
@@ -136,6 +136,16 @@ def test_refusals(fit, normal):
     with pytest.raises(ValueError, match="the fit has no formula"):
         plain.t_test_pairwise("year")
     assert list(plain.wald_test_terms().table.index) == ["Intercept", "year"]
+
+
+def test_a_loaded_fit_says_that_it_does_not_know_its_formulas_terms(fit, tmp_path):
+    """Single coefficients would be tested in their place."""
+    fit.save(tmp_path / "fit.npz")
+    again = hg.load(tmp_path / "fit.npz")
+    with pytest.raises(ValueError, match=r"wald_test_terms: the fit was loaded .*; fit it again"):
+        again.wald_test_terms()
+    with pytest.raises(ValueError, match=r"t_test_pairwise: the fit was loaded .*; fit it again"):
+        again.t_test_pairwise("C(g)")
 
 
 # What is not there.
