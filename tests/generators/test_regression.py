@@ -745,7 +745,7 @@ def test_coverage_with_outliers():
 @pytest.mark.slow
 @pytest.mark.montecarlo
 def test_standard_errors_efficiency_and_size_without_outliers():
-    count = replications(500, 250)  # with 200 the tolerance hides an error that forgets the simulated responses
+    count = 500  # with 200 the tolerance would hide a standard error that forgets the simulated responses
     fits = replicate(lambda rng: contaminated(rng, share=0.0), count, 8, test=True, generator=LinearRegression())
     sd = fits.estimates.std(axis=0, ddof=1)
     assert_monte_carlo(fits.errors.mean(axis=0) / sd, 1, mcse_sd(fits.estimates) / sd, bias=0.03, resolution=0.21)

@@ -574,7 +574,7 @@ def test_size():
 
     The bias allowed is for the second-order terms that n leaves; the theory has none to first order.
     """
-    samples = np.random.default_rng(520).normal(1.0, 1.0, (replications(1000, 300), 500))
+    samples = np.random.default_rng(520).normal(1.0, 1.0, (replications(1000, 500), 500))
     model, pvalues = hg.GAN(samples[0], NORMAL), []
     for sample in samples:
         fit = model.on(sample).fit()
