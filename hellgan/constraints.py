@@ -255,7 +255,7 @@ def _shape(shape) -> tuple[int, ...]:
 
 def _numbers(value) -> np.ndarray:
     array = np.asarray(value)
-    if array.dtype.kind in "cSU":  # NumPy would read numbers from text, and drop imaginary parts
+    if array.dtype.kind not in "iufbO":  # NumPy would read numbers from text and dates, and drop imaginary parts
         raise TypeError(array.dtype.name)
     try:
         return array.astype(np.float64)

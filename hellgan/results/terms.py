@@ -62,6 +62,7 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
     from statsmodels.stats.contrast import MultiCompResult, t_test_multi
 
     normal_quantile(alpha)
+    given: Any = list(method) if isinstance(method, tuple) else method
     methods = [method] if isinstance(method, str) else method
     if not (isinstance(methods, (list, tuple)) and methods and all(isinstance(each, str) for each in methods)):
         raise TypeError(f"method: got {shown(method)}; give one of statsmodels' multipletests, such as 'hs'.")
@@ -91,7 +92,7 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
     contrasts[:, [names.index(each) for each in columns]] = coding[second] - coding[first]
     pairs = [f"{labels[j]}-{labels[i]}" for i, j in zip(first, second, strict=True)]
     try:
-        frame = t_test_multi(fit, contrasts, method=method, alpha=alpha, contrast_names=pairs)
+        frame = t_test_multi(fit, contrasts, method=given, alpha=alpha, contrast_names=pairs)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"method: {first_sentence(error)}; give one of statsmodels' multipletests, such as 'hs'."
