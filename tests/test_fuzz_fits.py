@@ -97,7 +97,6 @@ def of_regressions():
         "get_prediction": Door(
             fit.get_prediction, {"exog": new}, {"exog": ("exog", "new", "data", "predict", "get_prediction")}
         ),
-        "wald_test_terms": Door(fit.wald_test_terms, {}, {}),
         "t_test_pairwise": Door(
             fit.t_test_pairwise,
             {"term_name": "kind"},

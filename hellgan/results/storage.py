@@ -1,6 +1,5 @@
 """Results on disk: one ``.npz`` file of plain arrays and a JSON text. Nothing is pickled, loading runs no code."""
 
-import contextlib
 import json
 import os
 import secrets
@@ -156,8 +155,7 @@ def write(path: str | os.PathLike, arrays: dict[str, np.ndarray], facts: dict) -
             np.savez(file, **{"facts": text, **arrays})  # pyright: ignore[reportArgumentType]
         os.replace(part, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # not even its name may be possible
-            part.unlink()
+        part.unlink(missing_ok=True)
         raise
 
 

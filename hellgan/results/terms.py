@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from hellgan.results.regression import RegressionResults
 
 
-_NOT_KEPT = "the fit was loaded from a file, which does not keep what a formula's terms are made of"
-
-
-def _spec(fit: "RegressionResults") -> Any:
+def _spec(fit: "RegressionResults", asked: str) -> Any:
     """What the fit's formula says of its design, as formulaic has it; None for a fit without a formula."""
-    return getattr(getattr(fit.model, "design_again", None), "spec", None)
+    spec = getattr(fit.model.design_again, "spec", None)
+    if spec is None and fit.model.formula is not None:
+        raise ValueError(
+            f"{asked}: the fit was loaded from a file, which does not keep what a formula's terms are made of; fit it "
+            "again, or test its coefficients by t_test and wald_test."
+        )
+    return spec
 
 
 def _terms(fit: "RegressionResults") -> dict[str, list[str]]:
     """Names of the coefficients of each term, those that are held left out."""
-    spec, estimated = _spec(fit), list(fit.params.index)
-    if spec is None and fit.model.formula is not None:
-        raise ValueError(f"wald_test_terms: {_NOT_KEPT}; fit it again, or test its coefficients by wald_test.")
+    spec, estimated = _spec(fit, "wald_test_terms"), list(fit.params.index)
     if spec is None:
         found = {name: [name] for name in fit.generator.linear.coefficients}
     else:
@@ -63,12 +64,10 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
 
     normal_quantile(alpha)
     given: Any = list(method) if isinstance(method, tuple) else method
-    methods = [method] if isinstance(method, str) else method
-    if not (isinstance(methods, (list, tuple)) and methods and all(isinstance(each, str) for each in methods)):
+    names = given if isinstance(given, list) else [given]
+    if not names or not all(isinstance(each, str) for each in names):
         raise TypeError(f"method: got {shown(method)}; give one of statsmodels' multipletests, such as 'hs'.")
-    spec = _spec(fit)
-    if spec is None and fit.model.formula is not None:
-        raise ValueError(f"t_test_pairwise: {_NOT_KEPT}; fit it again, or compare coefficients by t_test.")
+    spec = _spec(fit, "t_test_pairwise")
     if spec is None:
         raise ValueError("t_test_pairwise: the fit has no formula, and so no factors; use t_test.")
     coded = {str(factor): state for factor, state in spec.factor_contrasts.items()}
@@ -92,7 +91,7 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
     contrasts[:, [names.index(each) for each in columns]] = coding[second] - coding[first]
     pairs = [f"{labels[j]}-{labels[i]}" for i, j in zip(first, second, strict=True)]
     try:
-        frame = t_test_multi(fit, contrasts, method=given, alpha=alpha, contrast_names=pairs)
+        frame = t_test_multi(fit, contrasts, method=given, alpha=alpha, contrast_names=pairs)  # pyright: ignore[reportArgumentType]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"method: {first_sentence(error)}; give one of statsmodels' multipletests, such as 'hs'."
