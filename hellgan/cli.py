@@ -32,8 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+# Arguments of the package that options stand for, where those are called otherwise.
+_SAME = ("generator", "loss", "latent", "seed", "missing", "df", "formula", "weights")
+_OPTIONS = {"n_simulated": "--simulated", **{name: f"--{name}" for name in _SAME}}
+
+
 def _sentence(error) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}."
     said = " ".join(str(error).split()).rstrip(".")
+    about, _, _ = said.partition(":")
+    said = f"{_OPTIONS.get(about, about)}{said[len(about) :]}"
     return said.replace("missing='drop'", "--missing drop") + "."
 
 
@@ -72,7 +81,17 @@ def _parser() -> argparse.ArgumentParser:
         "given",
     )
     fit.add_argument(
-        "--generator", default="normal", metavar="FAMILY", help="one of those below, capitals or not (default: normal)"
+        "--formula",
+        metavar="'Y ~ X'",
+        help="a regression on columns of the file, instead of --column; rows in which one of them is missing are left "
+        "out unless --missing raise is given",
+    )
+    fit.add_argument("--index", metavar="NAME", help="the column that holds the rows' labels; else they count from 0")
+    fit.add_argument("--weights", metavar="NAME", help="the column that holds the observations' weights")
+    fit.add_argument(
+        "--generator",
+        metavar="FAMILY",
+        help="one of those below, capitals or not (default: normal, and linearregression with a formula)",
     )
     fit.add_argument("--df", type=float, help="degrees of freedom of a t law; estimated unless given")
     fit.add_argument("--components", type=int, metavar="K", help="components of normalmixture")
@@ -82,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--simulated", type=int, metavar="M", help="size of the simulated sample")
     fit.add_argument(
         "--missing",
-        default="raise",
         metavar="WHAT",
-        help="rows in which a value is missing: raise to refuse them, drop to leave them out (default: raise)",
+        help="rows in which a value is missing: raise to refuse them, drop to leave them out (default: raise, and drop "
+        "with a formula)",
     )
     fit.add_argument("--reweight", action="store_true", help="fit twice, against contamination nearby")
     fit.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: 0.95)")
@@ -149,30 +168,14 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def _fit(options) -> int:
-    from hellgan import generators
-    from hellgan.gan import GAN
-
     if not 0 < options.level < 1:
         raise ValueError(f"--level: got {options.level:g}; give a number between 0 and 1, such as 0.95.")
-    if options.plot and not os.path.isdir(folder := os.path.dirname(options.plot) or "."):
-        raise ValueError(f"--plot: there is no folder {folder}.")
-    data = _read(options.file, options.column)
-    generator = generators.make(options.generator, **_arguments(options, 1 if data.ndim == 1 else data.shape[1]))
-    fixed = dict(_assignment(text) for text in options.fix)
-    generator = generator.fix(**fixed) if fixed else generator
-    model = GAN(
-        data,
-        generator,
-        loss=options.loss,
-        latent=options.latent,
-        n_simulated=options.simulated,
-        seed=options.seed,
-        reweight=options.reweight,
-        missing=options.missing,
-    )
+    if options.plot:
+        _check_figure(options.plot)
+    model = _model(options)
     if left_out := len(model.sample.left_out):
-        what = "row with a missing value is" if left_out == 1 else "rows with missing values are"
-        sys.stderr.write(f"hellgan fit: {left_out} of {len(data)} {what} left out.\n")
+        what = "row has a missing value and is" if left_out == 1 else "rows have missing values and are"
+        sys.stderr.write(f"hellgan fit: {left_out} {what} left out; {model.nobs} are fitted.\n")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = model.fit()
@@ -196,11 +199,63 @@ def _fit(options) -> int:
     return 0 if result.converged else 1
 
 
-def _arguments(options, d: int) -> dict:
+def _check_figure(path: str) -> None:
+    """Refuse a figure that could not be written, before anything is fitted."""
+    from hellgan import plots
+
+    if not os.path.isdir(folder := os.path.dirname(path) or "."):
+        raise ValueError(f"--plot: there is no folder {folder}.")
+    suffix = os.path.splitext(path)[1][1:].lower()
+    if suffix not in (known := plots.suffixes()):
+        raise ValueError(f"--plot: {path} is no figure by its suffix; give one of {_joined(known)}.")
+
+
+def _model(options):
+    """Read the file and set up the model that is to be fitted to it."""
+    from hellgan import generators
+    from hellgan.gan import GAN
+
+    file = _read(options.file)
+    file = file if options.index is None else file.labelled_by(options.index)
+    if options.formula is not None and options.column is not None:
+        raise ValueError("--column: a formula names its own columns; leave one of the two out.")
+    if options.weights is not None:
+        file.require_numbers(file.named(options.weights, "--weights"))
+    data = file.frame if options.formula is not None else file.columns(options.column)
+    family = options.generator or ("normal" if options.formula is None else "linearregression")
+    generator = generators.make(family, **_arguments(options, family, 1 if data.ndim == 1 else data.shape[1]))
+    fixed = dict(_assignment(text) for text in options.fix)
+    arguments = {
+        "loss": options.loss,
+        "latent": options.latent,
+        "n_simulated": options.simulated,
+        "seed": options.seed,
+        "reweight": options.reweight,
+    }
+    if options.missing is not None:
+        arguments["missing"] = options.missing
+    if options.formula is None:
+        weights = None if options.weights is None else file.frame[options.weights]
+        return GAN(data, _held(generator, fixed), weights=weights, **arguments)
+    arguments["weights"] = options.weights
+    if fixed:  # the names of a regression's parameters are known once its formula is read
+        generator = _held(GAN.from_formula(options.formula, data, generator, **arguments).generator, fixed)
+    return GAN.from_formula(options.formula, data, generator, **arguments)
+
+
+def _held(generator, fixed: dict[str, float]):
+    """Hold parameters of a family at their values."""
+    try:
+        return generator.fix(**fixed) if fixed else generator
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"--fix: {error}") from None
+
+
+def _arguments(options, name: str, d: int) -> dict:
     """Choose the arguments that a family needs beside its name; ``d`` is the number of columns of the data."""
     from hellgan.generators.catalogue import key
 
-    family = key(options.generator)
+    family = key(name)
     arguments = {}
     if options.df is not None:
         if not family.endswith("studentt"):
@@ -249,19 +304,17 @@ def _assignment(text: str) -> tuple[str, float]:
         raise ValueError(f"--fix: got {text!r}; give NAME=VALUE with a number.") from None
 
 
-def _read(file: str, columns: list[str] | None):
-    """Read columns of a CSV file, as a Series or a DataFrame."""
+def _read(file: str):
+    """Read a CSV file, or standard input."""
     from hellgan.samples import csv_files
 
     if file == "-":
-        text = sys.stdin.read()
-    else:
-        try:
-            with open(file, encoding="utf-8-sig", newline="") as source:
-                text = source.read()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{file}: not a CSV file with a header row ({error}).") from None
-    return csv_files.columns_of(csv_files.read_csv(text, file), file, columns)
+        return csv_files.read_csv(sys.stdin.read(), "standard input")
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as source:
+            return csv_files.read_csv(source.read(), file)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: not a CSV file with a header row ({error}).") from None
 
 
 def _datasets(options) -> int:

@@ -4,11 +4,12 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hellgan as hg
 from hellgan import cli, generators, losses
-from hellgan.samples.csv_files import columns_of, read_csv
+from hellgan.samples.csv_files import read_csv
 
 X = np.random.default_rng(0).normal(5.0, 2.0, 60).round(3)
 PLAIN = "v\n" + "".join(f"{v}\n" for v in X)
@@ -52,21 +53,21 @@ READ = {
 def test_what_a_person_would_read(text, file):
     path = file(text)
     with open(path, encoding="utf-8-sig", newline="") as source:
-        frame = read_csv(source.read(), "a.csv")
-    assert list(frame.columns) == ["id", "v"]
-    np.testing.assert_array_equal(columns_of(frame, "a.csv", ["v"]), [1.5, 2.5, 4])
-    np.testing.assert_array_equal(columns_of(frame, "a.csv", ["id, v"]), [[1, 1.5], [2, 2.5], [3, 4]])
+        found = read_csv(source.read(), "a.csv")
+    assert list(found.frame.columns) == ["id", "v"]
+    np.testing.assert_array_equal(found.columns(["v"]), [1.5, 2.5, 4])
+    np.testing.assert_array_equal(found.columns(["id, v"]), [[1, 1.5], [2, 2.5], [3, 4]])
 
 
 def test_a_first_column_without_a_name_holds_labels():
-    frame = read_csv(",v\nBonn,1.5\nKiel,2.5\n", "a.csv")
+    frame = read_csv(",v\nBonn,1.5\nKiel,2.5\n", "a.csv").frame
     assert frame["v"].to_dict() == {"Bonn": 1.5, "Kiel": 2.5}
 
 
 def test_empty_cells_are_missing():
-    one = read_csv("v\n1\n\n2\n\n\n", "a.csv")["v"]
+    one = read_csv("v\n1\n\n2\n\n\n", "a.csv").frame["v"]
     np.testing.assert_array_equal(one, [1, np.nan, 2])
-    two = read_csv("a,v\n1,\n2\n3,NA\n4,5\n", "a.csv")["v"]
+    two = read_csv("a,v\n1,\n2\n3,NA\n4,5\n", "a.csv").frame["v"]
     np.testing.assert_array_equal(two, [np.nan, np.nan, np.nan, 5])
 
 
@@ -78,12 +79,27 @@ REFUSED = {
     "semicolons": ("a;v\n1,5;2,5\n", ["--column", "v"], "seems to be separated by ';'"),
     "tabs": ("a\tv\n1\t2\n", ["--column", "v"], "seems to be separated by"),
     "a value too many, later": ("a,v\n1,2\n\n3,4,5\n", ["--column", "a"], "row 4 has 3 values and its header 2"),
-    "text": ("v\n1\nabout 3\n5\n", [], "column v holds text such as 'about 3'"),
+    "text": ("v\n1\nabout 3\n5\n", [], "a.csv: column v holds text, 'about 3' in line 3; give numbers"),
+    "texts below empty lines": ("a,v\n1,2\n\n\n3,x\n4,y\n", ["--column", "v"], "'x' in line 5 and 1 more"),
+    "text among the weights": ("a,v\n1,2\n3,x\n", ["--column", "a", "--weights", "v"], "column v holds text, 'x' in"),
+    "weights of no column": ("a,v\n1,2\n3,4\n", ["--column", "a", "--weights", "w"], "--weights: .* has no column 'w'"),
+    "negative weights": ("a,v\n1,2\n3,-4\n5,6\n7,7\n", ["--column", "a", "--weights", "v"], "--weights: some are neg"),
+    "labels of no column": ("a,v\n1,2\n3,4\n", ["--column", "a", "--index", "w"], "--index: .* has no column 'w'"),
+    "a label twice": ("a,v\n1,2\n\n3,2\n", ["--column", "a", "--index", "v"], "--index: .* another row in line 2"),
+    "no label": ("a,v\n1,p\n3,\n", ["--column", "a", "--index", "v"], "--index: .* has no label in line 3"),
+    "a formula and columns": ("a,v\n1,2\n3,4\n", ["--column", "a", "--formula", "a ~ v"], "--column: a formula names"),
+    "a formula of what is not there": ("a,v\n1,2\n3,4\n", ["--formula", "a ~ w"], "--formula: .*`w`"),
+    "a formula with text on its left": ("a,v\n1,x\n3,y\n", ["--formula", "v ~ a"], "v on the left .*text or a fac"),
+    "holding what a formula lacks": (
+        "a,v\n1,2\n3,4\n5,7\n6,8\n8,8\n",
+        ["--formula", "a ~ v", "--fix", "w=1"],
+        "--fix: .*w is not a parameter; its",
+    ),
     "one name twice": ("v, v\n1,2\n", ["--column", "v"], "has 2 columns 'v'"),
     "no name": ("a,v\n1,2\n", ["--column", "w"], "has no column 'w'; it has a, v"),
     "nothing": ("\n\n", [], "since it is empty"),
     "missing values": ("v\n1\n\nNA\n3\n4\n", [], "2 of 5 observations are NaN or infinite; .*--missing drop"),
-    "missing what": (PLAIN, ["--missing", "skip"], "missing: got 'skip'; give 'raise' or 'drop'"),
+    "missing what": (PLAIN, ["--missing", "skip"], "--missing: got 'skip'; give 'raise' or 'drop'"),
     "Latin-1": ("größe\n1\n2\n", [], "not a CSV file"),
 }
 
@@ -99,7 +115,7 @@ def test_what_is_refused(run, file, text, arguments, said):
 def test_rows_left_out_are_told(run, file):
     holes = "v\n" + "".join("\n" if k % 20 == 3 else f"{v}\n" for k, v in enumerate(X))
     code, out, err = run("fit", file(holes), "--missing", "drop", "--json")
-    assert (code, err) == (0, "hellgan fit: 3 of 60 rows with missing values are left out.\n")
+    assert (code, err) == (0, "hellgan fit: 3 rows have missing values and are left out; 57 are fitted.\n")
     found = json.loads(out)
     assert (found["n"], found["rows_left_out"]) == (57, [3, 23, 43])
     code, out, err = run("fit", file(holes), "--missing", "drop")
@@ -111,6 +127,43 @@ def test_rows_left_out_are_told(run, file):
 def test_outliers_are_named_by_their_labels(run, file):
     rows = "".join(f"r{k},{40.0 if k == 7 else v}\n" for k, v in enumerate(X))
     assert json.loads(run("fit", file(f",v\n{rows}"), "--json")[1])["outliers"] == ["r7"]
+
+
+def test_a_column_of_labels(run, file):
+    rows = "".join(f"r{k}, {40.0 if k == 7 else v}\n" for k, v in enumerate(X))
+    assert json.loads(run("fit", file(f"run, v\n{rows}"), "--index", "run", "--json")[1])["outliers"] == ["r7"]
+    code, out, err = run("fit", file(f"run, v\nr60,\n{rows}"), "--index", "run", "--missing", "drop", "--json")
+    assert (code, err) == (0, "hellgan fit: 1 row has a missing value and is left out; 60 are fitted.\n")
+    assert json.loads(out)["rows_left_out"] == ["r60"]
+
+
+LINE = np.linspace(0.0, 5.0, 60).round(2)
+GROUP = np.where(np.arange(60) % 3 == 1, "b", "a")
+TABLE = "id,group,x,y,w\n" + "".join(
+    f"r{k},{GROUP[k]},{LINE[k]},{round(1.5 * LINE[k] + X[k], 3)},{1 + k % 2}\n" for k in range(60)
+)
+
+
+def test_a_formula_and_weights(run, file):
+    """The same fit as in Python, of a regression and of a sample, with its rows' labels."""
+    path = file(TABLE + "r60,a,2.0,,1\n")
+    frame = pd.read_csv(path, index_col="id")
+    asked = ("--index", "id", "--weights", "w", "--json")
+    code, out, err = run("fit", path, "--formula", "y ~ x + C(group)", *asked)
+    assert (code, err) == (0, "hellgan fit: 1 row has a missing value and is left out; 60 are fitted.\n")
+    fit = hg.GAN.from_formula("y ~ x + C(group)", frame, weights="w").fit()
+    found = json.loads(out)
+    assert {name: row["estimate"] for name, row in found["parameters"].items()} == pytest.approx(dict(fit.params))
+    assert (found["rows_left_out"], found["outliers"]) == (["r60"], fit.outliers().tolist())
+    held = json.loads(run("fit", path, "--formula", "y ~ x", "--fix", "scale=2", *asked)[1])
+    assert list(held["parameters"]) == ["Intercept", "x"]
+    sample = json.loads(run("fit", path, "--column", "x", *asked)[1])
+    assert sample["parameters"]["loc"]["estimate"] == pytest.approx(
+        hg.GAN(frame["x"], "normal", weights=frame["w"]).fit().params["loc"]
+    )
+    code, out, err = run("fit", path, "--formula", "y ~ x", "--missing", "raise")
+    assert (code, out) == (2, "")
+    assert "1 of 61 rows have missing values in variables of the formula, the first is 60" in err
 
 
 # Families by name.

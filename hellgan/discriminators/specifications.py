@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import checked_count, checked_sequence, first_line, shown
+from hellgan.checks import checked_count, checked_sequence, shown
 from hellgan.discriminators.features import Bumps, Listed, Monomials, PiecewisePolynomials, ProjectedSigmoids
 from hellgan.discriminators.network import Network
 from hellgan.discriminators.placement import (
@@ -302,8 +302,7 @@ class Features(Discriminator):
             shape = jax.eval_shape(lambda row: jnp.atleast_1d(jnp.asarray(self.function(row))), one).shape
         except Exception as error:
             raise ValueError(
-                f"discriminator: the features fail on one observation ({first_line(error)}); write them "
-                "with jax.numpy, for a single observation."
+                f"discriminator: the features fail on one observation: {tracing.failure(error)}."
             ) from error
         if len(shape) != 1:
             raise ValueError(f"discriminator: the features have shape {shape}; return a vector of length q.")

@@ -58,6 +58,21 @@ def trouble(function: Callable, *arguments, orders: int = 0, once: bool = False)
     return ""
 
 
+def failure(error: Exception) -> str:
+    """Say what is wrong with a function that could not be traced, and the remedy: a part of a sentence."""
+    if isinstance(error, jax.errors.TracerBoolConversionError):
+        return (
+            "it decides by a value, as if, while, and, or, max and min do, but values are known only once it is "
+            "compiled; choose with jnp.where, jnp.maximum or jax.lax.while_loop"
+        )
+    if isinstance(error, (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError)):
+        return (
+            "it hands a value to a function of NumPy, SciPy or math, or to float or int, but values are known only "
+            "once it is compiled; use those of jax.numpy and jax.scipy"
+        )
+    return f"{first_line(error).rstrip('.')}; write it with jax.numpy"
+
+
 def _traced(function: Callable, arguments: tuple, precision) -> list:
     """What a function does, and with which numbers."""
     with jax.default_matmul_precision(precision):

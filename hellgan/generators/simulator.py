@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hellgan import latents
-from hellgan.checks import first_line, shown
+from hellgan.checks import shown
 from hellgan.constraints import Constraint
 from hellgan.execution import tracing
 from hellgan.functions import OwnFunction
@@ -166,18 +166,35 @@ def _check_signature(function, parameters, covariates):
         )
 
 
+class _NoObservation(ValueError):
+    """What a function returns is no observation."""
+
+
 def _observation_size(function, parameters, latent_dim, covariates, orders):
     given = [
         jax.ShapeDtypeStruct(() if size == 1 else (size,), jnp.float32) for size in (latent_dim, covariates) if size
     ]
     natural = {name: jax.ShapeDtypeStruct(space.shape, jnp.float32) for name, space in parameters.items()}
+
+    def drawn(given, natural):
+        out = function(*given, **natural)
+        if out is None:
+            raise _NoObservation("generator: the function returns nothing; end it with return.")
+        try:
+            return jnp.asarray(out)
+        except TypeError:
+            raise _NoObservation(
+                f"generator: the function returns {shown(out)}; return a number or a vector, one observation."
+            ) from None
+
     try:
-        out = jax.eval_shape(lambda given, natural: jnp.asarray(function(*given, **natural)), given, natural)
+        out = jax.eval_shape(drawn, given, natural)
+    except _NoObservation as error:
+        raise ValueError(str(error)) from None
     except Exception as error:
-        several = "; for a vector of latent draws give latent_dim=" if latent_dim == 1 else ""
+        several = "; for a vector of latent draws give latent_dim=" if latent_dim == 1 and _indexes(error) else ""
         raise ValueError(
-            f"generator: the function fails on one latent draw ({first_line(error)}); write it with jax.numpy, for a "
-            f"single draw{several}."
+            f"generator: the function fails on one latent draw: {tracing.failure(error)}{several}."
         ) from error
     shape = out.shape
     if len(shape) > 1 or shape == (0,):
@@ -193,9 +210,12 @@ def _observation_size(function, parameters, latent_dim, covariates, orders):
             f"generator: the function returns {out.dtype.name}; return floating-point numbers, smooth in the "
             "parameters."
         )
-    why = tracing.trouble(
-        lambda given, natural: jnp.asarray(function(*given, **natural)), given, natural, orders=orders, once=True
-    )
+    why = tracing.trouble(drawn, given, natural, orders=orders, once=True)
     if why:
         raise ValueError(f"generator: the function {why}.")
     return shape[0] if shape else 1
+
+
+def _indexes(error: Exception) -> bool:
+    """Whether a function fails since it takes a number for a vector."""
+    return isinstance(error, IndexError) or "0-d" in str(error) or "unpack" in str(error) or "len()" in str(error)

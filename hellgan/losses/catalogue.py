@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import first_sentence, shown
+from hellgan.checks import shown
+from hellgan.execution import tracing
 from hellgan.functions import owned, require_unchanged
 from hellgan.losses.derivatives import Scalar, tabulate
 from hellgan.losses.functions import (
@@ -333,8 +334,7 @@ def checked(loss) -> Loss:
             ).shape
         except Exception as error:
             raise ValueError(
-                f"loss: {part} of {loss.name} fails on an array "
-                f"({type(error).__name__}: {first_sentence(error)}); write it with jax.numpy, elementwise."
+                f"loss: {part} of {loss.name} fails on an array, elementwise: {tracing.failure(error)}."
             ) from error
         if shape != (3,):
             raise ValueError(f"loss: {part} of {loss.name} turns shape (3,) into {shape}; write it elementwise.")

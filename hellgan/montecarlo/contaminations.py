@@ -195,12 +195,12 @@ class Dependence(Contamination):
         return replaced
 
 
-def as_tuple(given) -> tuple[Contamination, ...]:
+def as_tuple(given, name: str = "contamination") -> tuple[Contamination, ...]:
     """Read what stands for one departure: None, a contamination, or several, applied one after the other."""
     several = () if given is None else tuple(given) if isinstance(given, (list, tuple)) else (given,)
     for each in several:
         if not isinstance(each, Contamination):
-            raise TypeError(f"contamination: got {shown(each)}; give None, hg.Cluster(...) or another contamination.")
+            raise TypeError(f"{name}: got {shown(each)}; give None, hg.Cluster(...) or another contamination.")
     return several
 
 

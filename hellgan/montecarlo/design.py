@@ -210,7 +210,7 @@ def _departures(given) -> dict[Label, tuple[Contamination, ...]]:
     if isinstance(given, Mapping):
         if not given:
             raise ValueError("contamination: no levels; give at least one, or None.")
-        return {str(label): as_tuple(value) for label, value in given.items()}
+        return {str(label): as_tuple(value, f"contamination: {label}") for label, value in given.items()}
     several = [as_tuple(value) for value in (given if isinstance(given, list) else [given])]
     levels = {label_of(each): each for each in several}
     if len(levels) < len(several) or not levels:

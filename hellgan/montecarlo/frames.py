@@ -43,7 +43,10 @@ class StudyFrames:
     def __repr__(self):
         left = self.progress()
         done, wanted = (sum(left[column].tolist()) for column in ("done", "wanted"))
-        return f"<StudyResults: {len(self.cells)} cells, {len(self.methods)} methods, {done} of {wanted} replicates>"
+        return (
+            f"<StudyResults: {len(self.cells)} cells, {len(self.methods)} methods, {done} of {wanted} replicates; "
+            "performance() measures them>"
+        )
 
     def progress(self) -> pd.DataFrame:
         """Count the replicates that are stored and those that are wanted: one row a method and cell."""

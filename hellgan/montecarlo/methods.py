@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hellgan import inference
+from hellgan import inference, latents, losses
 from hellgan.batch import fit_all
 from hellgan.checks import normal_quantile, shown
 from hellgan.discriminators import MLP
 from hellgan.execution import programs
 from hellgan.gan import GAN
 from hellgan.generators import Generator, checked_generator
+from hellgan.inference.covariances import check_kind
 from hellgan.montecarlo.comparators import Comparator, named
 from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded, stacked, told
 from hellgan.montecarlo.method import Method, Setting
@@ -298,12 +299,27 @@ def _read(name, given) -> tuple[Method, Any]:
                 f"methods: {name} has {shown(unknown[0])}, which is no argument of a GAN; give "
                 f"{', '.join((*_OF_GAN, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
             )
+        _check_arguments(name, given)
         return GANMethod(given), dict(given)
     if callable(given):
         return FunctionMethod(given), given
     raise TypeError(
         f"methods: {name} is {shown(given)}; give a dict of GAN arguments, a comparator, or a function of a sample."
     )
+
+
+def _check_arguments(name: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments of a GAN that are none whatever the sample, before a study begins."""
+    try:
+        if "loss" in given:
+            losses.checked(given["loss"])
+        if given.get("generator") is not None:
+            checked_generator(given["generator"])
+        latents.size(given.get("latent", "sobol"), 2, given.get("n_simulated"))
+        check_kind(given.get("cov_type", "sandwich"), given.get("cov_kwds"))
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"methods: {name}: {error}") from None
 
 
 def _require_alone(name, what, others) -> None:

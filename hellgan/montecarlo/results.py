@@ -165,7 +165,9 @@ class StudyResults(StudyFrames):
     ):
         """Draw a measure in all cells, in the order of the factors, whose steps are below; as for ``plot_zip``."""
         frame = chosen(self.performance([measure]), where)
-        factors = options.pop("factors", [name for name in self.factors if len(set(frame[name])) > 1])
+        factors = options.pop("factors", None) or [name for name in self.factors if len(set(frame[name])) > 1]
+        if not factors:
+            raise ValueError("where: one cell is left, and a nested loop shows several; use plot_lollipop for one.")
         return plots.nested_loop(frame, measure, factors, parameter=parameter, **options)
 
     def plot_contamination(
@@ -230,6 +232,8 @@ class StudyResults(StudyFrames):
         center = truth.loc[names].to_numpy(np.float64)
         estimates = wide[names].to_numpy()
         usable = estimates[np.all(np.isfinite(estimates), axis=1)]
+        if len(usable) <= len(names):
+            raise ValueError(f"method: {method} has {len(usable)} replicates; {len(names)} parameters need more.")
         center = np.where(np.isfinite(center), center, usable.mean(axis=0))
         law = np.atleast_2d(np.cov(usable.T)) if covariance is None else np.asarray(covariance, np.float64)
         return plots.joint_pairs(estimates, names, law, center=center, **options)

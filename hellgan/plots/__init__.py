@@ -12,6 +12,7 @@ from hellgan.plots.canvas import (
     message,
     new_axes,
     save,
+    suffixes,
     view,
 )
 from hellgan.plots.fits import histogram_fit, log_ratio_plot, pp_plot, scatter_fit
@@ -45,6 +46,7 @@ __all__ = [
     "qq",
     "save",
     "scatter_fit",
+    "suffixes",
     "view",
     "zip_plot",
 ]

@@ -43,6 +43,13 @@ def save(ax, path) -> None:
     ax.figure.savefig(path, dpi=150)
 
 
+def suffixes() -> list[str]:
+    """Suffixes of the files that figures can be written to."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return sorted(FigureCanvasBase.get_supported_filetypes())
+
+
 def close(ax) -> None:
     """Close the figure of an Axes, which pyplot would keep otherwise."""
     import matplotlib.pyplot as plt

@@ -273,7 +273,7 @@ class EstimatedResults(JointResults):
         -------
         matplotlib Axes
         """
-        (name,) = chosen_names([name], list(self.params.index))
+        (name,) = chosen_names([name], list(self.params.index), "name")
         return figures.draw_profile(self, name, alpha, ax)
 
     def plot_influence(self, name: str | None = None, ax=None):

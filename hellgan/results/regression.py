@@ -12,7 +12,7 @@ from hellgan.inference.prediction import noise_cdf, predictive_quantile
 from hellgan.results import terms
 
 if TYPE_CHECKING:
-    from statsmodels.stats.contrast import MultiCompResult, WaldTestResults
+    from statsmodels.stats.contrast import WaldTestResults
 
     from hellgan.results.law import LawResults as Law
 else:
@@ -150,14 +150,14 @@ class RegressionResults(Law):
     @of_regressions
     def t_test_pairwise(
         self, term_name: str, method="hs", alpha: float = 0.05, factor_labels=None
-    ) -> "MultiCompResult":
+    ) -> terms.PairwiseTests:
         """Compare the levels of a factor two by two.
 
         Parameters
         ----------
         term_name : str
             The term of the formula, a factor alone, such as ``"C(group)"``. Where it is in an interaction, too, levels
-            are compared where the other variables of that are 0 or at their reference.
+            are compared where the other variables of that are 0 or at their reference, as the printed table says.
         method : str or list of str
             Corrections of the p-values, of ``statsmodels.stats.multitest.multipletests``.
         alpha : float
@@ -167,9 +167,9 @@ class RegressionResults(Law):
 
         Returns
         -------
-        MultiCompResult
-            statsmodels'; ``result_frame`` has a row ``b-a`` a pair: the difference, its error, test and interval, and
-            the corrected p-value and decision of each method.
+        PairwiseTests
+            statsmodels' ``MultiCompResult``; ``result_frame`` has a row ``b-a`` a pair: the difference, its error, test
+            and interval, and the corrected p-value and decision of each method.
 
         Raises
         ------

@@ -4,13 +4,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.contrast import MultiCompResult
 
 from hellgan.checks import first_sentence, normal_quantile, shown
 
 if TYPE_CHECKING:
-    from statsmodels.stats.contrast import MultiCompResult, WaldTestResults
+    from statsmodels.stats.contrast import WaldTestResults
 
     from hellgan.results.regression import RegressionResults
+
+
+class PairwiseTests(MultiCompResult):
+    """statsmodels' ``MultiCompResult``, which prints its table and where the levels are compared.
+
+    Attributes
+    ----------
+    result_frame : DataFrame
+        A row ``b-a`` a pair of levels.
+    where : str
+        At which values of other variables, where the factor is in interactions; else empty.
+    """
+
+    def __init__(self, frame: pd.DataFrame, contrasts, term, labels, coding, where: str):
+        super().__init__(frame, contrasts, term, labels, coding)
+        self.where = where
+
+    def __repr__(self):
+        return f"Differences between levels of {self.term}{self.where}\n{self.result_frame.to_string()}"
 
 
 def _spec(fit: "RegressionResults", asked: str) -> Any:
@@ -58,9 +78,9 @@ def wald_test_terms(fit: "RegressionResults", skip_single: bool, combine_terms) 
     return WaldTestResults(None, "chi2", None, table=table.astype({"df_constraint": int}))
 
 
-def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, labels) -> "MultiCompResult":
+def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, labels) -> PairwiseTests:
     """Compare the levels of a factor two by two; as ``RegressionResults.t_test_pairwise`` says."""
-    from statsmodels.stats.contrast import MultiCompResult, t_test_multi
+    from statsmodels.stats.contrast import t_test_multi
 
     normal_quantile(alpha)
     given: Any = list(method) if isinstance(method, tuple) else method
@@ -96,4 +116,13 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
         raise ValueError(
             f"method: {first_sentence(error)}; give one of statsmodels' multipletests, such as 'hs'."
         ) from None
-    return MultiCompResult(frame, contrasts, term, pairs, coding)
+    beside = {
+        str(factor)
+        for each in spec.terms
+        if len(each.factors) > 1 and name in map(str, each.factors)
+        for factor in each.factors
+        if str(factor) != name
+    }
+    at = [f"{each} = {coded[each].levels[0]}" if each in coded else f"{each} = 0" for each in sorted(beside)]
+    where = f", where {' and '.join(at)} (they interact)" if at else ""
+    return PairwiseTests(frame, contrasts, term, pairs, coding, where)

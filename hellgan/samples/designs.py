@@ -51,12 +51,13 @@ class Design(NamedTuple):
             )
         if given is None:
             return None
+        kept = np.arange(self.rows) if self.origin.kept is None else self.origin.kept
         if isinstance(given, str):
             whole = column_of(self.origin.frame, given, "weights")
         else:
-            whole = beside(given, "weights", self.origin.index, self.rows)
-        whole = readable_weights(whole, self.rows)
-        return whole if self.origin.kept is None else whole[self.origin.kept]
+            spare = ~np.isin(np.arange(self.rows), kept)
+            whole = beside(given, "weights", self.origin.index, self.rows, spare=spare)
+        return readable_weights(whole, self.rows)[kept]
 
     def require_levels(self, weights: np.ndarray | None) -> None:
         """Refuse a level of which the design has a column, but no observation, or none with a positive weight (n,)."""
@@ -86,6 +87,24 @@ class _Again:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)  # a level that the fit has not seen has no coefficient
             return self.spec.get_model_matrix(data, context=self.context, na_action="drop")
+
+    def require_values(self, frame) -> None:
+        """Refuse levels that the fit has not seen, and text where it had numbers; ``frame`` is a prediction's."""
+        import pandas as pd
+
+        for factor in _factors(self.spec):
+            if factor.name in (factor.variable, f"C({factor.variable})") and factor.variable in frame:
+                values = pd.Series(np.ravel(frame[factor.variable]))
+                unseen = [v for v in values.dropna().unique().tolist() if v not in factor.levels]
+                if unseen:
+                    raise ValueError(
+                        f"exog: the level {shown(unseen[0])} of {factor.name} is none of the fit's; give one of "
+                        f"{', '.join(map(str, factor.levels))}."
+                    )
+        for name in _numeric(self.spec):
+            texts = [v for v in np.ravel(frame[name]).tolist() if isinstance(v, str)] if name in frame else []
+            if texts:
+                raise ValueError(f"exog: {name} holds text such as {shown(texts[0])}; give numbers, as in the fit.")
 
     def __deepcopy__(self, memo):
         return self
@@ -124,9 +143,9 @@ def read_formula(formula, data, depth: int = 1) -> Design:
         ) from None
     count = matrices.lhs.shape[1] if hasattr(matrices, "lhs") else 0
     if count != 1:
-        raise ValueError(
-            f"formula: {shown(formula)} has {count} responses; give one numeric variable on the left of its ~."
-        )
+        levels = [str(name) for name in (matrices.lhs.model_spec.factor_contrasts if count else ())]
+        what = f"{levels[0]} on the left of its ~, which is text or a factor" if levels else f"{count} responses"
+        raise ValueError(f"formula: {shown(formula)} has {what}; give one numeric variable there.")
     response, design = matrices.lhs, matrices.rhs
     if not len(design):
         raise ValueError(f"formula: {shown(formula)} leaves no row without missing values; drop or impute them first.")
@@ -194,6 +213,12 @@ def _factors(spec) -> list[Factor]:
     return found
 
 
+def _numeric(spec) -> list[str]:
+    """The variables of the data that stand in a formula as numbers, and as they are."""
+    kinds = {str(expression): kind.value for expression, (kind, _) in spec.encoder_state.items()}
+    return [name for name in map(str, spec.variables_by_source.get("data", ())) if kinds.get(name) == "numerical"]
+
+
 def _reason(error: Exception, frame=None, named: Sequence[str] = ()) -> str:
     """Say why formulaic refuses, in part of a sentence: what it was at, and the error behind that."""
     text, cause = first_sentence(error), error.__cause__
@@ -223,6 +248,7 @@ def read_covariates(data, k: int, columns: list[str] | None, again) -> np.ndarra
 
     if again is not None:
         frame = table(data, "exog")[0].reset_index(drop=True)
+        again.require_values(frame)
         try:
             design = again(frame)
         except Exception as error:

@@ -78,7 +78,9 @@ def table(data, name: str) -> tuple[Any, Any]:
     return frame, frame.index if labelled else None
 
 
-def beside(values, name: str, index, total: int, kept: np.ndarray | None = None) -> Any:
+def beside(
+    values, name: str, index, total: int, kept: np.ndarray | None = None, spare: np.ndarray | None = None
+) -> Any:
     """Bring what stands beside the data, one value or row an observation, to the rows of a sample.
 
     A Series or frame whose index differs from the data's is matched by label; everything else is taken in the order of
@@ -95,6 +97,8 @@ def beside(values, name: str, index, total: int, kept: np.ndarray | None = None)
         How many rows the data have, those that are left out among them.
     kept : (n,) int array, optional
         Positions of the sample's rows among them; all unless given.
+    spare : (total,) bool array, optional
+        Rows that will be left out: a label that is missing there gives NaN. Without ``kept`` alone.
 
     Returns
     -------
@@ -111,14 +115,14 @@ def beside(values, name: str, index, total: int, kept: np.ndarray | None = None)
     if isinstance(values, (pd.Series, pd.DataFrame)):
         wanted = index if index is None or kept is None else index[kept]
         if wanted is not None and not values.index.equals(index):
-            return values if values.index.equals(wanted) else _by_label(values, name, wanted)
+            return values if values.index.equals(wanted) else _by_label(values, name, wanted, spare)
         return values.iloc[kept] if kept is not None and len(values) == total else values
     if kept is None or kept.size == total or np.ndim(values) == 0 or len(values) != total:
         return values
     return np.ma.asanyarray(values)[kept] if np.ma.isMaskedArray(values) else np.asarray(values)[kept]
 
 
-def _by_label(values, name: str, wanted):
+def _by_label(values, name: str, wanted, spare: np.ndarray | None = None):
     remedy = "give values in the data's order without an index, as by .to_numpy()"
     for whose, labels in (("its", values.index), ("the data's", wanted)):
         if not labels.is_unique:
@@ -126,13 +130,14 @@ def _by_label(values, name: str, wanted):
             raise ValueError(
                 f"{name}: its index is not the data's, and {whose} label {shown(plain(twice))} occurs twice; {remedy}."
             )
-    absent = wanted[~wanted.isin(values.index)]
+    missing = ~wanted.isin(values.index)
+    absent = wanted[missing if spare is None else missing & ~spare]
     if len(absent):
         raise ValueError(
             f"{name}: its index has no label {shown(plain(absent[0]))}, which is one of the data's; match the two, or "
             f"{remedy}."
         )
-    return values.loc[wanted]
+    return values.reindex(wanted)
 
 
 def plain(label):

@@ -62,13 +62,14 @@ def read(data, family: Family, missing: str = "raise", weights=None) -> tuple[Sa
     if rows.ndim != 2 or rows.shape[1] != d:
         wanted = "(n,)" if d == 1 else f"(n, {d})"
         what = "the covariates and, last, the response" if family.covariates else "one row an observation"
-        raise ValueError(f"data: shape {np.shape(data)}; {family.name} needs shape {wanted}, {what}.")
+        draws = "" if d == 1 or family.covariates else f" draws {d} numbers at once and"
+        raise ValueError(f"data: shape {np.shape(data)}; {family.name}{draws} needs shape {wanted}, {what}.")
     index = data.index if foreign is data and hasattr(data, "index") and not callable(data.index) else None
     named = columns[0] if columns and d == 1 else getattr(data, "name", None)
     origin = Origin(index, named if isinstance(named, str) else None)
     sample = Sample(rows, columns if d > 1 else None, covariates=family.covariates, origin=origin)
     if weights is not None:
-        weights = sample.beside(weights, "weights")
+        weights = sample.beside(weights, "weights", np.any(np.isnan(rows), axis=1) if missing == "drop" else None)
     sample, weights = complete(sample, weights) if missing == "drop" else (sample, weights)
     _check_numbers(sample.rows)
     if weights is not None:
@@ -105,7 +106,7 @@ def _check_numbers(rows):
     bad = int(np.sum(~np.all(np.isfinite(rows), axis=1)))
     if bad:
         remedy = "; drop or impute them first" if np.any(np.isinf(rows)) else "; impute them, or give missing='drop'"
-        raise ValueError(f"data: {bad} of {n} observations are NaN or infinite{remedy}.")
+        raise ValueError(f"data: {bad} of {n} observations {'is' if bad == 1 else 'are'} NaN or infinite{remedy}.")
     if np.max(np.abs(rows)) > _LARGEST:
         raise ValueError(f"data: some values exceed {_LARGEST:g} in size; give them in larger units.")
 

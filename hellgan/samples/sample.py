@@ -128,15 +128,17 @@ class Sample:
         """Labels of the rows of the data that are left out, as values are missing there; an Index, perhaps empty."""
         return self.origin.left_out(len(self))
 
-    def beside(self, values, name: str):
+    def beside(self, values, name: str, spare: np.ndarray | None = None):
         """Bring what stands beside the data to the observations; a text names a column of the data.
+
+        Observations that are ``spare`` (n,) will be left out and need no label.
 
         Raises ``ValueError`` for labels that do not match the data's, and for a column that is not there.
         """
         if isinstance(values, str):
             return self._column(values, name)
         total = len(self) if self.origin.kept is None else self.origin.total
-        return beside(values, name, self.origin.index, total, self.origin.kept)
+        return beside(values, name, self.origin.index, total, self.origin.kept, spare)
 
     def points(self, points) -> np.ndarray:
         """Read points of the observations' space as numbers (k, d); columns of a frame are matched by name.
@@ -205,13 +207,13 @@ class Sample:
         return dataclasses.replace(self, given_weights=checked_weights(self.beside(weights, "weights"), len(self)))
 
     def check_variation(self, parameters: int) -> None:
-        """Refuse a sample that is too small for so many ``parameters``, or constant, or of collinear columns."""
+        """Refuse a sample that has too few values for so many ``parameters``, is constant, or of collinear columns."""
         rows = self.rows if self.given_weights is None else self.rows[self.given_weights > 0]
         check_variation(rows, parameters, self.covariates, self.columns)
 
 
 def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns: list[str] | None) -> None:
-    """Refuse observations (n, d) that are too few for so many ``parameters``, constant, or of collinear columns."""
+    """Refuse observations (n, d) of too few values for so many ``parameters``, constant, or of collinear columns."""
     if len(rows) <= parameters:
         raise ValueError(f"data: {len(rows)} observations for {parameters} parameters; give more observations.")
     spread, d = np.ptp(rows, axis=0), rows.shape[1]
@@ -222,6 +224,11 @@ def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns:
     if np.any(spread == 0):
         which = "" if d == 1 else f" in column {columns[int(np.argmin(spread))] if columns else int(np.argmin(spread))}"
         raise ValueError(f"data: all observations are equal{which}; the model needs a sample that varies.")
+    if d == 1 and (distinct := len(np.unique(rows))) <= parameters:
+        raise ValueError(
+            f"data: only {distinct} different values, which cannot tell {parameters} parameters apart; give data with "
+            f"at least {parameters + 1}, or hold parameters with generator.fix()."
+        )
     if d > 1:
         scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
         if np.linalg.matrix_rank(scaled, tol=1e-8 * np.sqrt(rows.size)) < d:

@@ -1,6 +1,7 @@
 """Generators: laws against scipy, robust and equivariant starts, the decorator, and what is refused."""
 
 import json
+import math
 
 import jax
 import jax.numpy as jnp
@@ -458,11 +459,17 @@ BAD_SIMULATORS = [
     (lambda: decorated(lambda z, loc, scale: z), ValueError, "the two must agree"),
     (lambda: decorated(lambda: 1.0), ValueError, "the two must agree"),
     (lambda: decorated(min), ValueError, "generator: the function fails on one latent draw"),
-    (lambda: decorated(lambda z, loc: np.log(z) + loc), ValueError, "Tracer.*write it with jax.numpy"),
-    (lambda: decorated(lambda z, loc: float(z) + loc), ValueError, "write it with jax.numpy"),
-    (lambda: decorated(lambda z, loc: z[0] + loc), ValueError, "fails on one latent draw .* give latent_dim="),
-    (lambda: decorated(lambda z, loc: None), ValueError, "fails on one latent draw"),
-    (lambda: decorated(silent), ValueError, r"fails on one latent draw \(AssertionError\)"),
+    (lambda: decorated(lambda z, loc: np.log(z) + loc), ValueError, "a function of NumPy, SciPy or math, .*jax.numpy"),
+    (lambda: decorated(lambda z, loc: float(z) + loc), ValueError, "or to float or int, .* use those of jax.numpy"),
+    (lambda: decorated(lambda z, loc: math.exp(loc) + z), ValueError, "a function of NumPy, SciPy or math"),
+    (lambda: decorated(lambda z, loc: scipy.stats.norm.ppf(z, loc)), ValueError, "a function of NumPy, SciPy or math"),
+    (lambda: decorated(lambda z, loc: z if z > 0 else loc), ValueError, "decides by a value, as if.*jnp.where"),
+    (lambda: decorated(lambda z, loc: max(z, loc)), ValueError, "decides by a value, as .*max.*jnp.maximum"),
+    (lambda: decorated(lambda z, loc: lok + z), ValueError, "NameError: name 'lok' is not defined; write it"),  # pyright: ignore[reportUndefinedVariable]
+    (lambda: decorated(lambda z, loc: {"x": z + loc}), ValueError, r"returns \{'x': .*; return a number or a vector"),
+    (lambda: decorated(lambda z, loc: z[0] + loc), ValueError, "fails on one latent draw.* give latent_dim="),
+    (lambda: decorated(lambda z, loc: None), ValueError, "the function returns nothing; end it with return"),
+    (lambda: decorated(silent), ValueError, r"fails on one latent draw: AssertionError; write it"),
     (lambda: decorated(lambda z, loc: z + loc * jnp.eye(2)), ValueError, r"returns shape \(2, 2\)"),
     (lambda: decorated(lambda z, loc: jnp.zeros(0)), ValueError, r"returns shape \(0,\)"),
     (lambda: decorated(lambda z, loc: jnp.int32(z + loc)), ValueError, "returns int32; return floating-point numbers"),

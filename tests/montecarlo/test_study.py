@@ -258,6 +258,12 @@ def test_keys_do_not_depend_on_the_process(tmp_path):
         ({"methods": {"root": {"lossy": "root"}}}, "'lossy', which is no argument"),
         ({"methods": {"root": 3}}, "a comparator, or a function"),
         ({"methods": {"m": "medina"}}, "'medina' is not known"),
+        ({"methods": {"m": {"loss": "rot"}}}, "methods: m: loss: 'rot' is not known"),
+        ({"methods": {"m": {"latent": "halton"}}}, "methods: m: latent: 'halton' is not known"),
+        ({"methods": {"m": {"n_simulated": 1}}}, "methods: m: n_simulated: got 1"),
+        ({"methods": {"m": {"generator": "gauss"}}}, "methods: m: generator: 'gauss' is not known"),
+        ({"methods": {"m": {"cov_type": "HC9"}}}, "methods: m: cov_type: 'HC9' is not known"),
+        ({"contamination": {"near": None, "far": 0.1}}, "contamination: far: got 0.1; give None"),
         ({"methods": {"m": {"function": mean, "where": {"n": 7}}}}, "runs in no cell"),
         ({"methods": {"m": {"function": mean, "loss": "root"}}}, "'loss' beside a function"),
         ({"methods": {"m": {"comparator": hg.montecarlo.Huber(), "c": 2.0}}}, "'c' beside a comparator"),
@@ -787,6 +793,8 @@ def test_figures_ask_for_a_single_cell(drawn):
         drawn.plot_zip("loc")
     with pytest.raises(ValueError, match="there are several cells"):
         drawn.plot_joint("mean")
+    with pytest.raises(ValueError, match=r"where: one cell is left, .*use plot_lollipop"):
+        drawn.plot_nested_loop("bias", "scale", {"contamination": "none", "n": 20})
     with pytest.raises(ValueError, match="reports no 'df'"):
         drawn.plot_joint("mean", ["df"], {"contamination": "none", "n": 20})
     with pytest.raises(ValueError, match="'m' is no factor"):

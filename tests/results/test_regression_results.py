@@ -124,6 +124,18 @@ def test_pairs_do_not_depend_on_the_coding(fit, data, coding):
     assert again.wald_test_terms().table.loc[coding, "df_constraint"] == 2
 
 
+def test_pairs_in_an_interaction_say_where_they_are_compared(fit, data):
+    assert str(fit.t_test_pairwise("C(g)")).startswith("Differences between levels of C(g)\n")
+    both = hg.GAN.from_formula("y ~ C(g) * x", data, hg.generators.LinearRegression("t")).fit()
+    found = both.t_test_pairwise("C(g)")
+    assert found.where == ", where x = 0 (they interact)"
+    assert (
+        str(found)
+        == f"Differences between levels of C(g), where x = 0 (they interact)\n{found.result_frame.to_string()}"
+    )
+    assert found.result_frame.loc["b-a", "coef"] == pytest.approx(both.params["C(g)[T.b]"])
+
+
 def test_refusals(fit, normal):
     for name in ("x", "g", "Intercept"):
         with pytest.raises(ValueError, match=r"term_name: .* is no factor .*; the factors are C\(g\)"):

@@ -81,6 +81,19 @@ def test_weights_that_do_not_match_are_refused():
 # Rows that are left out.
 
 
+def test_a_dropped_row_needs_no_weight():
+    holes = DATED.copy()
+    holes.iloc[3] = np.nan
+    weights = WEIGHTS.drop(DATES[3]).iloc[::-1]
+    model = hg.GAN(holes, Normal(), weights=weights, missing="drop")
+    np.testing.assert_array_equal(model.weights, WEIGHTS.drop(DATES[3]))
+    frame = pd.DataFrame({"y": holes, "x": np.arange(float(N))})
+    line = hg.GAN.from_formula("y ~ x", frame, weights=weights)
+    np.testing.assert_array_equal(line.weights, WEIGHTS.drop(DATES[3]))
+    with pytest.raises(ValueError, match="weights: its index has no label"):
+        hg.GAN(holes, Normal(), weights=weights.drop(DATES[5]), missing="drop")
+
+
 def test_a_dropped_row_takes_its_weight_with_it():
     holes = LINE.astype({"w": float}).copy()
     holes.loc[5, ["x", "w"]] = np.nan
@@ -104,7 +117,7 @@ def test_a_dropped_row_takes_its_weight_with_it():
 def test_missing_values_of_the_data(hole):
     data = pd.Series([*X[:3], hole, *X[4:]], DATES, dtype="Float64" if hole is pd.NA else None)
     message = refusal(lambda: hg.GAN(data, Normal()), ValueError)
-    assert message == "data: 1 of 24 observations are NaN or infinite; impute them, or give missing='drop'."
+    assert message == "data: 1 of 24 observations is NaN or infinite; impute them, or give missing='drop'."
     model = hg.GAN(data, Normal(), missing="drop", weights=SHUFFLED)
     np.testing.assert_array_equal(model.x, np.delete(X, 3))
     np.testing.assert_array_equal(model.weights, WEIGHTS.drop(DATES[3]))

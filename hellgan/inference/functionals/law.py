@@ -10,8 +10,9 @@ import numpy as np
 
 from hellgan import constraints, latents
 from hellgan.cautions import SimulationWarning
-from hellgan.checks import checked_points, checked_sequence, first_sentence, shown
+from hellgan.checks import checked_points, checked_sequence, shown
 from hellgan.constraints import Constraint
+from hellgan.execution import tracing
 from hellgan.functions import owned
 from hellgan.generators.family import Generator
 from hellgan.inference.functionals.density import Densities
@@ -168,10 +169,7 @@ def _checked_function(f, generator: Generator) -> int | None:
         with jax.enable_x64(True):
             out = jax.eval_shape(lambda x: jnp.asarray(f(x)), jax.ShapeDtypeStruct(shape, jnp.float64))
     except Exception as error:
-        raise ValueError(
-            f"f: it fails on one observation ({type(error).__name__}: {first_sentence(error)}); write it with "
-            f"jax.numpy, for {what}."
-        ) from error
+        raise ValueError(f"f: it fails on one observation, {what}: {tracing.failure(error)}.") from error
     if len(out.shape) > 1 or out.shape == (0,):
         raise ValueError(f"f: it turns one observation into shape {out.shape}; return a number or a vector.")
     if not jnp.issubdtype(out.dtype, jnp.floating):
