@@ -51,5 +51,7 @@ class Background(NamedTuple):
     observed: np.ndarray  # (L,) share of the real sample, by weight, in the zones
     expected: np.ndarray  # (L,) share of the fitted law there
     scores: np.ndarray  # (L, k) what contamination as dense within the bulk adds to the mean score
+    ends: np.ndarray  # (G,) points within the bulk, least first; none where observations are weighted by a first fit
+    below: np.ndarray  # (G, 2) shares of the real and the simulated sample at or below each
     n: float  # effective size of the real sample
     m: float  # and of the simulated one

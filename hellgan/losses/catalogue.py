@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.checks import shown
+from hellgan.checks import checked_real, shown
 from hellgan.execution import tracing
 from hellgan.functions import owned, require_unchanged
 from hellgan.losses.derivatives import Scalar, tabulate
@@ -253,9 +253,10 @@ def alpha(a: float) -> Loss:
     """
     if isinstance(a, bool) or not isinstance(a, (int, float, np.integer, np.floating)):
         raise TypeError(f"a: got {shown(a)}; give a number of at least 1/64, such as 1.5.")
-    if not _LEAST_A <= float(a) < 1e300:
+    a = checked_real("a", a, "a finite number of at least 1/64", most=1e300)
+    if a < _LEAST_A:
         raise ValueError(f"a: got {shown(a)}; give a finite number of at least 1/64.")
-    return _alpha(float(a))
+    return _alpha(a)
 
 
 @functools.lru_cache(maxsize=256)

@@ -19,6 +19,11 @@ LEVELS = (0.95, 0.975, 0.99, 0.995)
 _NEAR = 0.25
 _POINTS = 64  # at which scores are averaged over the bulk
 
+# Between any two of these quantiles, not too far apart, observations are counted for a crowd within the bulk. What lies
+# beyond the last ones moves the estimates little.
+_TAIL = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4)
+_ENDS = np.array([*_TAIL, 0.5, *(1 - np.array(_TAIL[::-1]))])
+
 
 class Surroundings(NamedTuple):
     """The zones to both sides of a bulk, for each of the levels; of games, with a leading axis."""
@@ -26,6 +31,8 @@ class Surroundings(NamedTuple):
     observed: Array  # (L,) share of the real sample, by weight, in the two zones
     expected: Array  # (L,) share of the simulated sample there
     scores: Array  # (L, k) what contamination within the bulk would add to the mean score
+    ends: Array  # (G,) points within the bulk
+    below: Array  # (G, 2) shares of both samples at or below them
 
 
 @programs.program
@@ -73,13 +80,17 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
         inside = [(rows > zone[0]) & (rows <= zone[1]) for rows in (x, simulated)]
         return jnp.stack([game.x_weights @ inside[0], drawn @ inside[1]])
 
-    tails = np.stack([1 - np.array(LEVELS), LEVELS])
-    ends = sorted_draws[jnp.minimum(jnp.searchsorted(levels, tails), len(simulated) - 1)]  # (2, L)
+    def quantiles(level):
+        return sorted_draws[jnp.minimum(jnp.searchsorted(levels, level), len(simulated) - 1)]
+
+    ends = quantiles(np.stack([1 - np.array(LEVELS), LEVELS]))  # (2, L)
     width = ends[1] - ends[0]
     outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[None, :, None]  # (2, 2, 1), side and part
     beside = ends[:, None] + outwards * width[None, None]
-    zones = jnp.sort(jnp.stack(jnp.broadcast_arrays(ends[:, None], beside), axis=-1), axis=-1)
-    found = lax.map(share, zones.reshape(-1, 2)).reshape(2, 2, len(LEVELS), 2)
+    zones = jnp.sort(jnp.stack(jnp.broadcast_arrays(ends[:, None], beside), axis=-1), axis=-1).reshape(-1, 2)
+    within = lax.map(lambda end: _between_ties(x, game.x_weights, end), quantiles(_ENDS))
+    shares = lax.map(share, jnp.concatenate([zones, jnp.stack([jnp.full_like(within, -jnp.inf), within], axis=-1)]))
+    found, below = shares[: len(zones)].reshape(2, 2, len(LEVELS), 2), shares[len(zones) :]
     near, whole = found[:, 0], found[:, 1]  # (2, L, 2): side, level, sample
     # A cluster farther off leaves the nearest quarter empty, but for chance.
     most = (jnp.maximum(near[..., 0] - near[..., 1], 0.0) + jnp.sqrt(jnp.maximum(near[..., 0], 1 / n) / n)) / _NEAR
@@ -89,7 +100,16 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
     inside = centred((ends[0][:, None] + at * width[:, None]).reshape(-1, 1)).reshape(len(LEVELS), _POINTS, -1)
     moved = jnp.einsum("sl,sp,lpk->lk", excess, fading / _POINTS, inside)
     observed, expected = jnp.moveaxis(jnp.sum(whole, axis=0), -1, 0)
-    return Surroundings(observed, expected, moved)
+    return Surroundings(observed, expected, moved, within, below)
+
+
+def _between_ties(x, weights, end):
+    """Move an end that is beside tied values of a sample to the middle between the values to both its sides."""
+    counted = weights > 0
+    low = jnp.max(jnp.where(counted & (x <= end), x, -jnp.inf))
+    high = jnp.min(jnp.where(counted & (x > end), x, jnp.inf))
+    is_tied = (jnp.sum(counted & (x == low)) > 1) | (jnp.sum(counted & (x == high)) > 1)
+    return jnp.where(is_tied & jnp.isfinite(low) & jnp.isfinite(high), (low + high) / 2, end)
 
 
 def _padded(game: Game, scores):
@@ -107,4 +127,8 @@ def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tu
         found += [programs.take(parts, k) for k in range(len(group))]
     n, m = (each.tolist() for each in games.sizes)
     sizes = zip(found, n, m, strict=True)
-    return [Background(LEVELS, each.observed, each.expected, each.scores, real, drawn) for each, real, drawn in sizes]
+    counted = slice(None) if first is None else slice(0)
+    return [
+        Background(LEVELS, *each[:3], each.ends[counted], each.below[counted], real, drawn)
+        for each, real, drawn in sizes
+    ]

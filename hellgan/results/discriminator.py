@@ -182,6 +182,13 @@ def too_few(nobs: int, features: int) -> str:
 
 def background_rejected(test: BackgroundTest) -> str:
     """Say what it means that the test of the background rejects."""
+    if not test.moves and test.crowd is not None:
+        crowd = test.crowd
+        return (
+            f"{crowd.observed:.0f} observations lie between {crowd.low:.4g} and {crowd.high:.4g} where the fitted law "
+            f"has {crowd.expected:.1f} (test of the background): contamination there is taken for a part of the bulk, "
+            "and intervals may miss; GAN(reweight=True) takes off a part of that"
+        )
     worst = int(np.argmax(np.abs(test.shifts)))
     return (
         f"{test.observed:.0f} observations lie beside the bulk where the fitted law has {test.expected:.1f} (test of "

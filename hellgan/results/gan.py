@@ -181,13 +181,15 @@ class GANResults(RegressionResults, LawResults):
         Contamination that is scattered around the bulk, or close to it, is within the bulk, too, where no
         discriminator can tell it from the law's own observations. In zones beside the bulk, as wide as it is, the
         observations are counted and compared with what the fitted law has there; then the influence function says how
-        far the estimates would be moved were the excess as dense within. What lies farther off does not count.
+        far the estimates would be moved were the excess as dense within. What lies farther off does not count. A
+        crowd within is looked for in the intervals between quantiles of the fitted law.
 
         Returns
         -------
         BackgroundTest
-            With ``observed``, ``expected``, ``pvalue`` and ``shifts``, in standard errors. Equation (23) of
-            ``docs/theory.md``. A fit warns (``FitWarning``) where the p-value is below .025 and a shift above .25.
+            With ``observed``, ``expected``, ``pvalue`` and ``shifts``, in standard errors, and ``crowd``. Equation (23)
+            of ``docs/theory.md``. A fit warns (``FitWarning``) where the p-value is below .025 and a shift above .25,
+            or where the crowd's p-value is below .002.
 
         Raises
         ------
