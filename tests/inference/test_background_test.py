@@ -72,6 +72,73 @@ def test_a_cluster_beside_the_bulk_is_flagged():
     assert batch.flagged.mean() >= 0.95
 
 
+CROWDED = samples(200, 100, 0.1, "near", seed=5)  # ten of a hundred are three standard deviations from the centre
+MOVED = CROWDED[160]  # whose fit is moved over them
+
+
+def test_the_crowd_by_hand():
+    """The interval between two quantiles of the draws in which the binomial tail is least, by going through all."""
+    x = MOVED
+    with pytest.warns(hg.FitWarning, match="observations lie between .* where the fitted law has"):
+        fit = hg.GAN(x, NORMAL).fit()
+    found = fit.background_test().crowd
+    drawn = np.sort(fit.params["loc"] + fit.params["scale"] * fit.equations.game.z[:, 0])
+    tail = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4]
+    ends = [drawn[int(np.ceil(1024 * level)) - 1] for level in [*tail, 0.5, *[1 - level for level in tail[::-1]]]]
+    pairs = []
+    for i, low in enumerate(ends):
+        for high in ends[i + 1 :]:
+            k, j = (int(np.sum((rows > low) & (rows <= high))) for rows in (x, drawn))
+            if j <= 0.35 * 1024:
+                pairs.append((stats.binom.sf(k - 1, k + j, 100 / 1124), low, high, k, 100 * j / 1024))
+    assert (found.pvalue, found.low, found.high, found.observed, found.expected) == pytest.approx(min(pairs), rel=1e-9)
+    assert found.is_rejected
+    assert 6.0 < found.low < found.high < 8.5
+    assert not fit.background_test().moves
+    assert f"within, {found.observed:.0f} from" in str(fit.background_test())
+
+
+@pytest.mark.filterwarnings("ignore::hellgan.FitWarning")
+def test_weights_count_in_crowds_as_repetitions_do():
+    plain = hg.GAN(MOVED, NORMAL).fit().background_test().crowd
+    tripled = hg.GAN(MOVED, NORMAL, weights=np.full(100, 3.0)).fit().background_test().crowd
+    assert (tripled.low, tripled.observed, tripled.pvalue) == pytest.approx((plain.low, plain.observed, plain.pvalue))
+    again = hg.GAN(np.concatenate([MOVED, MOVED + 1e-7]), NORMAL).fit().background_test().crowd
+    assert again.pvalue < plain.pvalue / 5
+    aside = np.concatenate([MOVED, np.full(50, 3.0)])
+    ignored = hg.GAN(aside, NORMAL, weights=np.r_[np.ones(100), np.zeros(50)]).fit().background_test().crowd
+    assert (ignored.observed, ignored.pvalue) == pytest.approx((plain.observed, plain.pvalue), rel=1e-6)
+
+
+@pytest.mark.montecarlo
+def test_crowds_in_small_samples_are_flagged():
+    """What lies outside flags all but a tenth, what lies within the most of these."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        batch = hg.fit_batch(hg.GAN(CROWDED[0], NORMAL), CROWDED)
+    assert batch.flagged.mean() >= 0.95
+
+
+@pytest.mark.montecarlo
+@pytest.mark.parametrize("step", [0.0, 0.4, 1.0])
+def test_clean_samples_have_no_crowds(step):
+    """Also where they are rounded, to a fifth of a standard deviation (2) and to a half of it."""
+    clean = np.random.default_rng(3).normal(1.0, 2.0, (200, 500))
+    clean = np.round(clean / step) * step if step else clean
+    fits = [hg.GAN(clean[0], NORMAL).fit()]
+    batch = hg.fit_batch(fits[0].model, clean)
+    assert batch.flagged.mean() <= 0.04
+    crowds = [batch[k].background_test().crowd for k in range(20)]
+    assert sum(crowd.is_rejected for crowd in crowds) <= 1
+
+
+def test_a_reweighted_fit_has_no_crowd():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = hg.GAN(MOVED, NORMAL, reweight=True).fit()
+    assert fit.background_test().crowd is None
+
+
 def test_of_observations_that_are_not_numbers_there_is_none():
     fit = hg.GAN(np.random.default_rng(0).normal(size=(300, 2)), hg.generators.MultivariateNormal(2)).fit()
     with pytest.raises(ValueError, match="on the line"):
