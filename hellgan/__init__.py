@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hellgan import constraints, discriminators, generators, latents, losses
 from hellgan.cautions import ConvergenceWarning, FitWarning
 from hellgan.constraints import interval, positive, real, simplex
+from hellgan.execution.keeping import keep_programs
 from hellgan.generators import generator
 from hellgan.losses import Loss
 from hellgan.version import VERSION
@@ -94,6 +95,7 @@ __all__ = [
     "generator",
     "generators",
     "interval",
+    "keep_programs",
     "latents",
     "load",
     "losses",

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from hellgan.execution.keeping import keep_by_default
 from hellgan.version import VERSION
 
 
@@ -137,6 +138,7 @@ def _add_study(commands) -> None:
 def _study(options) -> int:
     from hellgan import montecarlo
 
+    keep_by_default()
     changes = {} if options.replications is None else {"replications": options.replications}
     study = montecarlo.from_toml(options.file, **changes)
     out = options.out or os.path.splitext(os.path.basename(options.file))[0]
@@ -172,6 +174,7 @@ def _fit(options) -> int:
         raise ValueError(f"--level: got {options.level:g}; give a number between 0 and 1, such as 0.95.")
     if options.plot:
         _check_figure(options.plot)
+    keep_by_default()
     model = _model(options)
     if left_out := len(model.sample.left_out):
         what = "row has a missing value and is" if left_out == 1 else "rows have missing values and are"

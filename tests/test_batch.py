@@ -13,7 +13,7 @@ import hellgan as hg
 from hellgan.cautions import ConvergenceWarning
 from hellgan.execution import programs
 from hellgan.objective import evaluation
-from hellgan.solver import equations, newton
+from hellgan.solver import equations, joint
 
 # A multiple of the group's size and a rest, in two chunks.
 SAMPLES = np.random.default_rng(5).normal(1.0, 2.0, size=(69, 60))
@@ -67,9 +67,9 @@ def test_threads_and_repetition_change_no_bit(batch):
 
 
 def test_a_second_batch_compiles_nothing(batch):
-    before = compilations(newton.locate, evaluation.parts)
+    before = compilations(joint.search, evaluation.parts)
     hg.fit_batch(model(), SAMPLES[::-1][:16] + 1.0)
-    assert compilations(newton.locate, evaluation.parts) == before
+    assert compilations(joint.search, evaluation.parts) == before
 
 
 @pytest.mark.parametrize(

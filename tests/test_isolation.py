@@ -15,7 +15,7 @@ from compiled import compilations
 
 import hellgan as hg
 from hellgan.objective import evaluation
-from hellgan.solver import newton
+from hellgan.solver import joint
 
 ROOT = Path(hg.__file__).parents[1]
 NEWCOMB = hg.datasets.load_newcomb()
@@ -150,14 +150,14 @@ def test_twenty_fresh_fits_trace_once(newcomb):
     """Data, weights, knots, latents, start and seed are arrays: only names and sizes are compiled in."""
     rng = np.random.default_rng(0)
 
-    before = compilations(newton.locate, evaluation.parts)
+    before = compilations(joint.search, evaluation.parts)
     for k in range(20):
         n = 65 + k % 16  # sixteen sizes share one padded size
         sample = rng.normal(3.0 * k, 1 + k, size=n)
         weights = rng.uniform(0.5, 1, size=n) if k % 2 else None
         model = hg.GAN(sample, hg.generators.Normal(), hg.discriminators.Sigmoids(16), "root", weights=weights, seed=k)
         assert model.fit().converged
-    assert compilations(newton.locate, evaluation.parts) == before
+    assert compilations(joint.search, evaluation.parts) == before
 
 
 def test_a_users_generator_is_compiled_once():
@@ -167,9 +167,9 @@ def test_a_users_generator_is_compiled_once():
     def fresh(k):
         generator = hg.generator(loc=hg.real())(own)  # the decorator anew each time, of the same function
         hg.GAN(NEWCOMB + k, generator, seed=k).fit().conf_int()
-        return compilations(newton.locate, evaluation.parts)
+        return compilations(joint.search, evaluation.parts)
 
-    before = compilations(newton.locate, evaluation.parts)
+    before = compilations(joint.search, evaluation.parts)
     first = fresh(0)
     assert first != before
     assert [fresh(k) for k in range(1, 6)] == [first] * 5

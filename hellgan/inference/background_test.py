@@ -137,8 +137,8 @@ def _crowd(found: Background) -> Crowd | None:
     first, second = np.triu_indices(len(found.ends), 1)
     real, drawn = (found.below[second] - found.below[first]).T
     k, j = found.n * real, found.m * drawn
-    chance = special.betainc(np.maximum(k, 1.0), j + 1, found.n / (found.n + found.m))
-    pvalues = np.where((k >= 1) & (drawn <= _WIDEST), chance, 1.0)
+    pvalues, usable = np.ones(len(k)), (k >= 1) & (drawn <= _WIDEST) & (real >= drawn)
+    pvalues[usable] = special.betainc(k[usable], j[usable] + 1, found.n / (found.n + found.m))
     at = int(np.argmin(pvalues))
     low, high = found.ends[first[at]], found.ends[second[at]]
     return Crowd(float(low), float(high), float(k[at]), float(found.n * drawn[at]), float(pvalues[at]))

@@ -131,24 +131,27 @@ def expand(game: Game, theta, alpha) -> Expansion:
     The generator and the basis are each differentiated in their own few arguments (forward mode, so that a
     generator may contain loops); the p second derivatives never pass through the q features.
     """
+    return expand_both(game, theta, alpha)[0]
+
+
+def expand_both(game: Game, theta, alpha) -> tuple[Expansion, tuple[Array, Array, Array]]:
+    """Expand the generator's side, and what the discriminator earns from the simulated sample.
+
+    The latter is its value with gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha, without the ridge.
+    """
 
     def block(latent_weights, z):
-        x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
+        x, x_theta, bent = _draws(game.generator, theta, z)
         phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
         v, v_x = phi @ alpha, phi_x @ alpha
         v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
         earned, slope, curvature = derivatives(game.loss.adversary, v)
         weights = weigh(game, theta, latent_weights, z)
         pull = (weights * slope)[:, None] * v_x
-
-        def curved(theta):
-            """sum_j u_j slope_j v_x(x_j) . G(theta, z_j), whose Hessian holds the generator's own curvature."""
-            return jnp.sum(pull * jax.vmap(lambda draw: game.generator(theta, draw))(z))
-
         d_theta_theta = (
             (v_theta * (weights * curvature)[:, None]).T @ v_theta
             + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
-            + _hessian(curved, theta)
+            + bent(pull)
         )
         d_theta, moved = jnp.einsum("md,mdp->p", pull, x_theta), None
         if game.generator.is_weighted:
@@ -169,11 +172,77 @@ def expand(game: Game, theta, alpha) -> Expansion:
             of_rows = phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
             return of_rows if moved is None else of_rows + phi.T @ (slope[:, None] * moved)
 
-        d_alpha_theta = cross(*derivatives(game.loss.fake, v)[1:])
+        fake = derivatives(game.loss.fake, v)
+        d_alpha_theta = cross(*fake[1:])
         d_theta_alpha = d_alpha_theta.T if game.loss.is_zero_sum else cross(slope, curvature).T
-        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha)
+        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha), _sums(weights, phi, fake)
 
     return row_sums(block, game.z_weights, game.z)
+
+
+def _sums(weights, phi, earned) -> tuple[Array, Array, Array]:
+    """Sums over rows of what is earned there: value, and gradient and Hessian in alpha by the features."""
+    value, slope, curvature = earned
+    return weights @ value, (weights * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
+
+
+class Side(NamedTuple):
+    """One sample at a fixed theta: what a loss earns there, as a function of alpha; features are stored if few."""
+
+    weights: Array
+    rows: Array
+    features: Callable[[Array], Array]
+
+    @staticmethod
+    def of(weights, rows, function: Callable[[Array], Array]) -> "Side":
+        if rows.shape[0] > STORED:
+            return Side(weights, rows, function)
+        return Side(weights, function(rows), lambda phi: phi)
+
+    def earned(self, part: Callable, alpha) -> tuple[Array, Array, Array]:
+        """Value, gradient and Hessian in alpha of a part of a loss, real or fake, without the ridge."""
+
+        def block(weights, rows):
+            phi = self.features(rows)
+            return _sums(weights, phi, derivatives(part, phi @ alpha))
+
+        return row_sums(block, self.weights, self.rows)
+
+
+def real_side(game: Game) -> Side:
+    """The real sample."""
+    return Side.of(game.x_weights, game.x, lambda rows: features(game, rows))
+
+
+def simulated_side(game: Game, theta) -> Side:
+    """The simulated sample at theta."""
+    return Side.of(weigh(game, theta), game.z, lambda z: features(game, simulate(game, theta, z)))
+
+
+def _draws(generator: Generator, theta, z):
+    """Draws x_j = G(theta, z_j), (m, d), and derivatives in theta, (m, d, p), for latent draws (m, k).
+
+    With them comes the function of pulls (m, d) that sums pull_j . d^2 x_j over the draws, (p, p). Where theta is short
+    all is one pass: a quantile function that is solved for is so solved once.
+    """
+    if theta.shape[0] > _MANY:
+        x, x_theta = jax.vmap(lambda draw: value_and_tangents(generator, theta, draw))(z)
+
+        def bent(pull):
+            return _hessian(lambda theta: jnp.sum(pull * jax.vmap(lambda draw: generator(theta, draw))(z)), theta)
+
+        return x, x_theta, bent
+
+    def twice(draw):
+        def slopes(theta):
+            x, x_theta = value_and_tangents(generator, theta, draw)
+            return x_theta, (x, x_theta)
+
+        x_theta_theta, (x, x_theta) = jax.jacfwd(slopes, has_aux=True)(theta)
+        return x, x_theta, x_theta_theta
+
+    x, x_theta, x_theta_theta = jax.vmap(twice)(z)
+    return x, x_theta, lambda pull: jnp.einsum("md,mdpr->pr", pull, x_theta_theta)
 
 
 def _hessian(function, theta):

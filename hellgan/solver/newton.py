@@ -25,9 +25,10 @@ from hellgan.solver.certificate import LIMITS, MAX_OUTER, TOLERANCE, Limits, acc
 MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
 MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
-_MOST_SCORING = 30
-_NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
-_SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
+MOST_SCORING = 30
+FARTHEST = 1.0  # step of scoring on a scale without a unit
+NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
+SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
 class Local(NamedTuple):
@@ -57,7 +58,7 @@ def locate(games: Game, theta, alpha, on_log) -> Local:
     """
 
     def one(game, theta, alpha, on_log):
-        climbed = _climb(game, theta, alpha, None if game.loss.is_concave else on_log)
+        climbed = climb(game, theta, alpha, None if game.loss.is_concave else on_log)
         expansion = linear.expand(game, theta, climbed.alpha)
         reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), theta.dtype)))
         return Local(climbed.alpha, climbed.value, climbed.gradient, climbed.hessian, expansion, climbed.steps, reach)
@@ -65,7 +66,7 @@ def locate(games: Game, theta, alpha, on_log) -> Local:
     return programs.each(one, games, theta, alpha, on_log)
 
 
-class _Ascent(NamedTuple):
+class Ascent(NamedTuple):
     """The inner iteration: the best alpha with its derivatives, and the next to try."""
 
     alpha: jax.Array
@@ -78,14 +79,18 @@ class _Ascent(NamedTuple):
     on_log: jax.Array | None  # while the continuation still climbs the log loss
 
 
-def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
-    """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so."""
+def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
+    """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so.
+
+    It ends at a gradient of 0, but for rounding; where ``left`` is given, as soon as a quadratic model of the objective
+    promises no more than that.
+    """
     dtype, size = alpha.dtype, alpha.shape[0]
     samples = linear.discriminator_rows(game, theta)
 
-    def body(s: _Ascent) -> _Ascent:
+    def body(s: Ascent) -> Ascent:
         value, gradient, hessian = linear.discriminator_problem(game, samples, s.trial, s.on_log)
-        slack = _SLACK * (1 + jnp.abs(value))
+        slack = SLACK * (1 + jnp.abs(value))
         accept = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient)) & (value >= s.value - slack)
         new = (s.trial, value, gradient, hessian)
         alpha, value, gradient, hessian = (
@@ -96,10 +101,10 @@ def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
         shifted = -hessian + damping * bound * jnp.eye(size, dtype=dtype)
         trial = alpha + cho_solve(cho_factor(shifted, lower=True), gradient)
         if s.on_log is None:
-            return _Ascent(alpha, value, gradient, hessian, trial, damping, s.steps + 1, None)
+            return Ascent(alpha, value, gradient, hessian, trial, damping, s.steps + 1, None)
         # Near the maximum of the log loss the loss itself takes over, from the same point.
         change = s.on_log & (jnp.max(jnp.abs(gradient)) < 1e-4)
-        return _Ascent(
+        return Ascent(
             alpha,
             jnp.where(change, -jnp.inf, value),
             jnp.where(change, jnp.inf, gradient),
@@ -110,10 +115,14 @@ def _climb(game: Game, theta, alpha, on_log) -> _Ascent:
             s.on_log & ~change,
         )
 
-    def unfinished(s: _Ascent):
-        return (jnp.max(jnp.abs(s.gradient)) > TOLERANCE / 10) & (s.steps < MAX_INNER) & (s.damping < 1e10)
+    def unfinished(s: Ascent):
+        climbing = (jnp.max(jnp.abs(s.gradient)) > TOLERANCE / 10) & (s.steps < MAX_INNER) & (s.damping < 1e10)
+        if left is None:
+            return climbing
+        gain = s.gradient @ (s.trial - s.alpha) / 2
+        return climbing & ~((s.damping == 0) & (gain <= left) & (gain >= 0))
 
-    start = _Ascent(
+    start = Ascent(
         alpha,
         jnp.asarray(-jnp.inf, dtype),
         jnp.full(size, jnp.inf, dtype),
@@ -249,7 +258,7 @@ class _State:
         """Judge the points that were tried, keep the better ones, and choose the next to try."""
         here = self._model(local)
         with np.errstate(invalid="ignore"):
-            slack = _SLACK * (1 + np.abs(here.merit))
+            slack = SLACK * (1 + np.abs(here.merit))
             better = (here.merit <= self.best.merit + slack) | (here.score_norm <= self.limits.tol)
             better |= self.scoring & (here.score_norm <= 2 * self.best.score_norm)
         accept = np.isfinite(here.score_norm) & better
@@ -258,7 +267,7 @@ class _State:
         self.damping = np.where(accept, np.where(self.damping < 1e-2, 0.0, self.damping / 10), 10 * self.damping + 0.3)
         self.outer = self.outer + 1
         self.inner = self.inner + local.steps
-        self.scoring = self.scoring & (self.best.score_norm > _NEAR) & (self.outer < _MOST_SCORING)
+        self.scoring = self.scoring & (self.best.score_norm > NEAR) & (self.outer < MOST_SCORING)
         step = self._step(local.reach)
         self.trial = self.best.theta + step
         self.trial_alpha = self.best.alpha + _apply(self.best.slope, step)
@@ -325,7 +334,8 @@ class _State:
         step = _apply(np.swapaxes(np.where(known[:, None, None], self.best.whitening, 0.0), 1, 2), step)
         # Towards an edge of the space the metric fades, and nothing judges a step of scoring but its length.
         farthest = np.max(np.abs(step) * self.unitless, axis=1)
-        return step * np.where(self.scoring & (farthest > 1), 1 / np.maximum(farthest, 1), 1.0)[:, None]
+        too_far = self.scoring & (farthest > FARTHEST)
+        return step * np.where(too_far, FARTHEST / np.maximum(farthest, FARTHEST), 1.0)[:, None]
 
 
 def whitened(metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

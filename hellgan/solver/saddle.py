@@ -20,7 +20,7 @@ from hellgan.execution import programs
 from hellgan.generators.smoothed import is_open, smoothing_of
 from hellgan.objective.game import Game
 from hellgan.objective.linear import STORED
-from hellgan.solver import edges, jumps, network, newton
+from hellgan.solver import edges, joint, jumps, network, newton
 from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint, certify, curvatures_of
 from hellgan.solver.smoothing import lost, settled, stayed
 from hellgan.solver.starts import nearby
@@ -132,7 +132,7 @@ def solve_saddles(
     if is_open(games.generator):
         games = settled(games, starts)
         starts, alphas = smoothing_of(games.generator)[:, :, 0], None
-    found = newton.descend(games, np.asarray(starts, np.float64), alphas, limits)
+    found = joint.descend(games, np.asarray(starts, np.float64), alphas, limits)
     values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     saddles = [

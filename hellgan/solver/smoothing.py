@@ -16,7 +16,7 @@ from hellgan.execution import programs
 from hellgan.generators.smoothed import Smoothed, smoothed_at, smoothing_of
 from hellgan.objective.game import Game
 from hellgan.records import informations
-from hellgan.solver import newton
+from hellgan.solver import joint
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.starts import reach_at
 
@@ -35,7 +35,7 @@ def settled(games: Game, starts: np.ndarray) -> Game:
     n, spread = np.asarray(games.sizes[0]), first.copy()
     for stage in _STAGES:
         games = _at(games, theta, spread)
-        found = newton.descend(games, theta)
+        found = joint.descend(games, theta)
         towards = np.linalg.solve(spread, (found.theta - theta)[:, :, None])[:, :, 0]
         good = np.all(np.isfinite(towards), axis=1)
         length = np.linalg.norm(np.where(good[:, None], towards, 0.0), axis=1)
