@@ -70,15 +70,15 @@ def test_files_and_classes_are_short():
     assert {name: n for name, n in classes.items() if n > LARGEST_CLASS} == {}
 
 
-def violations(source: str, is_shell: bool, is_root: bool) -> list[str]:
-    """List in words what a file does that no import contract sees."""
+def violations(source: str, is_shell: bool, is_root: bool, is_asked: bool = False) -> list[str]:
+    """List in words what a file does that no import contract sees; ``is_asked`` where users ask for JAX's settings."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called == "print" and not is_shell:
                 found.append("calls print")
-            if called.endswith("config.update"):
+            if called.endswith("config.update") and not is_asked:
                 found.append("changes the global configuration of JAX")
             if called.endswith(("import_module", "__import__")) and not is_root:
                 found.append("imports by a name that cannot be checked")
@@ -87,7 +87,8 @@ def violations(source: str, is_shell: bool, is_root: bool) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_module_keeps_to_the_rules(path):
-    assert violations(path.read_text(), path.name == "cli.py", path == PACKAGE / "__init__.py") == []
+    asked = path.name == "keeping.py"
+    assert violations(path.read_text(), path.name == "cli.py", path == PACKAGE / "__init__.py", asked) == []
 
 
 @pytest.mark.parametrize(

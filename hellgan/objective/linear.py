@@ -87,24 +87,39 @@ def discriminator_rows(game: Game, theta) -> list[Rows]:
     ]
 
 
+def real_rows(game: Game) -> Rows:
+    """Give the real sample alone, whose features do not change with theta."""
+
+    def of_real(x):
+        return features(game, x)
+
+    if game.x.shape[0] > STORED:
+        return Rows(game.x_weights, None, game.x, of_real, "real")
+    return Rows(game.x_weights, None, of_real(game.x), lambda phi: phi, "real")
+
+
 def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
     """Evaluate V_n, ridge included, with its gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha.
 
     Where ``on_log`` is true the log loss stands in place of the game's own, as the solver begins with it.
     """
     ridge = jnp.asarray(game.discriminator.ridge)
-    value, gradient, hessian = -ridge @ alpha**2, -2 * ridge * alpha, -jnp.diag(2 * ridge)
+    sums = -ridge @ alpha**2, -2 * ridge * alpha, -jnp.diag(2 * ridge)
     for sample in samples:
+        sums = jax.tree.map(jnp.add, sums, earned(game, sample, alpha, on_log))
+    return sums
 
-        def block(weights, signs, rows, sample=sample):
-            phi = sample.features(rows)
-            value, slope, curvature = _earnings(game.loss, sample.part, (phi @ alpha) * signs, on_log)
-            return weights @ value, (weights * signs * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
 
-        signs = np.ones(sample.weights.shape) if sample.signs is None else sample.signs
-        sums = row_sums(block, sample.weights, signs, sample.rows)
-        value, gradient, hessian = jax.tree.map(jnp.add, (value, gradient, hessian), sums)
-    return value, gradient, hessian
+def earned(game: Game, sample: Rows, alpha, on_log=None) -> tuple[Array, Array, Array]:
+    """Evaluate what the discriminator earns from a sample, with gradient and Hessian in alpha; without the ridge."""
+
+    def block(weights, signs, rows):
+        phi = sample.features(rows)
+        value, slope, curvature = _earnings(game.loss, sample.part, (phi @ alpha) * signs, on_log)
+        return _sums(weights, phi, (value, signs * slope, curvature))
+
+    signs = np.ones(sample.weights.shape) if sample.signs is None else sample.signs
+    return row_sums(block, sample.weights, signs, sample.rows)
 
 
 def _earnings(loss: Loss, part: str, v, on_log=None):
@@ -184,39 +199,6 @@ def _sums(weights, phi, earned) -> tuple[Array, Array, Array]:
     """Sums over rows of what is earned there: value, and gradient and Hessian in alpha by the features."""
     value, slope, curvature = earned
     return weights @ value, (weights * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
-
-
-class Side(NamedTuple):
-    """One sample at a fixed theta: what a loss earns there, as a function of alpha; features are stored if few."""
-
-    weights: Array
-    rows: Array
-    features: Callable[[Array], Array]
-
-    @staticmethod
-    def of(weights, rows, function: Callable[[Array], Array]) -> "Side":
-        if rows.shape[0] > STORED:
-            return Side(weights, rows, function)
-        return Side(weights, function(rows), lambda phi: phi)
-
-    def earned(self, part: Callable, alpha) -> tuple[Array, Array, Array]:
-        """Value, gradient and Hessian in alpha of a part of a loss, real or fake, without the ridge."""
-
-        def block(weights, rows):
-            phi = self.features(rows)
-            return _sums(weights, phi, derivatives(part, phi @ alpha))
-
-        return row_sums(block, self.weights, self.rows)
-
-
-def real_side(game: Game) -> Side:
-    """The real sample."""
-    return Side.of(game.x_weights, game.x, lambda rows: features(game, rows))
-
-
-def simulated_side(game: Game, theta) -> Side:
-    """The simulated sample at theta."""
-    return Side.of(weigh(game, theta), game.z, lambda z: features(game, simulate(game, theta, z)))
 
 
 def _draws(generator: Generator, theta, z):

@@ -96,7 +96,7 @@ def search(games: Game, theta, alpha, tol, is_warm) -> Solution:
 
 def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
     p, dtype = game.p, theta.dtype
-    real = linear.real_side(game)
+    real = linear.real_rows(game)
     reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), dtype)))
 
     def body(state: _State) -> _State:
@@ -141,10 +141,10 @@ def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
     return Solution(best.u[:p], best.u[p:], best.value, best.jacobian, best.norm, end.steps, end.inner)
 
 
-def _point(game: Game, real: linear.Side, theta, alpha) -> _Point:
+def _point(game: Game, real: linear.Rows, theta, alpha) -> _Point:
     ridge = jnp.asarray(game.discriminator.ridge)
     (d_theta, h_tt, h_at, h_ta), fake = linear.expand_both(game, theta, alpha)
-    value, gradient, h_aa = jax.tree.map(jnp.add, real.earned(game.loss.real, alpha), fake)
+    value, gradient, h_aa = jax.tree.map(jnp.add, linear.earned(game, real, alpha), fake)
     value, gradient, h_aa = value - ridge @ alpha**2, gradient - 2 * ridge * alpha, h_aa - jnp.diag(2 * ridge)
     # Where H_aa is not negative there is no maximum near, and the factor is NaN.
     back = cho_solve(cho_factor(-h_aa, lower=True), jnp.concatenate([h_at, gradient[:, None]], axis=1))

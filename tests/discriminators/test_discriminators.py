@@ -855,7 +855,7 @@ BAD = [
         "the features fail on one observation",
     ),
     (lambda: Features(lambda x: x[0]).place(X[1], equal(N), 0), ValueError, "the features fail on one observation"),
-    (lambda: Features(silent).place(X[1], equal(N), 0), ValueError, r"one observation \(AssertionError\); write them"),
+    (lambda: Features(silent).place(X[1], equal(N), 0), ValueError, r"one observation: AssertionError; write it"),
     (lambda: Features(lambda x: x * jnp.eye(2)).place(X[1], equal(N), 0), ValueError, r"have shape \(2, 2\)"),
     (lambda: GaussianBumps(8).place(X[2][:6], equal(6), 0), ValueError, "8 bumps need more than 8 observations"),
 ]
