@@ -400,7 +400,7 @@ def test_plot_of_a_profile():
     np.testing.assert_array_equal(inside, statistics < stats.chi2.ppf(0.95, 1))
     assert fit.plot_profile(1, ax=ax) is ax
     plots.close(ax)
-    with pytest.raises(ValueError, match="cols: 'spread' is no parameter"):
+    with pytest.raises(ValueError, match="name: 'spread' is no parameter"):
         fit.plot_profile("spread")
 
 
