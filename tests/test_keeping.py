@@ -21,8 +21,7 @@ def note(event, **facts):
             found[kind] += 1
 jax.monitoring.register_event_listener(note)
 """
-ARGUMENTS = ["fit", "examples/messy.csv", "--column", "time", "--missing", "drop"]
-FIT = f"{MISSES}import hellgan.cli; code = hellgan.cli.main({ARGUMENTS})"
+FIT = f"{MISSES}import hellgan.cli; code = hellgan.cli.main(['fit', '-'])"
 SAID = "; sys.stderr.write('told ' + json.dumps([code, found]))"
 
 
@@ -31,7 +30,12 @@ def process(code: str, **environment: str) -> tuple[int, str, dict]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "HELLGAN_", "XDG_"))}
     clean |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), **environment}
     done = subprocess.run(
-        [sys.executable, "-c", code + SAID], capture_output=True, text=True, cwd=ROOT, env=clean, check=False
+        [sys.executable, "-c", code + SAID],
+        input=hg.datasets.csv_text("newcomb"),
+        capture_output=True,
+        text=True,
+        env=clean,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     code, found = json.loads(done.stderr.rpartition("told ")[2])

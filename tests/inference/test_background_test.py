@@ -132,6 +132,12 @@ def test_clean_samples_have_no_crowds(step):
     assert sum(crowd.is_rejected for crowd in crowds) <= 1
 
 
+@pytest.mark.parametrize("step", [0.4, 1.0])
+def test_rounding_makes_no_crowd(step):
+    x = np.round(np.random.default_rng(4).normal(1.0, 2.0, 2000) / step) * step
+    assert hg.GAN(x, NORMAL).fit().background_test().crowd.pvalue > 0.01
+
+
 def test_a_reweighted_fit_has_no_crowd():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
