@@ -25,7 +25,7 @@ FIT = f"{MISSES}import hellgan.cli; code = hellgan.cli.main(['fit', '-'])"
 SAID = "; sys.stderr.write('told ' + json.dumps([code, found]))"
 
 
-def process(code: str, **environment: str) -> tuple[int, str, dict]:
+def process(code: str, **environment: str) -> tuple:
     """Run in a process of its own without JAX's settings; exit code, standard output and what was found."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "HELLGAN_", "XDG_"))}
     clean |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), **environment}

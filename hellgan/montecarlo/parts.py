@@ -102,13 +102,26 @@ def read(path: Path, place: Place) -> "pa.Table":
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
     try:
-        found = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        # Not by pq.read_table, whose scanner keeps threads: of a damaged file's, one may end the process as Python ends.
+        source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        found = source.read(use_threads=False)
         wrong = _wrong(found, place)
     except Exception as error:  # any: of a damaged file Arrow raises what it likes
         found, wrong = None, " ".join(str(error).split())[:120] or type(error).__name__
     if found is None or wrong:
         raise ValueError(f"{path} is damaged ({wrong}); {_REMEDY}")
-    return found.replace_schema_metadata(None)
+    return _as_written(found.replace_schema_metadata(None))
+
+
+def _as_written(found):
+    """Texts as the dictionaries that ``table`` makes of them: Parquet has those from a mark of Arrow's alone."""
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    for k, field in enumerate(found.schema):
+        if field.type != text and not pa.types.is_primitive(field.type):
+            found = found.set_column(k, field.name, found[k].cast(pa.string()).cast(text))
+    return found
 
 
 def _wrong(found, place: Place) -> str | None:

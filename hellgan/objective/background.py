@@ -125,10 +125,11 @@ def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tu
         before = None if first is None else (programs.take(first[0], filled), first[1][filled])
         parts = surroundings(programs.take(games, filled), theta[filled], alpha[filled], before)
         found += [programs.take(parts, k) for k in range(len(group))]
-    n, m = (each.tolist() for each in games.sizes)
-    sizes = zip(found, n, m, strict=True)
+    n, m = games.sizes
     counted = slice(None) if first is None else slice(0)
     return [
-        Background(LEVELS, *each[:3], each.ends[counted], each.below[counted], real, drawn)
-        for each, real, drawn in sizes
+        Background(
+            LEVELS, of.observed, of.expected, of.scores, of.ends[counted], of.below[counted], float(n[k]), float(m[k])
+        )
+        for k, of in enumerate(found)
     ]

@@ -129,10 +129,24 @@ def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
         return usable & (state.best.norm > tol) & (state.steps < MOST) & (state.damping < 1e3)
 
     begin = jnp.concatenate([theta, alpha])
-    size, q = len(begin), len(alpha)
-    shapes = ((size, size), (p,), (p, p), (p, p), (q, p), (q,))
-    nowhere = _Point(begin, jnp.asarray(jnp.inf, dtype), *(jnp.zeros(s, dtype) for s in shapes), jnp.inf, 0.0, jnp.inf)
-    nowhere = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), nowhere)
+    size, q, worst = len(begin), len(alpha), jnp.asarray(jnp.inf, dtype)
+
+    def zeros(*shape):
+        return jnp.zeros(shape, dtype)
+
+    nowhere = _Point(
+        begin,
+        worst,
+        zeros(size, size),
+        zeros(p),
+        zeros(p, p),
+        zeros(p, p),
+        zeros(q, p),
+        zeros(q),
+        worst,
+        zeros(),
+        worst,
+    )
     is_scoring = ~is_warm & (not game.loss.is_zero_sum)
     zero = jnp.asarray(0)
     start = _State(nowhere, begin, jnp.zeros((), dtype), zero, zero, is_scoring, zero == 0)

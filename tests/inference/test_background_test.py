@@ -11,6 +11,13 @@ import hellgan as hg
 NORMAL = hg.generators.Normal()
 
 
+def crowd_of(fit):
+    """The crowd that the test of the background found."""
+    found = fit.background_test().crowd
+    assert found is not None
+    return found
+
+
 def samples(count: int, n: int, share: float, kind: str, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     x = rng.normal(1.0, 2.0, (count, n))
@@ -81,7 +88,7 @@ def test_the_crowd_by_hand():
     x = MOVED
     with pytest.warns(hg.FitWarning, match="observations lie between .* where the fitted law has"):
         fit = hg.GAN(x, NORMAL).fit()
-    found = fit.background_test().crowd
+    found = crowd_of(fit)
     drawn = np.sort(fit.params["loc"] + fit.params["scale"] * fit.equations.game.z[:, 0])
     tail = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4]
     ends = [drawn[int(np.ceil(1024 * level)) - 1] for level in [*tail, 0.5, *[1 - level for level in tail[::-1]]]]
@@ -100,13 +107,13 @@ def test_the_crowd_by_hand():
 
 @pytest.mark.filterwarnings("ignore::hellgan.FitWarning")
 def test_weights_count_in_crowds_as_repetitions_do():
-    plain = hg.GAN(MOVED, NORMAL).fit().background_test().crowd
-    tripled = hg.GAN(MOVED, NORMAL, weights=np.full(100, 3.0)).fit().background_test().crowd
+    plain = crowd_of(hg.GAN(MOVED, NORMAL).fit())
+    tripled = crowd_of(hg.GAN(MOVED, NORMAL, weights=np.full(100, 3.0)).fit())
     assert (tripled.low, tripled.observed, tripled.pvalue) == pytest.approx((plain.low, plain.observed, plain.pvalue))
-    again = hg.GAN(np.concatenate([MOVED, MOVED + 1e-7]), NORMAL).fit().background_test().crowd
+    again = crowd_of(hg.GAN(np.concatenate([MOVED, MOVED + 1e-7]), NORMAL).fit())
     assert again.pvalue < plain.pvalue / 5
     aside = np.concatenate([MOVED, np.full(50, 3.0)])
-    ignored = hg.GAN(aside, NORMAL, weights=np.r_[np.ones(100), np.zeros(50)]).fit().background_test().crowd
+    ignored = crowd_of(hg.GAN(aside, NORMAL, weights=np.r_[np.ones(100), np.zeros(50)]).fit())
     assert (ignored.observed, ignored.pvalue) == pytest.approx((plain.observed, plain.pvalue), rel=1e-6)
 
 
@@ -128,14 +135,14 @@ def test_clean_samples_have_no_crowds(step):
     fits = [hg.GAN(clean[0], NORMAL).fit()]
     batch = hg.fit_batch(fits[0].model, clean)
     assert batch.flagged.mean() <= 0.04
-    crowds = [batch[k].background_test().crowd for k in range(20)]
+    crowds = [crowd_of(batch[k]) for k in range(20)]
     assert sum(crowd.is_rejected for crowd in crowds) <= 1
 
 
 @pytest.mark.parametrize("step", [0.4, 1.0])
 def test_rounding_makes_no_crowd(step):
     x = np.round(np.random.default_rng(4).normal(1.0, 2.0, 2000) / step) * step
-    assert hg.GAN(x, NORMAL).fit().background_test().crowd.pvalue > 0.01
+    assert crowd_of(hg.GAN(x, NORMAL).fit()).pvalue > 0.01
 
 
 def test_a_reweighted_fit_has_no_crowd():
