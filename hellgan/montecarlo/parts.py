@@ -102,7 +102,7 @@ def read(path: Path, place: Place) -> "pa.Table":
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
     try:
-        # Not by pq.read_table, whose scanner keeps threads: of a damaged file's, one may end the process as Python ends.
+        # Not by pq.read_table: its scanner keeps threads, of which a damaged file's may abort the process at its end.
         source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         found = source.read(use_threads=False)
         wrong = _wrong(found, place)
