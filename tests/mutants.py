@@ -53,7 +53,7 @@ MUTANTS = tuple(
         ("Sobol shift forgotten", "latents.py", "shifts = rng.integers(0, 2**_BITS, size=(samples, 1, dim))", "shifts = np.zeros((samples, 1, dim), int)", "tests/inference/test_inference.py -k simulation_noise"),
         ("last rows forgotten in blocks", "objective/linear.py", "total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))", "pass", "tests/objective/test_objective.py -k blocks"),
         ("unweighted motion of the features", "objective/linear.py", "weighted = weights[:, None, None] * x_theta", "weighted = x_theta / weights.shape[0]", "tests/objective/test_objective.py -k analytic_jacobian"),
-        ("what the exact iteration finds is forgotten", "solver/joint.py", "part[left] = own", "pass", "tests/solver/test_joint.py -k left_to_the_exact"),
+        ("what the exact iteration finds is forgotten", "solver/joint.py", "part[one] = own", "pass", "tests/solver/test_joint.py -k left_to_the_exact"),
         ("a stationary point passes in the compiled search", "solver/joint.py", "(tops < 0) & (leasts > 0)", "(tops < 0)", "tests/solver/test_joint.py -k left_to_the_exact"),
         ("a warm search climbs the log loss first", "solver/joint.py", "first & ~is_warm", "first", "tests/solver/test_joint.py -k few_steps"),
         ("the discriminator does not follow", "solver/joint.py", "best.rise + best.slope @ step", "best.rise", "tests/solver/test_joint.py -k few_steps"),

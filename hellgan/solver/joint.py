@@ -75,12 +75,13 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     passes = [accepted(weights, games.generator.may_jump, limits.tol) for weights in games.x_weights]
     left = np.flatnonzero(~((found.score_norm <= passes) & (tops < 0) & (leasts > 0)))
-    if not len(left):
-        return found
-    again = newton.descend(programs.take(games, left), starts[left], None if alphas is None else alphas[left], limits)
     parts = [np.array(part) for part in found]
-    for part, own in zip(parts, again, strict=True):
-        part[left] = own
+    alone = limits if count == 1 else limits._replace(disp=False)
+    for k in left.tolist():  # one by one: no fit's last digits depend on how many others are left
+        one = slice(k, k + 1)
+        warm = None if alphas is None else alphas[one]
+        for part, own in zip(parts, newton.descend(programs.take(games, one), starts[one], warm, alone), strict=True):
+            part[one] = own
     return Solution(*parts)
 
 
