@@ -123,6 +123,7 @@ def t_test_pairwise(fit: "RegressionResults", name: str, method, alpha: float, l
         for factor in each.factors
         if str(factor) != name
     }
-    at = [f"{each} = {coded[each].levels[0]}" if each in coded else f"{each} = 0" for each in sorted(beside)]
+    # Of a factor that is the level that its coding leaves out, if it leaves one out.
+    at = [f"the columns of {each} are 0" if each in coded else f"{each} = 0" for each in sorted(beside)]
     where = f", where {' and '.join(at)} (they interact)" if at else ""
     return PairwiseTests(frame, contrasts, term, pairs, coding, where)
