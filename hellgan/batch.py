@@ -19,7 +19,7 @@ from hellgan.inference.background_test import BackgroundTest, background_test
 from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_test
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
-from hellgan.results.discriminator import too_few
+from hellgan.results.discriminator import are_overlapping, too_few
 from hellgan.results.gan import GANResults
 from hellgan.results.several import BatchSummary, read_truth, summarise
 from hellgan.samples import read
@@ -50,8 +50,9 @@ class BatchResults:
         gives them; NaN where there is no test.
     flagged : bool array (R,)
         Whether a fit did not converge, or would warn: its law describes no bulk of its sample, contamination lies
-        beside the bulk, data are few, more of them share one value than the fitted law explains, or a parameter is near
-        the edge of its space, where the law is another.
+        beside the bulk, data are few, more of them share one value than the fitted law explains, a parameter is near the
+        edge of its space, where the law is another, or parts of the law overlap so far that their weights are known as
+        from fewer than 75 observations.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -72,10 +73,15 @@ class BatchResults:
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
         is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
-        near = inference.near_edges(model.generator.element_spaces, self.params.to_numpy(), errors)
+        spaces = model.generator.element_spaces
+        overlap = are_overlapping(inference.observations_seen(spaces, self.params.to_numpy(), errors), model.nobs)
+        near = inference.near_edges(spaces, self.params.to_numpy(), errors)
         at_edge = near[:, [name in model.generator.edges for name in names]].any(axis=1)
         self.flagged = (
-            ~self.converged | at_edge | [is_few or fit.is_tied or fit.is_no_bulk or fit.is_shifted for fit in fits]
+            ~self.converged
+            | at_edge
+            | overlap
+            | [is_few or fit.is_tied or fit.is_no_bulk or fit.is_shifted for fit in fits]
         )
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])

@@ -19,7 +19,7 @@ from hellgan.inference.background_test import BackgroundTest
 from hellgan.inference.background_test import background_test as beside_bulk
 from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
-from hellgan.inference.linked import near_edges
+from hellgan.inference.linked import near_edges, observations_seen
 from hellgan.results import summary
 from hellgan.samples.frames import texts
 from hellgan.samples.ties import Atom, rounding_step
@@ -27,6 +27,7 @@ from hellgan.samples.ties import Atom, rounding_step
 if TYPE_CHECKING:
     from hellgan.results.gan import GANResults
 
+_OVERLAP = 75  # observations of known part that weights are known as from, below which intervals are short
 _CANDIDATES = 256  # draws, and observations, at which contamination is looked for
 
 
@@ -87,6 +88,9 @@ def notes(fit: "GANResults") -> list[str]:
         )
     if found := atom(fit):
         own.append(f"{tied(found)}.")
+    if count := overlapping(fit):
+        said = parts_overlap(count, fit.nobs)
+        own.append(f"{said[0].upper()}{said[1:]}.")
     if can_be_tested(fit) and (test := bulk_test(fit)).is_rejected:
         said = bulk_rejected(test)
         own.append(f"{said[0].upper()}{said[1:]}.")
@@ -136,6 +140,8 @@ def warn_of_fit(fit: "GANResults", throw: bool) -> None:
         warnings.warn(f"{fit.model!r}: {few}.", FitWarning, stacklevel=3)
     if found := atom(fit):
         warnings.warn(f"{fit.model!r}: {tied(found)}.", FitWarning, stacklevel=3)
+    if count := overlapping(fit):
+        warnings.warn(f"{fit.model!r}: {parts_overlap(count, fit.nobs)}.", FitWarning, stacklevel=3)
     for name, law in fit.generator.edges.items():
         if near_edges(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy())[fit.params.index == name].any():
             warnings.warn(f"{fit.model!r}: {at_edge(name, law)}.", FitWarning, stacklevel=3)
@@ -170,6 +176,27 @@ def at_edge(name: str, law: str) -> str:
     return (
         f"{name} is less than two standard errors from the edge of its space, {law}: there errors are not those of "
         "normal estimates, and intervals may miss; compare the fit of that law"
+    )
+
+
+def are_overlapping(seen, nobs: int):
+    """Whether parts overlap so far that so few of ``nobs`` observations are as good as seen to be of theirs."""
+    return seen < min(_OVERLAP, nobs / 2)
+
+
+def overlapping(fit: "GANResults") -> float:
+    """How many observations are as good as seen to be of their part, where those are too few; 0 elsewhere."""
+    if fit.sandwich is None:
+        return 0.0
+    seen = float(observations_seen(fit.spaces, fit.params.to_numpy(), fit.bse.to_numpy()))
+    return seen if are_overlapping(seen, fit.nobs) else 0.0
+
+
+def parts_overlap(count: float, nobs: int) -> str:
+    """Say what it means that the parts of a law overlap."""
+    return (
+        f"the parts overlap: their weights are known only as from {max(count, 1):.0f} of {nobs} observations whose part "
+        "one sees, where estimates are far from normal and intervals are likely to be too short"
     )
 
 
