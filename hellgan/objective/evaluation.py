@@ -16,7 +16,7 @@ from hellgan.objective.scores import influences, placement_slope
 
 # Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
 # by more than a two-hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
-FIRST = 8
+FIRST = 4
 _MATTERS = 0.005
 
 
@@ -90,7 +90,7 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
     else:
         simulated_features = of_law()
         shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
-        shifted = shifted._replace(features=shifted.features[:, 1:])
+        shifted = shifted._replace(features=shifted.features[:, 1:], believed=shifted.believed[:, 1:])
     slope = linear.features_slope(game, theta, alpha)[1:]
     return Parts(real_scores, simulated_scores, real_features, simulated_features, difference, slope, shifted)
 
@@ -155,6 +155,22 @@ def evaluated(
         for k in np.flatnonzero(matters).tolist():
             rows[k] = rows[k]._replace(shifted=programs.take(every, k))
     return rows
+
+
+def all_evaluated(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Parts]:
+    """Evaluate ``parts`` for each of a stack of games (k, ...), in groups; arguments as ``evaluated`` takes them."""
+    size, found = programs.group_size(len(theta)), []
+    for begin in range(0, len(theta), size):
+        group = list(range(begin, min(begin + size, len(theta))))
+        filled = group + group[:1] * (size - len(group))
+        found += evaluated(programs.take(games, filled), theta[filled], alpha[filled], scrambles, len(group))
+    return found
+
+
+def believed_others(parts: list[Parts]) -> np.ndarray | None:
+    """Mean features (k, S, q) over the believed part of other Sobol samples; None where latents are no such points."""
+    others = [each.shifted.believed[:FIRST] for each in parts if each.shifted is not None]
+    return np.stack(others) if others else None
 
 
 def simulation_matters(noise: np.ndarray, real: np.ndarray) -> np.ndarray:

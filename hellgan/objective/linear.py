@@ -18,6 +18,7 @@ from hellgan.generators.family import Generator
 from hellgan.losses import catalogue as losses
 from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
+from hellgan.objective.belief import belief
 from hellgan.objective.game import Array, Game, features, simulate, weigh
 
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
@@ -42,6 +43,17 @@ def row_sums(function, *rows):
     if n % BLOCK:
         total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))
     return total
+
+
+def row_map(function, *rows):
+    """Evaluate ``function(*rows)``, which gives a number for each row, over blocks of rows."""
+    n = rows[0].shape[0]
+    if n <= STORED:
+        return function(*rows)
+    count = n // BLOCK
+    blocks = tuple(r[: count * BLOCK].reshape(count, BLOCK, *r.shape[1:]) for r in rows)
+    found = lax.map(lambda block: function(*block), blocks).reshape(-1)
+    return jnp.concatenate([found, function(*(r[count * BLOCK :] for r in rows))]) if n % BLOCK else found
 
 
 class Rows(NamedTuple):
@@ -335,10 +347,14 @@ class SimulatedMeans(NamedTuple):
 
     score: Float[Array, " pq"]
     features: Float[Array, " q"]
+    believed: Float[Array, " q"]  # mean of the features where the discriminator believes
 
 
 def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
-    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis."""
+    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis.
+
+    The features' mean is that of all draws, and of those that the discriminator believes.
+    """
 
     def block(latent_weights, z):
         def loss_of_generator(theta):
@@ -352,10 +368,11 @@ def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
         else:
             phi = features(game, simulate(game, theta, z))
             d_theta, slopes = gradient(theta), weights * derivatives(game.loss.fake, phi @ alpha)[1]
-        d_alpha, means = jnp.stack([slopes, weights]) @ phi
-        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means)
+        d_alpha, means, believed = jnp.stack([slopes, weights, weights * belief(phi @ alpha)]) @ phi
+        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means, believed)
 
     found = row_sums(block, game.z_weights, z)
+    found = found._replace(believed=found.believed / found.believed[0])
     if not game.generator.is_weighted:
         return found
     return found._replace(features=found.features / found.features[0])
