@@ -16,7 +16,7 @@ from hellgan.objective.scores import influences, placement_slope
 
 # Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
 # by more than a two-hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
-FIRST = 4
+FIRST = 8
 _MATTERS = 0.005
 
 

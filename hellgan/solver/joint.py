@@ -22,9 +22,9 @@ from hellgan.solver.newton import FARTHEST, NEAR, SLACK, Solution, climb
 from hellgan.solver.newton import MOST_SCORING as SCORING
 
 MOST = 40  # steps of which some five are usual; a search that needs more is none for this form
-_SHARE = 0.01  # of the generator's squared score, that the discriminator may yet gain
-_FAR = 0.05  # the generator's score from which on a step is so long that the discriminator has to climb after it
-_ROUGH = 1e-4  # what it may yet gain at the start
+_SHARE, _MOST = 0.15, 0.3  # of the generator's squared score, that the discriminator may yet gain, and the largest
+_FAR = 0.1  # the generator's score from which on a step is so long that the discriminator has to climb after it
+_ROUGH = 0.02  # what it may yet gain at the start
 
 
 class _Point(NamedTuple):
@@ -50,7 +50,7 @@ class _State(NamedTuple):
     steps: Array
     inner: Array
     scoring: Array  # the generator of a non-zero-sum loss follows its score in the metric M
-    climbs: Array  # whether the discriminator climbs before the next point is judged
+    climbs: Array  # how often the discriminator will have climbed for the next point before that is judged
 
 
 def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:
@@ -103,30 +103,39 @@ def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
     def body(state: _State) -> _State:
         best, first = state.best, state.steps == 0
         theta, alpha = state.trial[:p], state.trial[p:]
-        left = jnp.where(first, _ROUGH, _SHARE * jnp.minimum(best.norm, 0.1) ** 2)
+        left = jnp.where(first, _ROUGH, _SHARE * jnp.minimum(best.norm, _MOST) ** 2)
         on_log = None if game.loss.is_concave else first & ~is_warm
+        slack = SLACK * (1 + jnp.abs(best.merit))
+        # What the discriminator has at a point that is none the better for it need not be known precisely.
+        most = best.merit + slack + best.gain if game.loss.is_zero_sum else jnp.full_like(best.merit, jnp.inf)
 
         def climbed():
-            found = climb(game, theta, alpha, on_log, left)
-            return found.alpha, found.steps
+            found = climb(game, theta, alpha, on_log, left, most)
+            on = (found.damping == 0) & (state.climbs == 1)  # one step of its own is free
+            return jnp.where(on, found.trial, found.alpha), found.steps
 
-        alpha, inner = lax.cond(state.climbs, climbed, lambda: (alpha, jnp.zeros_like(state.inner)))
+        alpha, inner = lax.cond(state.climbs > 0, climbed, lambda: (alpha, jnp.zeros_like(state.inner)))
         here = _point(game, real, theta, alpha)
-        rough = ~state.climbs & ~(here.gain <= left)  # judged once the discriminator has climbed here, too
-        slack = SLACK * (1 + jnp.abs(here.merit)) + (here.gain + best.gain if game.loss.is_zero_sum else 0.0)
+        worse = here.value > most
+        rough = (state.climbs < 2) & ~(here.gain <= left) & ~worse  # judged once the discriminator has climbed on
+        if game.loss.is_zero_sum:
+            slack += here.gain + best.gain
         better = (here.merit <= best.merit + slack) | (here.norm <= tol)
         better |= state.scoring & (here.norm <= 2 * best.norm)
-        accept = jnp.isfinite(here.norm) & better & ~rough
+        accept = jnp.isfinite(here.norm) & better & ~rough & ~worse
         best = jax.tree.map(lambda new, old: jnp.where(accept, new, old), here, best)
         calm = jnp.where(state.damping < 1e-2, 0.0, state.damping / 10)
         damping = jnp.where(rough, state.damping, jnp.where(accept, calm, 10 * state.damping + 0.3))
         steps = state.steps + 1
         scoring = state.scoring & ((best.norm > NEAR) | rough) & (steps < SCORING)
-        trial = jnp.where(rough, state.trial, best.u + _step(game, best, damping, scoring, reach))
-        return _State(best, trial, damping, steps, state.inner + inner, scoring, rough | (best.norm > _FAR))
+        further = jnp.concatenate([theta, alpha])
+        trial = jnp.where(rough, further, best.u + _step(game, best, damping, scoring, reach))
+        climbs = jnp.where(rough, state.climbs + 1, jnp.where(best.norm > _FAR, 1, 0))
+        return _State(best, trial, damping, steps, state.inner + inner, scoring, climbs)
 
     def unfinished(state: _State):
-        usable = (jnp.isfinite(state.best.norm) & jnp.all(jnp.isfinite(state.trial))) | (state.steps == 0)
+        usable = (jnp.isfinite(state.best.norm) | (state.climbs > 1)) & jnp.all(jnp.isfinite(state.trial))
+        usable |= state.steps == 0
         return usable & (state.best.norm > tol) & (state.steps < MOST) & (state.damping < 1e3)
 
     begin = jnp.concatenate([theta, alpha])
@@ -150,7 +159,7 @@ def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
     )
     is_scoring = ~is_warm & (not game.loss.is_zero_sum)
     zero = jnp.asarray(0)
-    start = _State(nowhere, begin, jnp.zeros((), dtype), zero, zero, is_scoring, zero == 0)
+    start = _State(nowhere, begin, jnp.zeros((), dtype), zero, zero, is_scoring, zero + 1)
     end = lax.while_loop(unfinished, body, start)
     best = end.best
     return Solution(best.u[:p], best.u[p:], best.value, best.jacobian, best.norm, end.steps, end.inner)

@@ -79,11 +79,11 @@ class Ascent(NamedTuple):
     on_log: jax.Array | None  # while the continuation still climbs the log loss
 
 
-def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
+def climb(game: Game, theta, alpha, on_log, left=None, enough=None) -> Ascent:
     """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so.
 
     It ends at a gradient of 0, but for rounding; where ``left`` is given, as soon as a quadratic model of the objective
-    promises no more than that.
+    promises no more than that, and where ``enough`` is, as soon as the objective exceeds that.
     """
     dtype, size = alpha.dtype, alpha.shape[0]
     samples = linear.discriminator_rows(game, theta)
@@ -120,7 +120,8 @@ def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
         if left is None:
             return climbing
         gain = s.gradient @ (s.trial - s.alpha) / 2
-        return climbing & ~((s.damping == 0) & (gain <= left) & (gain >= 0))
+        climbing &= ~((s.damping == 0) & (gain <= left) & (gain >= 0))
+        return climbing if enough is None else climbing & ~(s.value > enough)
 
     start = Ascent(
         alpha,
