@@ -25,11 +25,13 @@ class Program:
     """A compiled function that computes in double precision and gives NumPy arrays; made by ``program``.
 
     JAX's precision is a setting of the calling thread; it is entered for the call alone, so that nobody else's
-    computations change, and what comes out is NumPy's, which a caller in single precision cannot narrow unawares.
+    computations change, and what comes out is NumPy's, which a caller in single precision cannot narrow unawares; it
+    ``stays`` on the device where another program takes it up.
     """
 
-    def __init__(self, function: Callable, **options):
+    def __init__(self, function: Callable, stays: bool = False, **options):
         functools.update_wrapper(self, function)
+        self.stays = stays
         self.compiled = jax.jit(function, compiler_options=_OPTIONS, **options)
 
     def __call__(self, *arguments) -> Any:
@@ -42,7 +44,7 @@ class Program:
                 raise ValueError(f"hellgan: {_TRACED}.") from None
             if any(isinstance(leaf, core.Tracer) for leaf in jax.tree.leaves(found)):
                 raise ValueError(f"hellgan: {_TRACED}.")
-            return jax.device_get(found)
+            return found if self.stays else jax.device_get(found)
 
 
 @overload
@@ -50,7 +52,7 @@ def program(function: Callable, **options) -> Program: ...
 @overload
 def program(**options) -> Callable[[Callable], Program]: ...
 def program(function: Callable | None = None, **options) -> Program | Callable[[Callable], Program]:
-    """Compile a function of pytrees to a ``Program``; options are those of ``jax.jit``. Also a decorator."""
+    """Compile a function of pytrees to a ``Program``, whose options are those of ``jax.jit``, too. Also a decorator."""
     if function is None:
         return functools.partial(program, **options)
     return Program(function, **options)

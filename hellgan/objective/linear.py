@@ -47,13 +47,9 @@ def row_sums(function, *rows):
 
 def row_map(function, *rows):
     """Evaluate ``function(*rows)``, which gives a number for each row, over blocks of rows."""
-    n = rows[0].shape[0]
-    if n <= STORED:
+    if rows[0].shape[0] <= STORED:
         return function(*rows)
-    count = n // BLOCK
-    blocks = tuple(r[: count * BLOCK].reshape(count, BLOCK, *r.shape[1:]) for r in rows)
-    found = lax.map(lambda block: function(*block), blocks).reshape(-1)
-    return jnp.concatenate([found, function(*(r[count * BLOCK :] for r in rows))]) if n % BLOCK else found
+    return lax.map(lambda row: function(*(r[None] for r in row))[0], rows, batch_size=BLOCK)
 
 
 class Rows(NamedTuple):
@@ -161,10 +157,11 @@ def expand(game: Game, theta, alpha) -> Expansion:
     return expand_both(game, theta, alpha)[0]
 
 
-def expand_both(game: Game, theta, alpha) -> tuple[Expansion, tuple[Array, Array, Array]]:
+def expand_both(game: Game, theta, alpha, on_log=None) -> tuple[Expansion, tuple[Array, Array, Array]]:
     """Expand the generator's side, and what the discriminator earns from the simulated sample.
 
-    The latter is its value with gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha, without the ridge.
+    The latter is its value with gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha, without the ridge; that of the
+    log loss where ``on_log`` is true.
     """
 
     def block(latent_weights, z):
@@ -202,7 +199,8 @@ def expand_both(game: Game, theta, alpha) -> tuple[Expansion, tuple[Array, Array
         fake = derivatives(game.loss.fake, v)
         d_alpha_theta = cross(*fake[1:])
         d_theta_alpha = d_alpha_theta.T if game.loss.is_zero_sum else cross(slope, curvature).T
-        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha), _sums(weights, phi, fake)
+        own = fake if on_log is None else _earnings(game.loss, "fake", v, on_log)
+        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha), _sums(weights, phi, own)
 
     return row_sums(block, game.z_weights, game.z)
 

@@ -20,15 +20,22 @@ from tqdm import tqdm
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game
-from hellgan.solver.certificate import LIMITS, MAX_OUTER, TOLERANCE, Limits, accepted
+from hellgan.solver.certificate import (
+    FARTHEST,
+    LIMITS,
+    MAX_INNER,
+    MAX_OUTER,
+    MOST_SCORING,
+    NEAR,
+    SLACK,
+    TOLERANCE,
+    Limits,
+    Solution,
+    accepted,
+)
 
-MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
 MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
-MOST_SCORING = 30
-FARTHEST = 1.0  # step of scoring on a scale without a unit
-NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
-SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
 class Local(NamedTuple):
@@ -134,18 +141,6 @@ def climb(game: Game, theta, alpha, on_log, left=None, enough=None) -> Ascent:
         on_log,
     )
     return lax.while_loop(unfinished, body, start)
-
-
-class Solution(NamedTuple):
-    """Where the descent of each game ended, (k, ...) arrays."""
-
-    theta: np.ndarray
-    alpha: np.ndarray
-    value: np.ndarray  # penalised
-    jacobian: np.ndarray
-    score_norm: np.ndarray
-    iterations: np.ndarray
-    inner_iterations: np.ndarray
 
 
 def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:
