@@ -21,7 +21,7 @@ from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import are_overlapping, too_few
 from hellgan.results.gan import GANResults
-from hellgan.results.several import BatchSummary, read_truth, summarise
+from hellgan.results.several import BatchSummary, grouped, read_truth, summarise
 from hellgan.samples import read_each
 from hellgan.samples.sample import check_variations
 from hellgan.solver.certificate import SaddlePoint
@@ -217,10 +217,11 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
         return fit_all(model, samples[chunk], seeds[chunk], chunk.start)
 
     fits: list[Fit] = over_chunks(task, len(samples), threads, progress, "fit")
-    failed = sum(bool(fit.trouble) for fit in fits)
+    failed = [fit.trouble for fit in fits if fit.trouble]
     if failed:
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in grouped(failed).items())
         warnings.warn(
-            f"{failed} of {len(fits)} fits did not converge; BatchResults.trouble says why.",
+            f"{len(failed)} of {len(fits)} fits did not converge ({reasons}); BatchResults.trouble has each.",
             ConvergenceWarning,
             stacklevel=2,
         )

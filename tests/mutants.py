@@ -68,7 +68,7 @@ MUTANTS = tuple(
         ("text by the row and not the line", "samples/csv_files.py", "line, more = self.lines[wrong[0]]", "line, more = wrong[0] + 2", "tests/test_messy_csv.py -k refused"),
         ("programs kept although off", "execution/keeping.py", 'os.environ.get(VARIABLE) == "off" or', "False or", "tests/test_keeping.py -k second"),
         ("formulas without the file's weights", "cli.py", 'arguments["weights"] = options.weights', 'arguments["weights"] = None', "tests/test_messy_csv.py -k formula_and_weights"),
-        ("a group is its first game alone", "solver/joint.py", "programs.take(games, group)", "programs.take(games, group * 0 + begin)", "tests/test_batch.py -k fit_alone"),
+        ("a group is its first game alone", "solver/joint.py", "programs.take(games, filled), starts[filled]", "programs.take(games, filled[:1] * len(filled)), starts[filled]", "tests/test_batch.py -k fit_alone"),
         ("a batch starts all from one sample", "generators/location_scale.py", "start = self.start(samples, weights)", "start = self.start(samples[:1].repeat(len(samples), 0), weights)", "tests/test_batch.py -k start"),
         ("scrambles of the first few only", "objective/evaluation.py", "range(FIRST, len(scrambles), FIRST)", "range(FIRST, FIRST)", "tests/inference/test_inference.py -k simulation_noise"),
         ("generator objective of log_ns with the wrong sign", "losses/functions.py", "return -log_sigmoid(v)", "return log_sigmoid(v)", "tests/losses/test_losses.py"),

@@ -118,10 +118,8 @@ def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tu
     ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its games
     and its alphas (k, q + 1), and the scores of both steps are stacked.
     """
-    size, found = programs.group_size(len(theta)), []
-    for begin in range(0, len(theta), size):
-        group = list(range(begin, min(begin + size, len(theta))))
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         before = None if first is None else (programs.take(first[0], filled), first[1][filled])
         found += _backgrounds(programs.take(games, filled), theta[filled], alpha[filled], before)[: len(group)]
     return found

@@ -124,10 +124,8 @@ def all_believed(
 
     Arguments as ``bulks`` takes them; where ``others`` are not known they are evaluated over ``scrambles`` (S, m, dim).
     """
-    size, found = programs.group_size(len(theta)), []
-    for begin in range(0, len(theta), size):
-        group = list(range(begin, min(begin + size, len(theta))))
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         of, means = programs.take(games, filled), None if others is None else others[filled]
         if means is None and scrambles is not None:
             means = believed_means(of, theta[filled], alpha[filled], scrambles[:FIRST])

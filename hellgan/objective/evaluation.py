@@ -159,10 +159,8 @@ def evaluated(
 
 def all_evaluated(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Parts]:
     """Evaluate ``parts`` for each of a stack of games (k, ...), in groups; arguments as ``evaluated`` takes them."""
-    size, found = programs.group_size(len(theta)), []
-    for begin in range(0, len(theta), size):
-        group = list(range(begin, min(begin + size, len(theta))))
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         found += evaluated(programs.take(games, filled), theta[filled], alpha[filled], scrambles, len(group))
     return found
 

@@ -319,10 +319,8 @@ def score_covariances(
     Solutions are gone through in groups whose size depends on the number of all solutions alone, so that no fit's last
     digits depend on the success of others.
     """
-    size, found = programs.group_size(len(saddles)), []
-    for begin in range(0, len(chosen), size):
-        group = list(chosen[begin : begin + size])
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(chosen, len(saddles), games.cells):
         theta, alpha = (np.stack([getattr(saddles[k], name) for k in filled]) for name in ("theta", "alpha"))
         evaluated = evaluation.evaluated(programs.take(games, filled), theta, alpha, scrambles, len(group))
         for k, parts in zip(group, evaluated, strict=True):

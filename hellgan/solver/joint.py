@@ -31,14 +31,12 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
         return newton.descend(games, starts, alphas, limits)
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
-    size, found = programs.group_size(count), []
-    for begin in range(0, count, size):
-        group = np.arange(begin, begin + size)
-        group[group >= count] = begin  # fills the last group
+    search_each, found = search if programs.on_cpu() else search_in_lanes, []
+    for group, filled in programs.groups(range(count), count, games.cells):
+        size = len(filled)
         tol, is_warm = np.full(size, limits.tol), np.full(size, alphas is not None)
-        of = search if programs.on_cpu() else search_in_lanes
-        parts = of(programs.take(games, group), starts[group], begins[group], tol, is_warm)
-        found.append(programs.take(parts, slice(0, count - begin)))
+        parts = search_each(programs.take(games, filled), starts[filled], begins[filled], tol, is_warm)
+        found.append(programs.take(parts, slice(0, len(group))))
     found = Solution(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     passes = [accepted(weights, games.generator.may_jump, limits.tol) for weights in games.x_weights]
