@@ -182,14 +182,15 @@ def certify(
 def curvatures_of(jacobians: np.ndarray, p: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
     """The two curvatures of a certificate for a stack of Jacobians (k, p + q + 1, p + q + 1): (k,) and (k,).
 
-    The first is the largest eigenvalue of H_aa, the second, where that is negative, the least eigenvalue of T in the
+    The first is the largest eigenvalue of H_aa, the second, where that is clearly negative, the least eigenvalue of T in the
     metric M (the least real part of T's eigenvalues unless ``symmetric``); NaN where there is none.
     """
     top, least = np.full(len(jacobians), np.nan), np.full(len(jacobians), np.nan)
     finite = np.flatnonzero(np.all(np.isfinite(jacobians), axis=(1, 2)))
     h_aa = jacobians[finite, p:, p:]
-    top[finite] = np.linalg.eigvalsh((h_aa + _transposed(h_aa)) / 2)[:, -1]
-    maxima = finite[top[finite] < 0]
+    values = np.linalg.eigvalsh((h_aa + _transposed(h_aa)) / 2)
+    top[finite] = values[:, -1]
+    maxima = finite[top[finite] < -np.finfo(float).eps * np.abs(values[:, 0])]  # flat but for rounding has no slope
     if len(maxima):
         h = jacobians[maxima]
         slope = np.linalg.solve(-h[:, p:, p:], h[:, p:, :p])

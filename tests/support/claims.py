@@ -12,9 +12,9 @@ def reading(table, study, failed, gain, frame):
     def errors_from(target, *at):
         return abs(value[at] - target) / mcse[at]
 
-    # Failures: 15, all the GAN's.
+    # Failures: 14, all the GAN's.
     assert set(failed["method"]) == {"root"}
-    assert failed["contamination"].astype(str).value_counts().to_dict() == {"near 10 %": 14, "none": 1}
+    assert failed["contamination"].astype(str).value_counts().to_dict() == {"near 10 %": 13, "none": 1}
 
     # None.
     for method in study.methods:
@@ -50,7 +50,7 @@ def reading(table, study, failed, gain, frame):
     assert near["coverage"]["root"].mul(100).round().tolist() == [77, 60]
     assert rows["with_failures"]["coverage", "near 10 %", "root"].tolist() == [0.745, 0.58]
     assert round(100 * value["bias_eliminated_coverage", "near 10 %", "median_mad", "scale"]) == 94
-    assert round(100 * value["bias_eliminated_coverage", "near 10 %", "root", "scale"]) == 88
+    assert round(100 * value["bias_eliminated_coverage", "near 10 %", "root", "scale"]) == 87
     ratios = value["se_ratio"].xs("ml", level="method").drop("none", level="contamination")
     assert 1.35 < ratios.min() < ratios.max() < 3.2
 
