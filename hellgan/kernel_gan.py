@@ -10,10 +10,11 @@ import numpy as np
 from hellgan import generators, losses
 from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import checked_seed
+from hellgan.execution import programs
 from hellgan.generators import Generator, checked_generator
 from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
-from hellgan.inference import covariances, law
+from hellgan.inference import covariances, law, natural_covs
 from hellgan.kernels.mesh import nodes_for
 from hellgan.kernels.placement import Placement
 from hellgan.losses import Loss
@@ -280,6 +281,29 @@ class KernelGAN:
             other = equations.solve(others)
             solution = solution if other.reason else other
         return solution
+
+    @staticmethod
+    def solved_all(
+        models: "Sequence[KernelGAN]", wanted: int
+    ) -> list[tuple[KernelMinimum, np.ndarray, np.ndarray, str]]:
+        """Fit models that differ in sample and seed: solutions, natural parameters, their covariances, what is wrong.
+
+        Models after the first ``wanted`` only fill a group.
+        """
+        each = [model.equations() for model in models]
+        nodes = [of.nodes for of in each]
+        each = [dataclasses.replace(of, nodes=max(nodes) if min(nodes) else 0) for of in each]
+        starts = [model.starts() for model in models]
+        if len(models[0].phi) > 1 or len(starts[0]) > 1 or len(models) == 1:
+            ends = [models[k].solved(each[k], starts[k]) for k in range(min(wanted, len(models)))]
+        else:
+            games = programs.stack([of.game for of in each])
+            ends = each[0].solve_all(games, np.concatenate(starts))[:wanted]
+            for k, end in enumerate(ends):
+                ends[k] = models[k].solved(each[k], starts[k]) if end.reason else end
+        found = [law(of, end) for of, end in zip(each, ends, strict=False)]
+        covs = natural_covs(models[0].generator, found)
+        return [(end, one.natural, cov, one.trouble) for end, one, cov in zip(ends, found, covs, strict=True)]
 
     def starts(self, start=None) -> np.ndarray:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""

@@ -219,3 +219,33 @@ def test_bad_arguments(arguments, message):
 def test_a_bandwidth_too_small_is_told():
     with pytest.raises(ValueError, match="bandwidth: 1e-09 is so small that every density ratio"):
         hg.KernelGAN(sample(), hg.generators.Normal(), bandwidth=1e-9, phi=0.0).fit()
+
+
+def test_a_batch_is_the_fits_one_by_one(fit):
+    samples = np.stack([sample(seed=seed) for seed in range(4, 21)])
+    batch = hg.fit_batch(fit.model, samples, threads=1)
+    assert batch.converged.all()
+    np.testing.assert_allclose(batch.params.iloc[0], fit.params, rtol=1e-8)
+    np.testing.assert_allclose(batch.bse.iloc[0], fit.bse, rtol=1e-6)
+    np.testing.assert_allclose(batch[3].params, batch.params.iloc[3], rtol=1e-6)
+    assert batch.summary({"loc": 1.0}).table.shape[0] == 2
+
+
+def test_a_study_has_kernel_gans_for_methods(fit):
+    study = hg.Study(
+        truth=hg.truth(hg.generators.Normal(), loc=1.0, scale=1.0),
+        n=[160],
+        methods={"kernel": {"estimator": "kernel"}},
+        replications=2,
+        seed=7,
+    )
+    frame = study.run(threads=1).to_frame()
+    assert frame["converged"].all()
+    with pytest.raises(ValueError, match="'discriminator', which is no argument of a KernelGAN"):
+        hg.Study(
+            truth=hg.truth(hg.generators.Normal(), loc=1.0, scale=1.0),
+            n=[50],
+            replications=2,
+            seed=1,
+            methods={"kernel": {"estimator": "kernel", "discriminator": None}},
+        )
