@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hellgan import generators, losses
+from hellgan import generators
 from hellgan.cautions import ConvergenceWarning
 from hellgan.checks import checked_seed
 from hellgan.execution import programs
@@ -17,6 +17,7 @@ from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law, natural_covs
 from hellgan.kernels.mesh import nodes_for
 from hellgan.kernels.placement import Placement
+from hellgan.kernels.plugin import closed_form
 from hellgan.losses import Loss
 from hellgan.results.kernel import KernelGANResults
 from hellgan.samples import read
@@ -122,7 +123,7 @@ class KernelGAN:
         missing: str = "raise",
     ):
         self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
-        self.loss, self.seed = checked_loss(loss), checked_seed(seed)
+        self.loss, self.seed = closed_form(loss), checked_seed(seed)
         _check(self)
         self.placement = Placement.read(bandwidth, kernel, phi, own_weight, cooling, self.sample.d)
         self.bandwidths, self.phi = self.placement.placed(self.sample.rows, self.sample.weights)
@@ -312,22 +313,6 @@ class KernelGAN:
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
         return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)
-
-
-def checked_loss(loss) -> Loss:
-    """Return a loss of which the discriminator has a closed form, or refuse it."""
-    found = losses.checked(loss)
-    if not found.is_zero_sum or not found.is_calibrated:
-        why = (
-            "its generator minimises something else than its discriminator maximises"
-            if not found.is_zero_sum
-            else "its optimum is not the log density ratio"
-        )
-        raise ValueError(
-            f"loss: {found.name} has no closed form ({why}); give 'root', 'log', 'hellinger', 'least_squares' or "
-            "'alpha(a)'."
-        )
-    return found
 
 
 def simulation_of(generator: Generator, latent: str, n: int, n_simulated: int | None) -> Simulation:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from hellgan import losses
 from hellgan.kernels.mesh import FLOOR, mesh_sums
 from hellgan.kernels.shapes import Kernel
 from hellgan.kernels.sums import TILE, log_sums, sums
@@ -145,3 +146,19 @@ class Plugin:
 def _inverse(log_density):
     """One over a density; finite where there is none."""
     return jnp.exp(jnp.minimum(-log_density, 600.0))
+
+
+def closed_form(loss) -> Loss:
+    """Return a loss of which the discriminator has a closed form, or refuse it."""
+    found = losses.checked(loss)
+    if not found.is_zero_sum or not found.is_calibrated:
+        why = (
+            "its generator minimises something else than its discriminator maximises"
+            if not found.is_zero_sum
+            else "its optimum is not the log density ratio"
+        )
+        raise ValueError(
+            f"loss: {found.name} has no closed form ({why}); give 'root', 'log', 'hellinger', 'least_squares' or "
+            "'alpha(a)'."
+        )
+    return found
