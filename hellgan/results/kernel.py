@@ -57,7 +57,8 @@ class KernelGANResults(RatioResults, LawResults):
 
         With the loss ``log`` they are the JSD-F and the JSD-S of Sinn and Rawat (2018), each -log 2 at equality.
         """
-        return pd.Series(self.equations.parts(self.solution.u), ["real", "simulated"], name="part")
+        values = np.array(self.equations.parts(self.solution.u), np.float64)
+        return pd.Series(values, ["real", "simulated"], name="part")
 
     @property
     def divergence(self) -> float:

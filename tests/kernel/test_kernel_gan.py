@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 
 import hellgan as hg
 from hellgan.execution import programs
@@ -150,6 +150,18 @@ def test_equivariance(fit):
     other = hg.KernelGAN(1000 + 3 * sample(), hg.generators.Normal()).fit()
     np.testing.assert_allclose(other.params, [1000 + 3 * fit.params["loc"], 3 * fit.params["scale"]], rtol=1e-6)
     np.testing.assert_allclose(other.bse, 3 * fit.bse, rtol=2e-5)
+
+
+def test_curvature_at_the_model():
+    """c M with M = (sigma^2 + 2 s^2)/tau^4 for the location, tau^2 = sigma^2 + s^2; 3/4 c at sigma = s = 1.
+
+    Of a sample without noise of its own, normal quantiles. Kills: the density's share of the derivative left out.
+    """
+    x = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
+    model = hg.KernelGAN(x, hg.generators.Normal(), "log", 1.0, phi=0.0, own_weight=1.0, n_simulated=4096)
+    of = model.equations()
+    np.testing.assert_allclose(of.jacobian(np.zeros(2))[0, 0], 0.5 * 0.75, rtol=0.005)
+    np.testing.assert_allclose(of.scores(np.zeros(2)).mean(axis=0), 0, atol=1e-3)
 
 
 def test_rows_of_weight_zero_change_nothing(fit):
