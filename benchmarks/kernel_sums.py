@@ -46,12 +46,17 @@ def held() -> float:
 def measure(n: int, d: int, route: str) -> dict:
     tile = {"tiles": TILE, "at once": 2**62, "mesh": TILE}[route]
     SLOPE(*problem(16, d, tile, route == "mesh"))  # what compilation takes is not the sums'
-    arguments, before, seconds = problem(n, d, tile, route == "mesh"), held(), []
+    arguments, before, seconds, found = problem(n, d, tile, route == "mesh"), held(), [], (0.0, np.zeros((1, 1)))
     for _ in range(2 if n > 5000 and route == "tiles" else 3):
         begin = time.perf_counter()
-        value, slope = SLOPE(*arguments)
+        found = SLOPE(*arguments)
         seconds.append(time.perf_counter() - begin)
-    return {"seconds": min(seconds[1:]), "MiB": held() - before, "value": float(value), "slope": float(slope[0, 0])}
+    return {
+        "seconds": min(seconds[1:]),
+        "MiB": held() - before,
+        "value": float(found[0]),
+        "slope": float(found[1][0, 0]),
+    }
 
 
 def exponentials(n: int) -> float:
@@ -88,6 +93,7 @@ def main():
     slower = found[fits, "tiles"]["seconds"] / found[fits, "at once"]["seconds"]
     print(f"\nThe last column: times the exponentials of the value. In tiles {slower:.2f} times the time at once.")
     print(f"\nOn the line:\n\n{machine.header('n = m', 'route', 'seconds', 'MiB')}")
+    errors = [np.nan, np.nan]
     for n in lines:
         one = alone(n, 1, "mesh")
         print(machine.row(f"{n:,}", "mesh", f"{one['seconds']:.3f}", f"{one['MiB']:.0f}"))

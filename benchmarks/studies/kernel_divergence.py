@@ -1,11 +1,11 @@
-"""Divergences of two samples: what sample size, bandwidth, own points and phi do to their bias; do intervals hold?
+"""Divergences of two samples: what sample size, bandwidth, own points and phi do to bias and intervals.
 
     .venv/bin/python benchmarks/studies/kernel_divergence.py [--replications 200] [--quick]
 
 The laws are N(0, I) and, in the first coordinate, N(1, 1), in d coordinates, the loss is log: the divergence is the
-same for every d. `estimate` with the method kernel, at bandwidths of .5 and 1 standard deviation, the weight of a point in
-the density at itself the default's or the paper's (1); with the classifier; and on the line with phi. "coverage" is of
-95 % intervals for the divergence itself; what kernel densities estimate is below it. The last table has the share of
+same for every d. `estimate` with the method kernel, at bandwidths of .5 and 1 standard deviation, the weight of a point
+in the density at itself the default's or the paper's (1); with the classifier; and on the line with phi. "coverage" is
+of 95 % intervals for the divergence itself; what kernel densities estimate is below it. The last table has the share of
 permutation tests at level .05 that reject, under equality and at half that shift. Numbers in brackets are Monte Carlo
 standard errors.
 """

@@ -153,7 +153,7 @@ def test_equivariance(fit):
 
 
 def test_curvature_at_the_model():
-    """c M with M = (sigma^2 + 2 s^2)/tau^4 for the location, tau^2 = sigma^2 + s^2; 3/4 c at sigma = s = 1.
+    """It is c M, M = (sigma^2 + 2 s^2)/(sigma^2 + s^2)^2 for the location: 3/4 at sigma = s = 1.
 
     Of a sample without noise of its own, normal quantiles. Kills: the density's share of the derivative left out.
     """
