@@ -293,7 +293,8 @@ def fit_all(
 
     fits = _inferred(of, games, saddles)
     for k, fit in enumerate(fits[:wanted]):
-        if fit.is_no_bulk and isinstance(fit.saddle, SaddlePoint):
+        if fit.is_no_bulk:
+            assert isinstance(fit.saddle, SaddlePoint)
             alone = _on(model, samples[k], seeds[k], begin + k)
             if other := elsewhere.lower(alone, alone.equations(), fit.saddle):
                 fits[k] = _inferred(of, programs.take(games, slice(k, k + 1)), [other[0]])[0]

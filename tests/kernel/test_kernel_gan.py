@@ -261,3 +261,15 @@ def test_a_study_has_kernel_gans_for_methods(fit):
             seed=1,
             methods={"kernel": {"estimator": "kernel", "discriminator": None}},
         )
+
+
+@pytest.mark.slow
+def test_two_coordinates():
+    """The cluster's correlation without its giants, which are flagged; sums are made pair by pair."""
+    found = hg.KernelGAN(hg.datasets.load_stars_cyg(), hg.generators.MultivariateNormal(2)).fit()
+    assert found.converged
+    assert found.solution.nodes == 0
+    assert 0.5 < found.params["corr_12"] < 0.85
+    assert {10, 19, 29, 33} <= set(found.outliers())
+    assert found.bandwidth.shape == (2,)
+    assert found.plot_fit() is not None
