@@ -2,23 +2,49 @@
 
     .venv/bin/python benchmarks/threads.py [--fits 1024] [--runs 7] [--quick]
 
-The default model is fitted to the same samples by ``fit_batch`` on one thread, on as many as there are cores, and on
-the default number, in turns in one process. Beside the speed-up stands that of as many processes as there are cores,
-each on its own, over one process alone: what the machine gives to programs that share nothing.
+The default model is fitted to the same samples by ``fit_batch`` on one thread, on twice as many and so on up to the
+cores there are, and on the default number, in turns in one process; on one thread also beside a thread of Python that
+counts and never rests, which takes a core of its own where the interpreter's lock is free. Beside the speed-up stands
+that of as many processes as there are cores, each on its own, over one process alone: what the machine gives to
+programs that share nothing.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import machine
 
+BUSY = "1 thread, beside a busy thread of Python"
 
-def fit_all(fits: int, runs: int, counts: list[int | None]) -> dict[int | None, list[float]]:
+
+@contextlib.contextmanager
+def counting() -> Iterator[None]:
+    """A thread of Python that counts for as long as the block lasts."""
+    stop = threading.Event()
+
+    def count():
+        k = 0
+        while not stop.is_set():
+            k += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def fit_all(fits: int, runs: int, counts: list[int | str | None]) -> dict[int | str | None, list[float]]:
     """Seconds of batches on each number of threads, None being the default, in turns."""
     import numpy as np
 
@@ -26,13 +52,14 @@ def fit_all(fits: int, runs: int, counts: list[int | None]) -> dict[int | None, 
 
     samples = np.random.default_rng(71).normal(1.0, 1.0, (fits, 500))
     model = hg.GAN(samples[0], hg.generators.Normal())
-    hg.fit_batch(model, samples[: min(fits, 64)], threads=counts[-1])
+    hg.fit_batch(model, samples[: min(fits, 64)])
     seconds = {count: [] for count in counts}
     for _ in range(runs):
         for count in counts:
-            start = time.perf_counter()
-            hg.fit_batch(model, samples, threads=count)
-            seconds[count].append(time.perf_counter() - start)
+            with counting() if isinstance(count, str) else contextlib.nullcontext():
+                start = time.perf_counter()
+                hg.fit_batch(model, samples, threads=1 if isinstance(count, str) else count)
+                seconds[count].append(time.perf_counter() - start)
     return seconds
 
 
@@ -63,14 +90,16 @@ def main() -> None:
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     machine.pin(cores)
-    seconds = fit_all(options.fits, options.runs, [1, cores, None])
+    numbers = [1 << k for k in range(cores.bit_length()) if 1 << k < cores] + [cores]
+    seconds = fit_all(options.fits, options.runs, [*numbers, None, BUSY])
     alone, together = processes(1, options), processes(cores, options)
     print(f"Batches of {options.fits:,} fits of the default model, n = 500, with standard errors.\n")
     print(machine.header("run as", "ms a fit, median", "lowest to highest", "speed-up"))
     for count, values in seconds.items():
         each = [value / options.fits for value in values]
         gains = statistics.median(one / many for one, many in zip(seconds[1], values, strict=True))
-        name = "threads by default" if count is None else f"{count} thread{'s' * (count > 1)}"
+        name = "threads by default" if count is None else count
+        name = f"{count} thread{'s' * (count > 1)}" if isinstance(count, int) else name
         print(machine.row(name, machine.span(each), f"{gains:.2f}"))
     ratio = cores * alone / together
     print(machine.row(f"{cores} processes", machine.number(1e3 * together / cores / options.fits), "", f"{ratio:.2f}"))

@@ -8,22 +8,24 @@ import numpy as np
 class Balance(NamedTuple):
     """The difference delta of the samples' mean features, and how it moves with theta.
 
-    There are q features, the constant not counted.
+    There are q features, the constant not counted. All arrays may have a leading axis, of as many games.
     """
 
     covariance: np.ndarray  # C (q, q), of the features; delta is weighed by its inverse
     noise: np.ndarray  # (q, q), limit covariance of sqrt(scale) delta
-    scale: float  # n m / (n + m) for independent simulated draws, else n
+    scale: float | np.ndarray  # n m / (n + m) for independent simulated draws, else n
     slope: np.ndarray  # J (q, p), derivative of the simulated features' mean in theta
     ridge: np.ndarray  # (q,), the features' penalties
 
     def solution(self, c: float) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives in delta of theta, (p, q), and of alpha but for the intercept, (q, q); ``c`` is real'(0)."""
-        size = np.sqrt(np.diag(self.covariance))
-        inverse = np.linalg.inv(c * self.covariance / np.outer(size, size) + np.diag(2 * self.ridge / size**2))
-        inverse /= np.outer(size, size)  # K
-        of_theta = np.linalg.solve(self.slope.T @ inverse @ self.slope, self.slope.T @ inverse)
-        return of_theta, c * inverse @ (np.eye(len(size)) - self.slope @ of_theta)
+        size = np.sqrt(np.diagonal(self.covariance, axis1=-2, axis2=-1))
+        units, one = size[..., :, None] * size[..., None, :], np.eye(size.shape[-1])
+        inverse = np.linalg.inv(c * self.covariance / units + one * (2 * self.ridge / size**2)[..., None])
+        inverse /= units  # K
+        back = np.swapaxes(self.slope, -1, -2) @ inverse
+        of_theta = np.linalg.solve(back @ self.slope, back)
+        return of_theta, c * inverse @ (one - self.slope @ of_theta)
 
     def joint_covariance(self, c: float, mean_features: np.ndarray) -> np.ndarray:
         """Covariance of (theta, alpha) that (3) of ``docs/theory.md`` gives under a correct model, ridge allowed for.

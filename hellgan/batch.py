@@ -15,17 +15,17 @@ from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.gan import GAN
 from hellgan.generators.smoothed import simulator_of
-from hellgan.inference.background_test import BackgroundTest, background_test
-from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_test
+from hellgan.inference.background_test import BackgroundTest, background_tests
+from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_tests
 from hellgan.kernel_gan import KernelGAN
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import are_overlapping, too_few
 from hellgan.results.gan import GANResults
 from hellgan.results.kernel import KernelGANResults
-from hellgan.results.several import BatchSummary, read_truth, summarise
-from hellgan.samples import read
-from hellgan.samples.sample import check_variation
+from hellgan.results.several import BatchSummary, grouped, read_truth, summarise
+from hellgan.samples import read_each
+from hellgan.samples.sample import check_variations
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.equations import GameEquations
 from hellgan.solver.kernel_search import KernelMinimum
@@ -53,9 +53,9 @@ class BatchResults:
         gives them; NaN where there is no test.
     flagged : bool array (R,)
         Whether a fit did not converge, or would warn: its law describes no bulk of its sample, contamination lies
-        beside the bulk, data are few, more of them share one value than the fitted law explains, a parameter is near the
-        edge of its space, where the law is another, or parts of the law overlap so far that their weights are known as
-        from fewer than 75 observations.
+        beside the bulk, data are few, more of them share one value than the fitted law explains, a parameter is near
+        the edge of its space, where the law is another, or parts of the law overlap so far that their weights are
+        known as from fewer than 75 observations.
     score_norm : array (R,)
         Largest element of the mean score at each solution.
     iterations, inner_iterations : int arrays (R,)
@@ -224,10 +224,11 @@ def fit_batch(
         return fit_all(model, samples[chunk], seeds[chunk], chunk.start)
 
     fits: list[Fit] = over_chunks(task, len(samples), threads, progress, "fit")
-    failed = sum(bool(fit.trouble) for fit in fits)
+    failed = [fit.trouble for fit in fits if fit.trouble]
     if failed:
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in grouped(failed).items())
         warnings.warn(
-            f"{failed} of {len(fits)} fits did not converge; BatchResults.trouble says why.",
+            f"{len(failed)} of {len(fits)} fits did not converge ({reasons}); BatchResults.trouble has each.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -304,25 +305,25 @@ def fit_all(
 def _inferred(of: GameEquations, games: Game, saddles: Sequence[SaddlePoint]) -> list[Fit]:
     """Laws and tests at the solutions of a stack of games."""
     is_linear = games.discriminator.is_linear
-
-    def covariances(chosen):
-        return of.covariances_at(games, saddles, chosen)
-
+    is_tested = is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p
+    covariances, believed = of.judged_at(games, saddles, is_tested) if is_linear else ([], None)
     rows = np.asarray(games.x)[:, : len(of.sample)]
     frames = (
         None if of.frame is None else np.stack([np.asarray(of.space.frame(x[of.sample.weights > 0])) for x in rows])
     )
-    laws = inference.laws(of.space, saddles, covariances if is_linear else None, frames)
+    laws = inference.laws(
+        of.space, saddles, (lambda chosen: [covariances[k] for k in chosen]) if is_linear else None, frames
+    )
     covs = inference.natural_covs(of.space, laws)
     tests: list[BulkTest | None] = [None] * len(saddles)
-    if is_linear and games.loss.is_calibrated and games.discriminator.size - 1 > of.p:
-        for k, found in enumerate(of.believed_at(games, saddles)):
-            tests[k] = None if laws[k].trouble else bulk_test(found, games.loss)
+    asked = [k for k, law in enumerate(laws) if not law.trouble] if believed is not None else []
+    if believed is not None and asked:
+        for k, test in zip(asked, bulk_tests([believed[k] for k in asked], games.loss), strict=True):
+            tests[k] = test
     backgrounds: list[BackgroundTest | None] = [None] * len(saddles)
     if is_linear and of.has_background:
-        for k, found in enumerate(of.backgrounds_at(games, saddles)):
-            backgrounds[k] = background_test(found, laws[k], covs[k], of.space.names)
-    ties = [of.atom(rows[k], programs.take(games, k), saddle.theta) is not None for k, saddle in enumerate(saddles)]
+        backgrounds = background_tests(of.backgrounds_at(games, saddles), laws, covs, of.space.names)
+    ties = [atom is not None for atom in of.atoms(rows, games, saddles)]
     return [
         Fit(saddle, law.natural, cov, law.trouble, test, background, tied)
         for saddle, law, cov, test, background, tied in zip(saddles, laws, covs, tests, backgrounds, ties, strict=True)
@@ -336,11 +337,11 @@ def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np
     """
     g, weights = model.generator, model.sample.weights
     if isinstance(model.basis, Basis) and model.basis.varies:
-        rows = np.stack([read(sample, g)[0].rows for sample in samples])
-        for each in rows:
-            counted = each if model.weights is None else each[model.weights > 0]
-            check_variation(counted, g.size, g.covariates, model.columns)
-            g.check_rows(counted)
+        rows = read_each(samples, g)
+        counted = rows if model.weights is None else rows[:, model.weights > 0]
+        check_variations(counted, g.size, g.covariates, model.columns)
+        for each in counted:
+            g.check_rows(each)
         placed = model.discriminator.place_each(rows, weights, seeds)
     else:
         models = [model.on(sample, seed) for sample, seed in zip(samples, seeds, strict=True)]

@@ -120,9 +120,11 @@ def test_seeds_are_those_of_the_latent_draws():
 
 
 def test_side_by_side_as_on_an_accelerator(monkeypatch, batch):
-    """The other way through a group, ``vmap``, gives the same fits (here on the CPU)."""
+    """The other way through a group, lanes of a memory that holds four, gives the same fits (here on the CPU)."""
     monkeypatch.setattr(programs, "on_cpu", lambda: False)
-    monkeypatch.setattr(programs, "_GROUP_ON_ACCELERATOR", 4)
+    monkeypatch.setattr(programs, "_GROUP_ON_CPU", 4)
+    monkeypatch.setattr(programs, "_MEMORY", 5 * 8 * programs._COPIES * model().game().cells)
+    assert programs.group_size(6, model().game().cells) == 4
     jax.clear_caches()
     side_by_side = hg.fit_batch(model(), SAMPLES[:6], threads=1)
     jax.clear_caches()

@@ -1,7 +1,7 @@
 """Compiled programs: how they are compiled and called, and how many fits share a call."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -25,11 +25,13 @@ class Program:
     """A compiled function that computes in double precision and gives NumPy arrays; made by ``program``.
 
     JAX's precision is a setting of the calling thread; it is entered for the call alone, so that nobody else's
-    computations change, and what comes out is NumPy's, which a caller in single precision cannot narrow unawares.
+    computations change, and what comes out is NumPy's, which a caller in single precision cannot narrow unawares; it
+    ``stays`` on the device where another program takes it up.
     """
 
-    def __init__(self, function: Callable, **options):
+    def __init__(self, function: Callable, stays: bool = False, **options):
         functools.update_wrapper(self, function)
+        self.stays = stays
         self.compiled = jax.jit(function, compiler_options=_OPTIONS, **options)
 
     def __call__(self, *arguments) -> Any:
@@ -42,7 +44,7 @@ class Program:
                 raise ValueError(f"hellgan: {_TRACED}.") from None
             if any(isinstance(leaf, core.Tracer) for leaf in jax.tree.leaves(found)):
                 raise ValueError(f"hellgan: {_TRACED}.")
-            return jax.device_get(found)
+            return found if self.stays else jax.device_get(found)
 
 
 @overload
@@ -50,15 +52,16 @@ def program(function: Callable, **options) -> Program: ...
 @overload
 def program(**options) -> Callable[[Callable], Program]: ...
 def program(function: Callable | None = None, **options) -> Program | Callable[[Callable], Program]:
-    """Compile a function of pytrees to a ``Program``; options are those of ``jax.jit``. Also a decorator."""
+    """Compile a function of pytrees to a ``Program``, whose options are those of ``jax.jit``, too. Also a decorator."""
     if function is None:
         return functools.partial(program, **options)
     return Program(function, **options)
 
 
 # On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
-# waits for the slowest; a group only spares the calls' own cost. An accelerator wants many lanes (not tested there).
-_GROUP_ON_CPU, _GROUP_ON_ACCELERATOR = 16, 256
+# waits for the slowest; a group only spares the calls' own cost. An accelerator wants the lanes that its memory holds.
+_GROUP_ON_CPU, _COPIES = 16, 32  # copies of its rows times features that a lane's computations hold at once
+_MEMORY = 4 << 30  # of an accelerator that does not say how much it has
 
 # Linux allows a process 65,530 memory maps; the programs of one model hold some three hundred, and a process whose
 # compiler gets none dies.
@@ -70,10 +73,30 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def group_size(fits: int) -> int:
-    """How many fits go into one compiled call: one of few sizes, since each size is compiled."""
-    group = _GROUP_ON_CPU if on_cpu() else _GROUP_ON_ACCELERATOR
-    return group if fits >= group else 1
+def group_size(fits: int, cells: int = 0) -> int:
+    """How many fits go into one compiled call: one of few sizes, since each size is compiled.
+
+    ``cells`` are the numbers that a fit's features take, rows times features, of which an accelerator's memory holds so
+    many; fewer fits than 16 go one by one.
+    """
+    if fits < _GROUP_ON_CPU:
+        return 1
+    if on_cpu():
+        return _GROUP_ON_CPU
+    memory = (jax.devices()[0].memory_stats() or {}).get("bytes_limit", _MEMORY)
+    lanes = min(fits, max(memory // (8 * _COPIES * max(cells, 1)), _GROUP_ON_CPU))
+    return 1 << (int(lanes).bit_length() - 1)
+
+
+def groups(chosen: Iterable[int], fits: int, cells: int = 0) -> Iterator[tuple[list[int], list[int]]]:
+    """Divide some of ``fits`` into groups for compiled calls: those of each, and the same filled up to its size.
+
+    The size depends on the number of all fits alone, so that no fit's last digits depend on which are chosen.
+    """
+    size, left = group_size(fits, cells), list(chosen)
+    for begin in range(0, len(left), size):
+        group = left[begin : begin + size]
+        yield group, group + group[:1] * (size - len(group))
 
 
 def each(function: Callable, *stacks):

@@ -29,15 +29,15 @@ def over_chunks(
             return task(slice(begin, min(begin + size, count)))
 
     done: list = []
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool, progress_bar(count, progress, unit) as shown:
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    with progress_bar(count, progress, unit) as shown:
         futures = [pool.submit(in_double, begin) for begin in range(0, count, size)]
         try:
             for future in futures:
                 done += future.result()
                 shown.update(len(done) - shown.n)
-        except BaseException:
+        finally:  # an interrupt waits for no task that is running
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
     return done
 
 

@@ -102,43 +102,64 @@ class BackgroundTest:
 
 
 def background_test(found: Background, law: JointLaw, cov: np.ndarray, names: Sequence[str]) -> BackgroundTest | None:
-    """Test the zones beside a bulk, and intervals within.
+    """Test one fit, as ``background_tests`` tests several."""
+    return background_tests([found], [law], cov[None], names)[0]
+
+
+def background_tests(
+    found: Sequence[Background], laws: Sequence[JointLaw], covs: np.ndarray, names: Sequence[str]
+) -> list[BackgroundTest | None]:
+    """Test the zones beside a bulk, and intervals within, of each of k fits of one model.
 
     Of several levels it is the one at which estimates move most, among those that reject.
 
     Parameters
     ----------
-    found : Background
-    law : JointLaw
-        Of the fit; without a sandwich there is no test.
-    cov : (r, r) array
-        Covariance of the natural parameters, divided by n.
+    found : sequence of k Background
+    laws : sequence of k JointLaw
+        Of the fits; without a sandwich there is no test.
+    covs : (k, r, r) array
+        Covariances of the natural parameters, divided by n.
     names : sequence of r str
     """
-    if law.sandwich is None:
-        return None
-    errors = np.sqrt(np.diag(cov))
-    moved = np.linalg.solve(law.sandwich.bread, found.scores.T)[: law.natural_slope.shape[1]].T @ law.natural_slope.T
+    tests: list[BackgroundTest | None] = [None] * len(found)
+    asked = [k for k, law in enumerate(laws) if law.sandwich is not None]
+    if not asked:
+        return tests
+    breads = np.stack([law.sandwich.bread for law in laws if law.sandwich is not None])
+    slopes = np.stack([laws[k].natural_slope for k in asked])
+    parts = "observed", "expected", "scores", "ends", "below", "n", "m"
+    in_zones, of_law, scores, ends, below, n, m = (np.array([getattr(found[k], part) for k in asked]) for part in parts)
+    errors = np.sqrt(np.diagonal(covs[asked], axis1=1, axis2=2))[:, None]
+    moved = np.linalg.solve(breads, np.swapaxes(scores, 1, 2))[:, : slopes.shape[2]]  # (k, p, L)
+    moved = np.swapaxes(slopes @ moved, 1, 2)
     shifts = np.divide(moved, errors, out=np.zeros_like(moved), where=errors > 0)
-    observed, expected = found.n * found.observed, found.n * np.maximum(found.expected, 0.5 / found.m)
+    observed, expected = n[:, None] * in_zones, n[:, None] * np.maximum(of_law, 0.5 / m[:, None])
     pvalues = np.where(observed > 0, special.gammainc(np.maximum(observed, 1e-9), expected), 1.0)
-    crowd = _crowd(found)
-    tests = [
-        BackgroundTest(float(o), float(e), level, float(p), shift, tuple(names), crowd)
-        for o, e, level, p, shift in zip(observed, expected, found.levels, pvalues, shifts, strict=True)
-    ]
-    return max(tests, key=lambda test: (test.moves, np.max(np.abs(test.shifts)) * (test.pvalue < _LEVEL)))
+    largest = np.max(np.abs(shifts), axis=2)
+    moves = (pvalues < _LEVEL) & (largest > _SHIFT)
+    told = np.nan_to_num(largest) * (pvalues < _LEVEL)
+    # The largest shift of those that move a parameter, else of those that reject; the first of equals.
+    at = np.argmax(np.where(moves, told, -1 / (1 + told)), axis=1).tolist()
+    crowds = _crowds(ends, below, n, m)
+    for row, (k, level) in enumerate(zip(asked, at, strict=True)):
+        numbers = float(observed[row, level]), float(expected[row, level]), found[k].levels[level]
+        pvalue, shift = float(pvalues[row, level]), shifts[row, level]
+        tests[k] = BackgroundTest(*numbers, pvalue, shift, tuple(names), crowds[row])
+    return tests
 
 
-def _crowd(found: Background) -> Crowd | None:
-    """The interval between two of the ends in which the real sample exceeds the simulated one the most."""
-    if not len(found.ends):
-        return None
-    first, second = np.triu_indices(len(found.ends), 1)
-    real, drawn = (found.below[second] - found.below[first]).T
-    k, j = found.n * real, found.m * drawn
-    pvalues, usable = np.ones(len(k)), (k >= 1) & (drawn <= _WIDEST) & (real >= drawn)
-    pvalues[usable] = special.betainc(k[usable], j[usable] + 1, found.n / (found.n + found.m))
-    at = int(np.argmin(pvalues))
-    low, high = found.ends[first[at]], found.ends[second[at]]
-    return Crowd(float(low), float(high), float(k[at]), float(found.n * drawn[at]), float(pvalues[at]))
+def _crowds(ends: np.ndarray, below: np.ndarray, n: np.ndarray, m: np.ndarray) -> list[Crowd | None]:
+    """The intervals between two of the ends (k, G) in which the real samples exceed the simulated ones the most."""
+    if not ends.shape[1]:
+        return [None] * len(ends)
+    first, second = np.triu_indices(ends.shape[1], 1)
+    real, drawn = np.moveaxis(below[:, second] - below[:, first], -1, 0)
+    k, j = n[:, None] * real, m[:, None] * drawn
+    pvalues, usable = np.ones(k.shape), (k > 1 - 1e-9) & (drawn <= _WIDEST) & (real >= drawn)
+    share = np.broadcast_to((n / (n + m))[:, None], k.shape)
+    pvalues[usable] = special.betainc(k[usable], j[usable] + 1, share[usable])
+    at, rows = np.argmin(pvalues, axis=1), np.arange(len(ends))
+    low, high = ends[rows, first[at]], ends[rows, second[at]]
+    told = low, high, k[rows, at], n * drawn[rows, at], pvalues[rows, at]
+    return [Crowd(*map(float, each)) for each in zip(*told, strict=True)]

@@ -70,29 +70,34 @@ def overidentification(value: float, loss: Loss, of: Balance, robust: bool) -> O
     """
     q, p = of.slope.shape
     require_test(loss, p, q)
-    statistic = loss.chi2_factor * of.scale * (value - loss.value_at_equality)  # (4)
+    statistic = float(loss.chi2_factor * of.scale * (value - loss.value_at_equality))  # (4)
     weights = limit_weights(loss.c, loss.chi2_factor, of)[: q - p]
-    return OveridentificationTest(float(statistic), q - p, weighted_chi2_sf(weights, statistic), weights, robust)
+    return OveridentificationTest(statistic, q - p, weighted_chi2_sf(weights, statistic), weights, robust)
 
 
 def limit_weights(c: float, factor: float, of: Balance) -> np.ndarray:
-    """Weights (q,) of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
+    """Weights (..., q) of the chi-square variables in the limit law of (4), ridge and estimated theta allowed for.
 
     With delta the difference of the samples' mean features, alpha = c K delta for K = (c C + 2 Lambda)^-1, theta
     projects delta by P = I - J (J' K J)^-1 J' K, and V - V_0 = c alpha' delta - (c/2) alpha' C alpha. Without a
     ridge the form is P' C^-1 P; where, besides, C is the noise's covariance, q - p of the weights, which come largest
     first, are 1 and the rest 0. ``c`` is real'(0) of the loss and ``factor`` its 4A/c^2.
     """
-    size = np.sqrt(np.diag(of.covariance))
-    form, noise = form_of(c, factor, of) * np.outer(size, size), of.noise / np.outer(size, size)
-    values, vectors = np.linalg.eigh(noise)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.sort(np.linalg.eigvalsh(root.T @ form @ root))[::-1]
+    return weights_of_form(form_of(c, factor, of), of)
+
+
+def weights_of_form(form: np.ndarray, of: Balance) -> np.ndarray:
+    """Weights (..., q), largest first, of the chi-square variables that a form (..., q, q) is in the limit."""
+    size = np.sqrt(np.diagonal(of.covariance, axis1=-2, axis2=-1))
+    units = size[..., :, None] * size[..., None, :]
+    values, vectors = np.linalg.eigh(of.noise / units)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return np.linalg.eigvalsh(np.swapaxes(root, -1, -2) @ (form * units) @ root)[..., ::-1]
 
 
 def form_of(c: float, factor: float, of: Balance) -> np.ndarray:
-    """The quadratic form (q, q) of delta that (4), over its scale, is to second order; as `limit_weights` says."""
+    """The quadratic form (..., q, q) of delta that (4), over its scale, is to second order; as `limit_weights` says."""
     of_theta, of_alpha = of.solution(c)
-    left = np.eye(len(of_alpha)) - of.slope @ of_theta  # P
-    form = factor * (c * of_alpha.T @ left - c / 2 * of_alpha.T @ of.covariance @ of_alpha)
-    return (form + form.T) / 2
+    left = np.eye(of_alpha.shape[-1]) - of.slope @ of_theta  # P
+    form = factor * (c * np.swapaxes(of_alpha, -1, -2) @ (left - of.covariance @ of_alpha / 2))
+    return (form + np.swapaxes(form, -1, -2)) / 2

@@ -1,10 +1,12 @@
-"""What lies just outside a bulk on the line, and what it would do to the estimates were it as dense within, (23)."""
+"""What lies just outside a bulk on the line, and what it would do to the estimates were it as dense within, (23).
+
+Samples are put in order by NumPy, which does that some forty times as fast as XLA on a CPU.
+"""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from hellgan.balance import Background
 from hellgan.execution import programs
@@ -25,27 +27,23 @@ _TAIL = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4)
 _ENDS = np.array([*_TAIL, 0.5, *(1 - np.array(_TAIL[::-1]))])
 
 
-class Surroundings(NamedTuple):
-    """The zones to both sides of a bulk, for each of the levels; of games, with a leading axis."""
-
-    observed: Array  # (L,) share of the real sample, by weight, in the two zones
-    expected: Array  # (L,) share of the simulated sample there
-    scores: Array  # (L, k) what contamination within the bulk would add to the mean score
-    ends: Array  # (G,) points within the bulk
-    below: Array  # (G, 2) shares of both samples at or below them
+@programs.program
+def draws(games: Game, theta) -> tuple[Array, Array]:
+    """Simulate a stack of games (k, ...) on the line at theta (k, p): rows (k, m) and their weights."""
+    return programs.each(lambda game, theta: (simulate(game, theta)[:, 0], weigh(game, theta)), games, theta)
 
 
 @programs.program
-def surroundings(games: Game, theta, alpha, first: tuple | None) -> Surroundings:
-    """Evaluate ``Surroundings`` for a stack of games (k, ...) on the line, with bases.
+def added_scores(games: Game, theta, alpha, points, masses, first: tuple | None) -> Array:
+    """What masses (k, L, P) at points (k, L, P) on the line add to the mean score: (k, L, r), of each stacked game.
 
     ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its game
     and its alpha (k, q + 1), and the scores of both steps are stacked.
     """
-    return programs.each(_surroundings, games, theta, alpha, first)
+    return programs.each(_added_scores, games, theta, alpha, points, masses, first)
 
 
-def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
+def _added_scores(game: Game, theta, alpha, points, masses, first) -> Array:
     def scores(rows):
         """Scores (r, k) of rows (r, 1), and what each counts in the first k of these."""
         phi = features(game, rows)
@@ -65,71 +63,93 @@ def _surroundings(game: Game, theta, alpha, first) -> Surroundings:
     plain, weighted, share = row_sums(sums, game.x_weights, game.x)
     is_second = jnp.arange(plain.shape[0]) < game.size
     mean = jnp.where(is_second, weighted / share, plain)
-
-    def centred(rows):
-        own, counted = scores(rows)
-        return (own - mean[None]) * jnp.where(is_second[None], counted[:, None], 1.0)
-
-    x, simulated = game.x[:, 0], simulate(game, theta)[:, 0]
-    order, drawn = jnp.argsort(simulated), weigh(game, theta)
-    sorted_draws, levels = simulated[order], jnp.cumsum(drawn[order])
-    n = 1 / jnp.sum(game.x_weights**2)
-
-    def share(zone):
-        """Share of both samples, by weight, in a zone (low, high]."""
-        inside = [(rows > zone[0]) & (rows <= zone[1]) for rows in (x, simulated)]
-        return jnp.stack([game.x_weights @ inside[0], drawn @ inside[1]])
-
-    def quantiles(level):
-        return sorted_draws[jnp.minimum(jnp.searchsorted(levels, level), len(simulated) - 1)]
-
-    ends = quantiles(np.stack([1 - np.array(LEVELS), LEVELS]))  # (2, L)
-    width = ends[1] - ends[0]
-    outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[None, :, None]  # (2, 2, 1), side and part
-    beside = ends[:, None] + outwards * width[None, None]
-    zones = jnp.sort(jnp.stack(jnp.broadcast_arrays(ends[:, None], beside), axis=-1), axis=-1).reshape(-1, 2)
-    within = lax.map(lambda end: _between_ties(x, game.x_weights, end), quantiles(_ENDS))
-    shares = lax.map(share, jnp.concatenate([zones, jnp.stack([jnp.full_like(within, -jnp.inf), within], axis=-1)]))
-    found, below = shares[: len(zones)].reshape(2, 2, len(LEVELS), 2), shares[len(zones) :]
-    near, whole = found[:, 0], found[:, 1]  # (2, L, 2): side, level, sample
-    # A cluster farther off leaves the nearest quarter empty, but for chance.
-    most = (jnp.maximum(near[..., 0] - near[..., 1], 0.0) + jnp.sqrt(jnp.maximum(near[..., 0], 1 / n) / n)) / _NEAR
-    excess = jnp.minimum(most, jnp.maximum(whole[..., 0] - whole[..., 1], 0.0))  # of a zone as wide as the bulk
-    at = (np.arange(_POINTS)[None] + 0.5) / _POINTS
-    fading = np.concatenate([1 - at, at])  # what lies beside a side fades towards the other
-    inside = centred((ends[0][:, None] + at * width[:, None]).reshape(-1, 1)).reshape(len(LEVELS), _POINTS, -1)
-    moved = jnp.einsum("sl,sp,lpk->lk", excess, fading / _POINTS, inside)
-    observed, expected = jnp.moveaxis(jnp.sum(whole, axis=0), -1, 0)
-    return Surroundings(observed, expected, moved, within, below)
-
-
-def _between_ties(x, weights, end):
-    """Move an end that is beside tied values of a sample to the middle between the values to both its sides."""
-    counted = weights > 0
-    low = jnp.max(jnp.where(counted & (x <= end), x, -jnp.inf))
-    high = jnp.min(jnp.where(counted & (x > end), x, jnp.inf))
-    is_tied = (jnp.sum(counted & (x == low)) > 1) | (jnp.sum(counted & (x == high)) > 1)
-    return jnp.where(is_tied & jnp.isfinite(low) & jnp.isfinite(high), (low + high) / 2, end)
+    own, counted = scores(points.reshape(-1, 1))
+    centred = (own - mean[None]) * jnp.where(is_second[None], counted[:, None], 1.0)
+    return jnp.einsum("lp,lpk->lk", masses, centred.reshape(*points.shape, -1))
 
 
 def _padded(game: Game, scores):
     return jnp.pad(scores, ((0, 0), (game.p, 0)))
 
 
+class _Ordered(NamedTuple):
+    """Samples (k, n) on the line, each in order, and what lies below each place; rows of weight 0 come last."""
+
+    rows: np.ndarray  # (k, n), infinite where they do not count
+    below: np.ndarray  # (k, n + 1) sums of weights
+
+    @classmethod
+    def of(cls, rows, weights) -> "_Ordered":
+        counted = np.where(weights > 0, rows, np.inf)
+        order = np.argsort(counted, axis=1)
+        sums = np.cumsum(np.take_along_axis(np.asarray(weights), order, axis=1), axis=1)
+        return cls(np.take_along_axis(counted, order, axis=1), np.pad(sums, ((0, 0), (1, 0))))
+
+    def places(self, points):
+        """How many rows of each sample are at or below points (k, ...)."""
+        flat = points.reshape(len(points), -1)
+        found = [np.searchsorted(rows, at, side="right") for rows, at in zip(self.rows, flat, strict=True)]
+        return np.reshape(found, points.shape)
+
+    def share(self, points):
+        """Sum of the weights of the rows at or below points (k, ...)."""
+        places = self.places(points).reshape(len(points), -1)
+        return np.take_along_axis(self.below, places, axis=1).reshape(points.shape)
+
+    def quantiles(self, levels):
+        """The first row at which the sum of weights reaches levels (l,): (k, l)."""
+        most = self.rows.shape[1] - 1
+        at = [np.minimum(np.searchsorted(sums, levels), most) for sums in self.below[:, 1:]]
+        return np.take_along_axis(self.rows, np.array(at), axis=1)
+
+    def between_ties(self, ends):
+        """Move ends (k, g) that are beside tied values to the middle between the values to both their sides."""
+        around = np.pad(self.rows, ((0, 0), (2, 2)), constant_values=((0, 0), (-np.inf, np.inf)))
+        at = self.places(ends) + 2
+        lower, low, high, higher = (np.take_along_axis(around, at + shift, axis=1) for shift in (-2, -1, 0, 1))
+        is_tied = ((lower == low) | (high == higher)) & np.isfinite(low) & np.isfinite(high)
+        with np.errstate(invalid="ignore"):
+            return np.where(is_tied, (low + high) / 2, ends)
+
+
 def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tuple | None = None) -> list[Background]:
-    """Look beside the bulk of each of a stack of games; arguments as ``surroundings`` takes them."""
-    size, found = programs.group_size(len(theta)), []
-    for begin in range(0, len(theta), size):
-        group = list(range(begin, min(begin + size, len(theta))))
-        filled = group + group[:1] * (size - len(group))
+    """Look beside the bulk of each of a stack of games (k, ...) on the line, with bases.
+
+    ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its games
+    and its alphas (k, q + 1), and the scores of both steps are stacked.
+    """
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         before = None if first is None else (programs.take(first[0], filled), first[1][filled])
-        parts = surroundings(programs.take(games, filled), theta[filled], alpha[filled], before)
-        found += [programs.take(parts, k) for k in range(len(group))]
-    n, m = games.sizes
+        found += _backgrounds(programs.take(games, filled), theta[filled], alpha[filled], before)[: len(group)]
+    return found
+
+
+def _backgrounds(games: Game, theta, alpha, first) -> list[Background]:
+    real, drawn = (_Ordered.of(*of) for of in ((np.asarray(games.x)[..., 0], games.x_weights), draws(games, theta)))
+    n, m = (np.asarray(size) for size in games.sizes)
+    ends = drawn.quantiles(np.array([1 - np.array(LEVELS), LEVELS]).ravel()).reshape(-1, 2, len(LEVELS))
+    width = ends[:, 1] - ends[:, 0]
+    outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[:, None]  # (2, 2, 1), side and part
+    beside = ends[:, :, None] + outwards * width[:, None, None]  # (k, 2, 2, L)
+    low, high = np.minimum(beside, ends[:, :, None]), np.maximum(beside, ends[:, :, None])
+    # (k, 2, 2, L, 2): side, part, level, sample
+    shares = np.stack([of.share(high) - of.share(low) for of in (real, drawn)], axis=-1)
+    near, whole = shares[:, :, 0], shares[:, :, 1]
+    # A cluster farther off leaves the nearest quarter empty, but for chance.
+    each = n[:, None, None]
+    chance = np.sqrt(np.maximum(near[..., 0], 1 / each) / each)
+    most = (np.maximum(near[..., 0] - near[..., 1], 0.0) + chance) / _NEAR
+    excess = np.minimum(most, np.maximum(whole[..., 0] - whole[..., 1], 0.0))  # of a zone as wide as the bulk
+    at = (np.arange(_POINTS) + 0.5) / _POINTS
+    fading = np.stack([1 - at, at])  # what lies beside a side fades towards the other
+    points, masses = ends[:, 0, :, None] + at * width[..., None], np.einsum("ksl,sp->klp", excess, fading / _POINTS)
+    moved = added_scores(games, theta, alpha, points, masses, first)
+    observed, expected = np.moveaxis(np.sum(whole, axis=1), -1, 0)
+    within = real.between_ties(drawn.quantiles(_ENDS))
+    below = np.stack([real.share(within), drawn.share(within)], axis=-1)
     counted = slice(None) if first is None else slice(0)
     return [
-        Background(
-            LEVELS, of.observed, of.expected, of.scores, of.ends[counted], of.below[counted], float(n[k]), float(m[k])
-        )
-        for k, of in enumerate(found)
+        Background(LEVELS, *each, within[k, counted], below[k, counted], float(n[k]), float(m[k]))
+        for k, each in enumerate(zip(observed, expected, moved, strict=True))
     ]

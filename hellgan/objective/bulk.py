@@ -9,8 +9,9 @@ import numpy as np
 from hellgan.balance import Balance, Believed
 from hellgan.execution import programs
 from hellgan.objective.belief import belief
-from hellgan.objective.evaluation import FIRST, covariance_of, covariances_of_means
+from hellgan.objective.evaluation import FIRST, covariances_of_means
 from hellgan.objective.game import Array, Game, features, simulate, weigh
+from hellgan.objective.linear import row_map, row_sums
 
 
 class Bulk(NamedTuple):
@@ -25,85 +26,115 @@ class Bulk(NamedTuple):
 
 
 @programs.program
-def bulks(games: Game, theta, alpha, scrambles) -> Bulk:
+def bulks(games: Game, theta, alpha, others) -> Bulk:
     """Evaluate ``Bulk`` for a stack of games (k, ...) with bases.
 
-    ``theta`` is (k, p), ``alpha`` (k, q + 1) of the discriminator that believes. ``scrambles`` (S, m, dim) holds other
-    Sobol samples; None where the latents are no Sobol points.
+    ``theta`` is (k, p), ``alpha`` (k, q + 1) of the discriminator that believes. ``others`` (k, S, q) holds the mean
+    features over the believed part of other Sobol samples; None where the latents are no Sobol points.
     """
-    several = None if scrambles is None else jnp.broadcast_to(scrambles[None], (theta.shape[0], *scrambles.shape))
-    return programs.each(_bulk, games, theta, alpha, several)
+    return programs.each(_bulk, games, theta, alpha, others)
 
 
-def _bulk(game: Game, theta, alpha, scrambles) -> Bulk:
-    phi = features(game, game.x)
-    weights = game.x_weights * belief(phi @ alpha)
+def _bulk(game: Game, theta, alpha, others) -> Bulk:
+    def rows_of(x):
+        return features(game, x)[:, 1:]
+
+    weights = game.x_weights * row_map(lambda x: belief(features(game, x) @ alpha), game.x)
     share = jnp.sum(weights)
     weights = weights / share
-    mean = (weights @ phi)[1:]
-
-    def simulated(theta, z):
-        """Features of the simulated rows, and the part of each that is believed."""
-        rows = features(game, simulate(game, theta, z))
-        return rows[:, 1:], weigh(game, theta, jnp.ones(len(z), rows.dtype), z) * belief(rows @ alpha)
-
-    def own_means(theta):
-        """Mean of the believed draws of each observation, (n, q); of the law where none is believed."""
-        rows, believed = (part.reshape(len(weights), game.draws_each, -1) for part in simulated(theta, game.z))
-        total = jnp.sum(believed, axis=1)
-        return jnp.sum(believed * rows, axis=1) / jnp.where(total > 0, total, 1.0)
-
-    def simulated_mean(theta, z=game.z):
-        """The mean, and the rows and weights that it is of."""
-        if game.draws_each:
-            rows = own_means(theta)
-            return weights @ rows, (weights, rows)
-        rows, believed = simulated(theta, z)
-        believed = game.z_weights * believed
-        believed = believed / jnp.sum(believed)
-        return believed @ rows, (believed, rows)
-
-    def traced(theta):
-        centre, of = simulated_mean(theta)
-        return centre, (centre, *of)
-
-    slope, (centre, believed, rows) = jax.jacfwd(traced, has_aux=True)(theta)
-    (covariance,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:])
+    mean = row_sums(lambda weights, x: weights @ rows_of(x), weights, game.x)
+    (covariance,) = covariances_of_means(lambda x: (rows_of(x),), weights, game.x)
+    n = 1 / jnp.sum(weights**2)
     if game.draws_each:
         # Each observation is held against its own draws: contamination may depend on the covariates.
-        (noise,) = covariances_of_means(lambda rows: (rows,), weights, phi[:, 1:] - rows)
+        slope, rows = jax.jacfwd(lambda theta: _of_own_draws(game, theta, alpha, weights), has_aux=True)(theta)
+        (noise,) = covariances_of_means(lambda rows: (rows,), weights, rows_of(game.x) - rows)
+        return Bulk(mean - weights @ rows, slope, covariance, noise, share, n)
+
+    def centre(theta):
+        mean = _believed_mean(game, theta, alpha, game.z)
+        return mean, mean
+
+    slope, middle = jax.jacfwd(centre, has_aux=True)(theta)
+
+    def moments(believed, z):
+        centred = rows_of(simulate(game, theta, z)) - middle[None]
+        squares = [(weights[:, None] * centred).T @ centred for weights in (believed, believed**2)]
+        return jnp.sum(believed), jnp.sum(believed**2), *squares
+
+    drawn = row_map(lambda z, u: _believed(game, theta, alpha, z, u)[1], game.z, game.z_weights)
+    total, effective, squares, tilted = row_sums(moments, drawn, game.z)
+    lost = 1 - effective / total**2
+    # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
+    covariance = (covariance + squares / (total * lost * n)) / 2
+    if others is not None:
+        centred = others - jnp.mean(others, axis=0)[None]
+        noise = covariance + centred.T @ centred / (others.shape[0] - 1)
     else:
-        # Both samples tell the features' covariance: in a tail of few observations one alone would say too little.
-        covariance = (covariance + jnp.sum(weights**2) * covariance_of(believed, rows)) / 2
-        if scrambles is None:
-            (drawn,) = covariances_of_means(lambda rows: (rows,), believed, rows)
-        else:
-            drawn = _noise(lambda theta, z: simulated_mean(theta, z)[0], theta, scrambles)
-        noise = covariance + drawn
-    return Bulk(mean - centre, slope, covariance, noise, share, 1 / jnp.sum(weights**2))
+        noise = covariance + tilted / (total**2 * lost)
+    return Bulk(mean - middle, slope, covariance, noise, share, n)
 
 
-def _noise(simulated_mean, theta, scrambles):
-    """Covariance (q, q) of a simulated mean over Sobol samples."""
-    others = jax.lax.map(lambda z: simulated_mean(theta, z), scrambles)
-    centred = others - jnp.mean(others, axis=0)[None]
-    return centred.T @ centred / (others.shape[0] - 1)
+def _believed(game: Game, theta, alpha, z, weights):
+    """Features (m, q + 1) of simulated rows, and the part of the weight of each that is believed."""
+    rows = features(game, simulate(game, theta, z))
+    return rows, weigh(game, theta, weights, z) * belief(rows @ alpha)
 
 
-def all_believed(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Believed]:
-    """Compare the believed parts of both samples of each of a stack of games; arguments as ``bulks`` takes them."""
-    size, found = programs.group_size(len(theta)), []
-    scrambles = None if scrambles is None else scrambles[:FIRST]
-    for begin in range(0, len(theta), size):
-        group = list(range(begin, min(begin + size, len(theta))))
-        filled = group + group[:1] * (size - len(group))
-        of = programs.take(games, filled)
-        parts, ridges = bulks(of, theta[filled], alpha[filled], scrambles), np.asarray(of.discriminator.ridge)[:, 1:]
-        found += [_believed(programs.take(parts, k), ridges[k]) for k in range(len(group))]
+def _believed_mean(game: Game, theta, alpha, z):
+    """Mean features (q,) over the believed part of a simulated sample."""
+
+    def sums(weights, z):
+        rows, believed = _believed(game, theta, alpha, z, weights)
+        return believed @ rows
+
+    total = row_sums(sums, game.z_weights, z)
+    return total[1:] / total[0]
+
+
+def _of_own_draws(game: Game, theta, alpha, weights):
+    """Mean features (q,) of the believed draws, and those of each observation's (n, q); of all where none is."""
+    ones = jnp.ones(len(game.z), weights.dtype)
+    rows, believed = _believed(game, theta, alpha, game.z, ones)
+    rows, believed = (part.reshape(len(weights), game.draws_each, -1) for part in (rows[:, 1:], believed))
+    total = jnp.sum(believed, axis=1)
+    means = jnp.sum(believed * rows, axis=1) / jnp.where(total > 0, total, 1.0)
+    return weights @ means, means
+
+
+@programs.program
+def believed_means(games: Game, theta, alpha, scrambles) -> Array:
+    """Mean features (k, S, q) over the believed parts of other Sobol samples (S, m, dim); as ``bulks`` takes them."""
+    several = jnp.broadcast_to(scrambles[None], (theta.shape[0], *scrambles.shape))
+    return programs.each(_over_others, games, theta, alpha, several)
+
+
+def _over_others(game: Game, theta, alpha, scrambles):
+    return jax.lax.map(lambda z: _believed_mean(game, theta, alpha, z), scrambles)
+
+
+def all_believed(
+    games: Game,
+    theta: np.ndarray,
+    alpha: np.ndarray,
+    scrambles: np.ndarray | None,
+    others: np.ndarray | None = None,
+) -> list[Believed]:
+    """Compare the believed parts of both samples of each of a stack of games.
+
+    Arguments as ``bulks`` takes them; where ``others`` are not known they are evaluated over ``scrambles`` (S, m, dim).
+    """
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
+        of, means = programs.take(games, filled), None if others is None else others[filled]
+        if means is None and scrambles is not None:
+            means = believed_means(of, theta[filled], alpha[filled], scrambles[:FIRST])
+        parts, ridges = bulks(of, theta[filled], alpha[filled], means), np.asarray(of.discriminator.ridge)[:, 1:]
+        found += [_compared(programs.take(parts, k), ridges[k]) for k in range(len(group))]
     return found
 
 
-def _believed(found: Bulk, ridge: np.ndarray) -> Believed:
+def _compared(found: Bulk, ridge: np.ndarray) -> Believed:
     n = float(found.n)
     return Believed(
         np.asarray(found.difference),

@@ -90,7 +90,7 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
     else:
         simulated_features = of_law()
         shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
-        shifted = shifted._replace(features=shifted.features[:, 1:])
+        shifted = shifted._replace(features=shifted.features[:, 1:], believed=shifted.believed[:, 1:])
     slope = linear.features_slope(game, theta, alpha)[1:]
     return Parts(real_scores, simulated_scores, real_features, simulated_features, difference, slope, shifted)
 
@@ -155,6 +155,20 @@ def evaluated(
         for k in np.flatnonzero(matters).tolist():
             rows[k] = rows[k]._replace(shifted=programs.take(every, k))
     return rows
+
+
+def all_evaluated(games: Game, theta: np.ndarray, alpha: np.ndarray, scrambles: np.ndarray | None) -> list[Parts]:
+    """Evaluate ``parts`` for each of a stack of games (k, ...), in groups; arguments as ``evaluated`` takes them."""
+    found = []
+    for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
+        found += evaluated(programs.take(games, filled), theta[filled], alpha[filled], scrambles, len(group))
+    return found
+
+
+def believed_others(parts: list[Parts]) -> np.ndarray | None:
+    """Mean features (k, S, q) over the believed part of other Sobol samples; None where latents are no such points."""
+    others = [each.shifted.believed[:FIRST] for each in parts if each.shifted is not None]
+    return np.stack(others) if others else None
 
 
 def simulation_matters(noise: np.ndarray, real: np.ndarray) -> np.ndarray:

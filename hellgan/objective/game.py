@@ -87,6 +87,11 @@ class Game:
         return self.generator.size + self.discriminator.size
 
     @property
+    def cells(self) -> int:
+        """How many numbers the discriminator's parameters meet, rows times features; of one game, also in a stack."""
+        return (self.x.shape[-2] + self.z.shape[-2]) * self.discriminator.size
+
+    @property
     def sizes(self) -> tuple:
         """Effective sample sizes, 1 / sum of squared weights, of the real and of the simulated sample.
 

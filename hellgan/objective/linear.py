@@ -18,6 +18,7 @@ from hellgan.generators.family import Generator
 from hellgan.losses import catalogue as losses
 from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
+from hellgan.objective.belief import belief
 from hellgan.objective.game import Array, Game, features, simulate, weigh
 
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
@@ -42,6 +43,13 @@ def row_sums(function, *rows):
     if n % BLOCK:
         total = jax.tree.map(jnp.add, total, function(*(r[count * BLOCK :] for r in rows)))
     return total
+
+
+def row_map(function, *rows):
+    """Evaluate ``function(*rows)``, which gives a number for each row, over blocks of rows."""
+    if rows[0].shape[0] <= STORED:
+        return function(*rows)
+    return lax.map(lambda row: function(*(r[None] for r in row))[0], rows, batch_size=BLOCK)
 
 
 class Rows(NamedTuple):
@@ -149,10 +157,11 @@ def expand(game: Game, theta, alpha) -> Expansion:
     return expand_both(game, theta, alpha)[0]
 
 
-def expand_both(game: Game, theta, alpha) -> tuple[Expansion, tuple[Array, Array, Array]]:
+def expand_both(game: Game, theta, alpha, on_log=None) -> tuple[Expansion, tuple[Array, Array, Array]]:
     """Expand the generator's side, and what the discriminator earns from the simulated sample.
 
-    The latter is its value with gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha, without the ridge.
+    The latter is its value with gradient (q + 1,) and Hessian (q + 1, q + 1) in alpha, without the ridge; that of the
+    log loss where ``on_log`` is true.
     """
 
     def block(latent_weights, z):
@@ -190,7 +199,8 @@ def expand_both(game: Game, theta, alpha) -> tuple[Expansion, tuple[Array, Array
         fake = derivatives(game.loss.fake, v)
         d_alpha_theta = cross(*fake[1:])
         d_theta_alpha = d_alpha_theta.T if game.loss.is_zero_sum else cross(slope, curvature).T
-        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha), _sums(weights, phi, fake)
+        own = fake if on_log is None else _earnings(game.loss, "fake", v, on_log)
+        return Expansion(d_theta, d_theta_theta, d_alpha_theta, d_theta_alpha), _sums(weights, phi, own)
 
     return row_sums(block, game.z_weights, game.z)
 
@@ -335,10 +345,14 @@ class SimulatedMeans(NamedTuple):
 
     score: Float[Array, " pq"]
     features: Float[Array, " q"]
+    believed: Float[Array, " q"]  # mean of the features where the discriminator believes
 
 
 def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
-    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis."""
+    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis.
+
+    The features' mean is that of all draws, and of those that the discriminator believes.
+    """
 
     def block(latent_weights, z):
         def loss_of_generator(theta):
@@ -352,10 +366,11 @@ def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
         else:
             phi = features(game, simulate(game, theta, z))
             d_theta, slopes = gradient(theta), weights * derivatives(game.loss.fake, phi @ alpha)[1]
-        d_alpha, means = jnp.stack([slopes, weights]) @ phi
-        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means)
+        d_alpha, means, believed = jnp.stack([slopes, weights, weights * belief(phi @ alpha)]) @ phi
+        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means, believed)
 
     found = row_sums(block, game.z_weights, z)
+    found = found._replace(believed=found.believed / found.believed[0])
     if not game.generator.is_weighted:
         return found
     return found._replace(features=found.features / found.features[0])

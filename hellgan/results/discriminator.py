@@ -195,8 +195,8 @@ def overlapping(fit: "GANResults") -> float:
 def parts_overlap(count: float, nobs: int) -> str:
     """Say what it means that the parts of a law overlap."""
     return (
-        f"the parts overlap: their weights are known only as from {max(count, 1):.0f} of {nobs} observations whose part "
-        "one sees, where estimates are far from normal and intervals are likely to be too short"
+        f"the parts overlap: their weights are known only as from {max(count, 1):.0f} of {nobs} observations whose "
+        "part one sees, where estimates are far from normal and intervals are likely to be too short"
     )
 
 
@@ -253,9 +253,7 @@ def _once(test):
 @_once
 def bulk_test(fit: "GANResults") -> BulkTest:
     """Test the generator where the discriminator believes, as ``GANResults.bulk_test`` says."""
-    of = fit.equations
-    (found,) = of.believed_at(programs.stack([of.game]), [fit.saddle])
-    return inference.bulk_test(found, fit.model.loss)
+    return inference.bulk_test(fit.equations.believed(fit.saddle), fit.model.loss)
 
 
 def describes_no_bulk(fit: "GANResults") -> bool:

@@ -1,6 +1,7 @@
 """Reading of data: numbers of their own memory in a family's shape, rows with missing values refused or left out."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,23 @@ def read(data, family: Family, missing: str = "raise", weights=None) -> tuple[Sa
     if weights is not None:
         sample = dataclasses.replace(sample, given_weights=checked_weights(weights, len(sample)))
     return sample, family
+
+
+def read_each(samples: Sequence, family: Family) -> np.ndarray:
+    """Read several samples of one shape for a family, each as ``read`` does: (R, n, d)."""
+    is_plain = all(type(sample) is np.ndarray and sample.dtype.kind in "iuf" for sample in samples)
+    if is_plain and len({sample.shape for sample in samples}) == 1:
+        rows = np.array(samples, np.float64)  # of their own memory
+        rows = rows[..., None] if rows.ndim == 2 else rows
+        with np.errstate(invalid="ignore"):
+            if (
+                rows.ndim == 3
+                and rows.shape[2] == family.dim
+                and rows.shape[1] >= 2
+                and np.all(np.abs(rows) < _LARGEST)
+            ):
+                return rows
+    return np.stack([read(sample, family)[0].rows for sample in samples])
 
 
 def complete(sample: Sample, weights) -> tuple[Sample, Any]:

@@ -235,6 +235,16 @@ def check_variation(rows: np.ndarray, parameters: int, covariates: int, columns:
             raise ValueError("data: the columns are collinear; drop one that the others determine.")
 
 
+def check_variations(samples: np.ndarray, parameters: int, covariates: int, columns: list[str] | None) -> None:
+    """Check each of several samples (R, n, d), as ``check_variation`` does."""
+    if samples.shape[2] == 1 and not covariates:
+        ordered = np.sort(samples[..., 0], axis=1)
+        if np.all(np.count_nonzero(np.diff(ordered, axis=1), axis=1) >= parameters):
+            return
+    for rows in samples:
+        check_variation(rows, parameters, covariates, columns)
+
+
 def checked_weights(weights, n: int) -> np.ndarray:
     """Return observation weights (n,), not negative and at least two of them positive."""
     weights = readable_weights(weights, n)

@@ -83,6 +83,12 @@ def heaviest(x: np.ndarray, weights: np.ndarray) -> Atom | None:
     return Atom(float(values[at]), float(mass[at]), float(values[at] - below / 2), float(values[at] + above / 2))
 
 
+def may_be_tied(samples: np.ndarray) -> np.ndarray:
+    """Whether five observations of each of several samples (R, n) are one value, so that ``heaviest`` may find any."""
+    ordered = np.sort(samples, axis=1)
+    return np.any(ordered[:, 4:] == ordered[:, :-4], axis=1)
+
+
 def _of_steps(x, level, weights, step):
     values, mass = _distinct(x, weights)
     halves = np.minimum(np.diff(values), step) / 2

@@ -15,6 +15,23 @@ JUMPS = "the simulator jumps"  # how a reason begins where slopes, and what foll
 EDGE = "the solution lies at the edge"
 TOLERANCE = 1e-9  # of the score norm at which the search ends
 MAX_OUTER = 60
+MAX_INNER = 60
+MOST_SCORING = 30
+FARTHEST = 1.0  # step of scoring on a scale without a unit
+NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
+SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
+
+
+class Solution(NamedTuple):
+    """Where the descent of each game ended, (k, ...) arrays."""
+
+    theta: np.ndarray
+    alpha: np.ndarray
+    value: np.ndarray  # penalised
+    jacobian: np.ndarray
+    score_norm: np.ndarray
+    iterations: np.ndarray
+    inner_iterations: np.ndarray
 
 
 class Limits(NamedTuple):

@@ -1,5 +1,7 @@
 """Compiled programs of one game: scores of its observations and at other points, derivatives, v, and atoms."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,7 @@ from hellgan.objective.scores import jacobian as mean_jacobian
 from hellgan.objective.scores import mean_score, observation_scores, weighted
 from hellgan.objective.scores import placement_slope as mean_slope
 from hellgan.objective.scores import scores as both_scores
-from hellgan.samples.ties import Atom, heaviest
+from hellgan.samples.ties import Atom, heaviest, may_be_tied
 from hellgan.solver.with_jaxopt import root_derivatives
 
 scores = programs.program(observation_scores)
@@ -97,6 +99,12 @@ def slopes(loss, v):
 def _simulated_share(game, theta, low, high):
     x = simulate(game, theta)[:, 0]
     return weigh(game, theta) @ ((x >= low) & (x <= high))
+
+
+def atoms(x: np.ndarray, weights: np.ndarray, games, thetas: Sequence[np.ndarray]) -> list[Atom | None]:
+    """Look for an atom in each of several samples (R, n, d), as ``atom`` does, simulated by a stack of games."""
+    asked = may_be_tied(x[..., 0]) if x.shape[2] == 1 else np.zeros(len(x), bool)
+    return [atom(x[k], weights, programs.take(games, k), theta) if asked[k] else None for k, theta in enumerate(thetas)]
 
 
 def atom(x: np.ndarray, weights: np.ndarray, game, theta) -> Atom | None:

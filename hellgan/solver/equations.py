@@ -22,6 +22,7 @@ from hellgan.generators.smoothed import simulator_of
 from hellgan.losses.catalogue import Loss
 from hellgan.objective import evaluation
 from hellgan.objective.assembly import assemble
+from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game
 from hellgan.samples.sample import Sample
 from hellgan.simulation import Simulation
@@ -135,6 +136,14 @@ class GameEquations(DiscriminatorEquations):
         """Compute covariances of the mean scores at some of the solutions of a stack of games."""
         return score_covariances(settled_at(games, saddles), saddles, chosen, self.scrambles)
 
+    def judged_at(self, games, saddles, believes):
+        games = settled_at(games, saddles)
+        theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
+        parts, sizes = evaluation.all_evaluated(games, theta, alpha, self.scrambles), games.sizes[0]
+        covariances = [_score_covariance(each, float(n)) for each, n in zip(parts, sizes, strict=True)]
+        believed = all_believed(games, theta, alpha, None, evaluation.believed_others(parts)) if believes else None
+        return covariances, believed
+
     def refit(self, resamples, count, u, *, evaluate=False, more=2, threads=None, progress=False):
         u, p = np.broadcast_to(u, (count, np.shape(u)[-1])), self.p
 
@@ -240,15 +249,20 @@ class GameEquations(DiscriminatorEquations):
         return jacobian_with_kinks(self.game, u, compiled.jacobian(self.game, *self._split(u)))
 
     def score_covariance(self, u):
-        real, simulated = evaluation.score_covariances(self.parts(u))
-        n = self.game.sizes[0]
-        return ScoreCovariance(n * real, n * simulated, float(n))
+        return _score_covariance(self.parts(u), float(self.game.sizes[0]))
 
     def parts(self, u) -> evaluation.Parts:
-        """Covariances of means and slopes at any u, for a basis."""
-        theta, alpha = self._split(u)
-        games = programs.stack([self.game])
-        return evaluation.evaluated(games, theta[None], alpha[None], self.scrambles)[0]
+        """Covariances of means and slopes at any u, for a basis; kept until they are asked for at another u."""
+        key, (theta, alpha) = np.asarray(u).tobytes(), self._split(u)
+        if vars(self).get("_parts", ("", None))[0] != key:
+            games = programs.stack([self.game])
+            found = evaluation.evaluated(games, theta[None], alpha[None], self.scrambles)[0]
+            vars(self)["_parts"] = key, found
+        return vars(self)["_parts"][1]
+
+    def believed(self, saddle):
+        games, others = programs.stack([self.game]), evaluation.believed_others([self.parts(saddle.u)])
+        return all_believed(games, saddle.theta[None], saddle.alpha[None], None, others)[0]
 
     def weight_derivatives(self, u):
         return compiled.weight_derivatives(self.game, u)[:, : len(self.sample)]
@@ -305,14 +319,15 @@ def score_covariances(
     Solutions are gone through in groups whose size depends on the number of all solutions alone, so that no fit's last
     digits depend on the success of others.
     """
-    size, found = programs.group_size(len(saddles)), []
-    for begin in range(0, len(chosen), size):
-        group = list(chosen[begin : begin + size])
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(chosen, len(saddles), games.cells):
         theta, alpha = (np.stack([getattr(saddles[k], name) for k in filled]) for name in ("theta", "alpha"))
         evaluated = evaluation.evaluated(programs.take(games, filled), theta, alpha, scrambles, len(group))
         for k, parts in zip(group, evaluated, strict=True):
-            real, simulated = evaluation.score_covariances(parts)
-            n = 1 / np.sum(np.square(games.x_weights[k]))
-            found.append(ScoreCovariance(n * real, n * simulated, float(n)))
+            found.append(_score_covariance(parts, float(1 / np.sum(np.square(games.x_weights[k])))))
     return found
+
+
+def _score_covariance(parts: evaluation.Parts, n: float) -> ScoreCovariance:
+    real, simulated = evaluation.score_covariances(parts)
+    return ScoreCovariance(n * real, n * simulated, n)

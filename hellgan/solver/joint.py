@@ -1,56 +1,23 @@
 """The search for a saddle point as one compiled program: an inexact form of the iteration of ``hellgan.solver.newton``.
 
-The discriminator's maximum is climbed only as far as the generator's score is worth, and a step moves both players:
-Newton's on both scores at once, of which the generator's part is judged, damped and bounded as there. No search waits
-for Python between its steps; what does not arrive at a saddle point is left to the exact iteration.
+The discriminator's maximum is climbed only as far as the generator's score is worth. No search waits for Python between
+its steps; what does not arrive at a saddle point is left to the exact iteration. On an accelerator many searches go
+side by side, each a lane.
 """
 
-from typing import NamedTuple
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.linalg import cho_factor, cho_solve
 
 from hellgan.execution import programs
 from hellgan.objective import linear
-from hellgan.objective.game import Array, Game
-from hellgan.solver import newton
-from hellgan.solver.certificate import LIMITS, Limits, accepted, curvatures_of
-from hellgan.solver.newton import FARTHEST, NEAR, SLACK, Solution, climb
-from hellgan.solver.newton import MOST_SCORING as SCORING
+from hellgan.objective.game import Game
+from hellgan.solver import newton, stepping
+from hellgan.solver.certificate import LIMITS, Limits, Solution, accepted, curvatures_of
 
-MOST = 40  # steps of which some five are usual; a search that needs more is none for this form
-_SHARE = 0.01  # of the generator's squared score, that the discriminator may yet gain
-_FAR = 0.05  # the generator's score from which on a step is so long that the discriminator has to climb after it
-_ROUGH = 1e-4  # what it may yet gain at the start
-
-
-class _Point(NamedTuple):
-    """A point with its expansion; the generator's part in coordinates in which M is the identity."""
-
-    u: Array  # (theta, alpha)
-    value: Array
-    jacobian: Array
-    score: Array  # (p,) the generator's, where the discriminator is after its own step
-    schur: Array  # (p, p)
-    whitening: Array  # (p, p): W M W' = 1
-    slope: Array  # (q + 1, p) d alpha/d theta
-    rise: Array  # (q + 1,) Newton's step of the discriminator alone
-    merit: Array
-    gain: Array  # what the discriminator's own step promises
-    norm: Array
-
-
-class _State(NamedTuple):
-    best: _Point
-    trial: Array
-    damping: Array
-    steps: Array
-    inner: Array
-    scoring: Array  # the generator of a non-zero-sum loss follows its score in the metric M
-    climbs: Array  # whether the discriminator climbs before the next point is judged
+ROUND = 4  # steps after which lanes that have ended are looked for
 
 
 def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:
@@ -64,13 +31,12 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
         return newton.descend(games, starts, alphas, limits)
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
-    size, found = programs.group_size(count), []
-    for begin in range(0, count, size):
-        group = np.arange(begin, begin + size)
-        group[group >= count] = begin  # fills the last group
+    search_each, found = search if programs.on_cpu() else search_in_lanes, []
+    for group, filled in programs.groups(range(count), count, games.cells):
+        size = len(filled)
         tol, is_warm = np.full(size, limits.tol), np.full(size, alphas is not None)
-        parts = search(programs.take(games, group), starts[group], begins[group], tol, is_warm)
-        found.append(programs.take(parts, slice(0, count - begin)))
+        parts = search_each(programs.take(games, filled), starts[filled], begins[filled], tol, is_warm)
+        found.append(programs.take(parts, slice(0, len(group))))
     found = Solution(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     passes = [accepted(weights, games.generator.may_jump, limits.tol) for weights in games.x_weights]
@@ -96,108 +62,65 @@ def search(games: Game, theta, alpha, tol, is_warm) -> Solution:
 
 
 def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:
-    p, dtype = game.p, theta.dtype
-    real = linear.real_rows(game)
-    reach = jnp.sqrt(jax.grad(game.loss.real)(jnp.zeros((), dtype)))
-
-    def body(state: _State) -> _State:
-        best, first = state.best, state.steps == 0
-        theta, alpha = state.trial[:p], state.trial[p:]
-        left = jnp.where(first, _ROUGH, _SHARE * jnp.minimum(best.norm, 0.1) ** 2)
-        on_log = None if game.loss.is_concave else first & ~is_warm
-
-        def climbed():
-            found = climb(game, theta, alpha, on_log, left)
-            return found.alpha, found.steps
-
-        alpha, inner = lax.cond(state.climbs, climbed, lambda: (alpha, jnp.zeros_like(state.inner)))
-        here = _point(game, real, theta, alpha)
-        rough = ~state.climbs & ~(here.gain <= left)  # judged once the discriminator has climbed here, too
-        slack = SLACK * (1 + jnp.abs(here.merit)) + (here.gain + best.gain if game.loss.is_zero_sum else 0.0)
-        better = (here.merit <= best.merit + slack) | (here.norm <= tol)
-        better |= state.scoring & (here.norm <= 2 * best.norm)
-        accept = jnp.isfinite(here.norm) & better & ~rough
-        best = jax.tree.map(lambda new, old: jnp.where(accept, new, old), here, best)
-        calm = jnp.where(state.damping < 1e-2, 0.0, state.damping / 10)
-        damping = jnp.where(rough, state.damping, jnp.where(accept, calm, 10 * state.damping + 0.3))
-        steps = state.steps + 1
-        scoring = state.scoring & ((best.norm > NEAR) | rough) & (steps < SCORING)
-        trial = jnp.where(rough, state.trial, best.u + _step(game, best, damping, scoring, reach))
-        return _State(best, trial, damping, steps, state.inner + inner, scoring, rough | (best.norm > _FAR))
-
-    def unfinished(state: _State):
-        usable = (jnp.isfinite(state.best.norm) & jnp.all(jnp.isfinite(state.trial))) | (state.steps == 0)
-        return usable & (state.best.norm > tol) & (state.steps < MOST) & (state.damping < 1e3)
-
-    begin = jnp.concatenate([theta, alpha])
-    size, q, worst = len(begin), len(alpha), jnp.asarray(jnp.inf, dtype)
-
-    def zeros(*shape):
-        return jnp.zeros(shape, dtype)
-
-    nowhere = _Point(
-        begin,
-        worst,
-        zeros(size, size),
-        zeros(p),
-        zeros(p, p),
-        zeros(p, p),
-        zeros(q, p),
-        zeros(q),
-        worst,
-        zeros(),
-        worst,
-    )
-    is_scoring = ~is_warm & (not game.loss.is_zero_sum)
-    zero = jnp.asarray(0)
-    start = _State(nowhere, begin, jnp.zeros((), dtype), zero, zero, is_scoring, zero == 0)
-    end = lax.while_loop(unfinished, body, start)
-    best = end.best
-    return Solution(best.u[:p], best.u[p:], best.value, best.jacobian, best.norm, end.steps, end.inner)
+    real, start = linear.real_rows(game), stepping.begun(game, theta, alpha, is_warm)
+    unfinished, advanced = partial(stepping.is_unfinished, tol), partial(stepping.advanced, game, real, tol)
+    return stepping.solution(game, lax.while_loop(unfinished, advanced, start))
 
 
-def _point(game: Game, real: linear.Rows, theta, alpha) -> _Point:
-    ridge = jnp.asarray(game.discriminator.ridge)
-    (d_theta, h_tt, h_at, h_ta), fake = linear.expand_both(game, theta, alpha)
-    value, gradient, h_aa = jax.tree.map(jnp.add, linear.earned(game, real, alpha), fake)
-    value, gradient, h_aa = value - ridge @ alpha**2, gradient - 2 * ridge * alpha, h_aa - jnp.diag(2 * ridge)
-    # Where H_aa is not negative there is no maximum near, and the factor is NaN.
-    back = cho_solve(cho_factor(-h_aa, lower=True), jnp.concatenate([h_at, gradient[:, None]], axis=1))
-    slope, rise = back[:, :-1], back[:, -1]
-    whitening, least = _whitened(h_at.T @ slope)
-    schur = whitening @ (h_tt + h_ta @ slope) @ whitening.T
-    norm = jnp.maximum(jnp.max(jnp.abs(whitening @ d_theta)), jnp.max(jnp.abs(gradient)))
-    score = whitening @ (d_theta + h_ta @ rise)
-    jacobian = jnp.block([[h_tt, h_ta], [h_at, h_aa]])
-    usable = jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(back)) & jnp.isfinite(norm) & (least > -1e-10)
-    gain = jnp.abs(gradient @ rise) / 2
-    merit = value + gain if game.loss.is_zero_sum else score @ score
-    norm = jnp.where(usable, norm, jnp.inf)
-    u = jnp.concatenate([theta, alpha])
-    return _Point(u, value, jacobian, score, schur, whitening, slope, rise, merit, gain, norm)
+def search_in_lanes(games: Game, theta, alpha, tol, is_warm) -> Solution:
+    """Search as ``search`` does, with all games side by side: for an accelerator.
+
+    Every lane evaluates one point a step. When half of the lanes have ended the others are packed together, as a power
+    of two, so that few shapes are compiled. Games and searches stay on the device until they have ended.
+    """
+    found: list = [None] * len(theta)
+    games, tol = programs.on_device((games, tol))
+    states = _begin(games, *programs.on_device((theta, alpha, is_warm)))
+    lanes = np.arange(len(theta))  # the game of each lane; -1 of those that only fill up
+    while len(lanes):
+        states, going = _advance(games, tol, states)
+        going = np.asarray(going) & (lanes >= 0)
+        left = np.flatnonzero(going)
+        if len(left) > len(lanes) // 2:
+            continue
+        ended = np.flatnonzero(~going & (lanes >= 0))
+        solutions = jax.device_get(_end(games, states))
+        for lane in ended:
+            found[lanes[lane]] = programs.take(solutions, lane)
+        size = 1 << (len(left) - 1).bit_length() if len(left) else 0
+        at = np.concatenate([left, np.repeat(left[:1], size - len(left))]).astype(int)
+        lanes = np.where(np.arange(size) < len(left), lanes[at], -1)
+        games, tol, states = _pack((games, tol, states), at) if size else (games, tol, states)
+    return Solution(*(np.stack(part) for part in zip(*found, strict=True)))
 
 
-def _whitened(metric):
-    """As ``newton.whitened``, of one metric."""
-    size = jnp.sqrt(jnp.abs(jnp.diag(metric)))
-    size = jnp.where(size > 0, size, 1.0)
-    values, vectors = jnp.linalg.eigh((metric + metric.T) / (2 * size[:, None] * size[None, :]))
-    root = jnp.sqrt(jnp.maximum(values, 0.0) + 1e-12)
-    return (vectors / root[None, :]).T / size[None, :], values[0]
+@programs.program(stays=True)
+def _begin(games: Game, theta, alpha, is_warm) -> stepping.State:
+    return jax.vmap(stepping.begun)(games, theta, alpha, is_warm)
 
 
-def _step(game: Game, best: _Point, damping, scoring, reach):
-    """Step of both players: the generator's bounded in the metric M, the discriminator's its own and what follows."""
-    if game.loss.is_zero_sum:
-        values, vectors = jnp.linalg.eigh((best.schur + best.schur.T) / 2)
-        step = -vectors @ ((vectors.T @ best.score) / (jnp.maximum(jnp.abs(values), 0.05) + damping))
-    else:
-        normal = best.schur.T @ best.schur + damping * jnp.eye(game.p, dtype=best.u.dtype)
-        rootward = -jnp.linalg.solve(normal, best.schur.T @ best.score)
-        along = -best.score / (game.loss.generator_pull * (1 + damping))
-        step = jnp.where(scoring, along, rootward)
-    step = step * jnp.minimum(1.0, reach / jnp.maximum(jnp.linalg.norm(step), 1e-300))
-    step = best.whitening.T @ step
-    farthest = jnp.max(jnp.abs(step) * jnp.asarray(game.generator.unitless))
-    step = step * jnp.where(scoring & (farthest > FARTHEST), FARTHEST / jnp.maximum(farthest, FARTHEST), 1.0)
-    return jnp.concatenate([step, best.rise + best.slope @ step])
+@programs.program(stays=True)
+def _advance(games: Game, tol, states: stepping.State) -> tuple:
+    """Advance every lane that goes on by ``ROUND`` steps; whether it then still goes on, (k,)."""
+
+    def one(game, tol, state):
+        real = linear.real_rows(game)
+
+        def step(_, state):
+            new, goes_on = stepping.advanced(game, real, tol, state), stepping.is_unfinished(tol, state)
+            return stepping.chosen(goes_on, new, state)
+
+        state = lax.fori_loop(0, ROUND, step, state)
+        return state, stepping.is_unfinished(tol, state)
+
+    return jax.vmap(one)(games, tol, states)
+
+
+@programs.program(stays=True)
+def _end(games: Game, states: stepping.State) -> Solution:
+    return jax.vmap(stepping.solution)(games, states)
+
+
+@programs.program(stays=True)
+def _pack(stacks, at):
+    return jax.tree.map(lambda leaf: leaf[at], stacks)

@@ -20,15 +20,22 @@ from tqdm import tqdm
 from hellgan.execution import programs
 from hellgan.objective import linear
 from hellgan.objective.game import Array, Game
-from hellgan.solver.certificate import LIMITS, MAX_OUTER, TOLERANCE, Limits, accepted
+from hellgan.solver.certificate import (
+    FARTHEST,
+    LIMITS,
+    MAX_INNER,
+    MAX_OUTER,
+    MOST_SCORING,
+    NEAR,
+    SLACK,
+    TOLERANCE,
+    Limits,
+    Solution,
+    accepted,
+)
 
-MAX_INNER = 60
 MAX_TOTAL = 400  # inner steps over all outer ones
 MAX_WARM = 100  # likewise, where the start is a solution nearby, from where some ten are usual
-MOST_SCORING = 30
-FARTHEST = 1.0  # step of scoring on a scale without a unit
-NEAR = 3e-3  # score norm at which Newton's steps take over from scoring
-SLACK = 1e-13  # how far rounding may move the objective, relative to 1 + |V|
 
 
 class Local(NamedTuple):
@@ -79,11 +86,11 @@ class Ascent(NamedTuple):
     on_log: jax.Array | None  # while the continuation still climbs the log loss
 
 
-def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
+def climb(game: Game, theta, alpha, on_log, left=None, enough=None) -> Ascent:
     """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so.
 
     It ends at a gradient of 0, but for rounding; where ``left`` is given, as soon as a quadratic model of the objective
-    promises no more than that.
+    promises no more than that, and where ``enough`` is, as soon as the objective exceeds that.
     """
     dtype, size = alpha.dtype, alpha.shape[0]
     samples = linear.discriminator_rows(game, theta)
@@ -120,7 +127,8 @@ def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
         if left is None:
             return climbing
         gain = s.gradient @ (s.trial - s.alpha) / 2
-        return climbing & ~((s.damping == 0) & (gain <= left) & (gain >= 0))
+        climbing &= ~((s.damping == 0) & (gain <= left) & (gain >= 0))
+        return climbing if enough is None else climbing & ~(s.value > enough)
 
     start = Ascent(
         alpha,
@@ -133,18 +141,6 @@ def climb(game: Game, theta, alpha, on_log, left=None) -> Ascent:
         on_log,
     )
     return lax.while_loop(unfinished, body, start)
-
-
-class Solution(NamedTuple):
-    """Where the descent of each game ended, (k, ...) arrays."""
-
-    theta: np.ndarray
-    alpha: np.ndarray
-    value: np.ndarray  # penalised
-    jacobian: np.ndarray
-    score_norm: np.ndarray
-    iterations: np.ndarray
-    inner_iterations: np.ndarray
 
 
 def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:

@@ -174,11 +174,17 @@ class ReweightedEquations(GameEquations):
     # Tests of the game are of the second step's; what the discriminator says of observations, and believes, is the
     # first's: the second has seen little of those that are weighted down.
 
-    def believed_at(self, games, saddles):
-        theta = np.stack([saddle.theta for saddle in saddles])
-        return all_believed(
-            settled_at(games, saddles), theta, np.stack([saddle.first[self.p :] for saddle in saddles]), self.scrambles
-        )
+    def judged_at(self, games, saddles, believes):
+        games = settled_at(games, saddles)
+        covariances = reweighted_covariances(games, saddles, range(len(saddles)), self.scrambles)
+        return covariances, self._believed(games, saddles) if believes else None
+
+    def believed(self, saddle):
+        return self._believed(programs.stack([self.game]), [saddle])[0]
+
+    def _believed(self, games, saddles):
+        theta, alpha = (np.stack(each) for each in zip(*((s.theta, s.first[self.p :]) for s in saddles), strict=True))
+        return all_believed(games, theta, alpha, self.scrambles)
 
     def backgrounds_at(self, games, saddles):
         theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))

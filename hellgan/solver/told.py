@@ -9,18 +9,18 @@ import numpy as np
 from hellgan.balance import Background, Balance, Believed
 from hellgan.discriminators.basis import Basis
 from hellgan.discriminators.network import Network
-from hellgan.estimation import Equations, informations
+from hellgan.estimation import Equations, ScoreCovariance, informations
 from hellgan.execution import programs
 from hellgan.generators.family import Generator
 from hellgan.losses.catalogue import Loss
 from hellgan.objective import evaluation
 from hellgan.objective.background import all_backgrounds
-from hellgan.objective.bulk import all_believed
 from hellgan.objective.game import Game
 from hellgan.samples.sample import Sample
 from hellgan.samples.ties import Atom
 from hellgan.simulation import Simulation
 from hellgan.solver import compiled
+from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.smoothing import settled_at
 
 
@@ -58,10 +58,15 @@ class DiscriminatorEquations(Equations):
 
     # At solutions of a stack of games.
 
-    def believed_at(self, games: Game, saddles: Sequence) -> list[Believed]:
-        """Compare the parts of both samples that the discriminators believe, at solutions of a stack of games."""
-        theta, alpha = (np.stack([getattr(saddle, name) for saddle in saddles]) for name in ("theta", "alpha"))
-        return all_believed(settled_at(games, saddles), theta, alpha, self.scrambles)
+    @abc.abstractmethod
+    def judged_at(
+        self, games: Game, saddles: Sequence, believes: bool
+    ) -> tuple[list[ScoreCovariance], list[Believed] | None]:
+        """Judge solutions of a stack of games: covariances of the mean scores and, where asked, what is believed."""
+
+    @abc.abstractmethod
+    def believed(self, saddle: SaddlePoint) -> Believed:
+        """Compare the parts of both samples that the discriminator believes, at a solution of these equations."""
 
     @property
     def has_background(self) -> bool:
@@ -77,6 +82,10 @@ class DiscriminatorEquations(Equations):
     def atom(self, x: np.ndarray, game: Game, theta: np.ndarray) -> Atom | None:
         """The value that more of a sample (n, 1) shares than its law explains, simulated at theta by its ``game``."""
         return compiled.atom(x, self.sample.weights, game, theta)
+
+    def atoms(self, x: np.ndarray, games: Game, saddles: Sequence) -> list[Atom | None]:
+        """Look for an atom in each of several samples (R, n, d), at solutions of a stack of their games."""
+        return compiled.atoms(x, self.sample.weights, games, [saddle.theta for saddle in saddles])
 
     # What the discriminator says.
 

@@ -131,10 +131,8 @@ def reweighted_covariances(
     games: Game, saddles: Sequence[SaddlePoint], chosen: Sequence[int], scrambles: np.ndarray | None
 ) -> list[ScoreCovariance]:
     """Covariances of the mean scores at some of the solutions of a stack of games; as `score_covariances`."""
-    size, found = programs.group_size(len(saddles)), []
-    for begin in range(0, len(chosen), size):
-        group = list(chosen[begin : begin + size])
-        filled = group + group[:1] * (size - len(group))
+    found = []
+    for group, filled in programs.groups(chosen, len(saddles), games.cells):
         part = programs.take(games, filled)
         u = np.stack([saddles[k].u for k in filled])
         after, before = u[:, : games.size], u[:, games.size :]

@@ -18,6 +18,7 @@ from hellgan.estimation import Refits
 from hellgan.inference import bootstrap
 from hellgan.inference.bootstrap import Bootstrap
 from hellgan.influence import deletion
+from hellgan.objective import evaluation
 from hellgan.results import GANResults
 from hellgan.solver import equations, solve_saddle
 
@@ -575,7 +576,7 @@ def test_jackknife_of_a_mean_by_hand(mean, method):
     found = mean.jackknife(method)
     shifted = mean.model.simulation.scrambles()[..., 0].mean(axis=1)
     expected = SKEWED.var(ddof=1) / 48
-    few = [np.var(part, ddof=1) for part in (shifted[:8], shifted)]
+    few = [np.var(part, ddof=1) for part in (shifted[: evaluation.FIRST], shifted)]
     assert min(abs(found.cov.loc["loc", "loc"] - expected - each) for each in few) < 1e-9
     assert min(few) > 1e-7  # so that the last line can tell
     assert found.bse["loc"] == pytest.approx(mean.bse["loc"], rel=1e-6)

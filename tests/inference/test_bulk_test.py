@@ -9,7 +9,6 @@ import pytest
 from scipy import special, stats
 
 import hellgan as hg
-from hellgan.execution import programs
 from hellgan.inference.bulk_test import BulkTest
 
 NORMAL = hg.generators.Normal()
@@ -189,7 +188,7 @@ def test_a_reweighted_fit_is_judged_by_what_its_first_step_believes():
     fit: Any = hg.GAN(x, NORMAL, reweight=True).fit()
     beliefs = fit.equations.beliefs(fit.solution.u)
     assert fit.bulk_test().share == pytest.approx(beliefs.mean(), rel=1e-9)
-    (found,) = fit.equations.believed_at(programs.stack([fit.equations.game]), [fit.saddle])
+    found = fit.equations.believed(fit.saddle)
     phi = fit.equations.features(x[:, None])
     weights = beliefs / beliefs.sum()
     drawn = fit.equations.first.game

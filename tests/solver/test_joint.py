@@ -131,3 +131,20 @@ def test_a_fit_of_one_is_that_of_a_group(games):
     whole = joint.descend(games, starts)
     alone = joint.descend(programs.take(games, slice(4, 5)), starts[4:5])
     np.testing.assert_allclose(alone.theta, whole.theta[4:5], rtol=1e-11)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("kind", ["gross errors", "own objective", "regression"])
+def test_searches_in_lanes_are_those_one_by_one(kind):
+    """What an accelerator runs: lanes that end at different times, retired and packed."""
+    samples, generator, loss = GAMES[kind]
+    model = hg.GAN(samples[0], generator, None if samples.ndim == 3 else SIGMOIDS, loss, n_simulated=128)
+    games, starts = posed(model, list(samples), [0] * 20)
+    begins = np.zeros((20, games.discriminator.size)), np.full(20, 1e-9), np.zeros(20, bool)
+    expected, found = (of(games, starts, *begins) for of in (joint.search, joint.search_in_lanes))
+    assert len(set(expected.iterations)) > 2
+    np.testing.assert_array_equal(found.iterations, expected.iterations)
+    arrived = expected.score_norm <= 1e-9
+    for part in ("theta", "alpha", "value", "jacobian"):
+        one, other = (np.asarray(getattr(of, part))[arrived] for of in (found, expected))
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
