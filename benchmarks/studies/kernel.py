@@ -110,7 +110,7 @@ def main():
     given = shared.options(str(__doc__))
     frame = performances(given)
     report = shared.Report(given, "kernel", "Kernel GANs beside other estimators", str(__doc__))
-    counts = frame.groupby("law", sort=False)["replications"].max()
+    counts: Any = frame.groupby("law", sort=False)["replications"].max()
     report.say(f"Samples a cell: {', '.join(f'{law} {count:,}' for law, count in counts.items())}.")
     kernels = [name for name in METHODS if name.startswith("kernel")]
     report.say("\n".join(f"- {verdict(frame, name)}" for name in kernels))
