@@ -18,10 +18,10 @@ PICTURE = HERE / "figures" / "imports.png"
 BOXES = {
     "ground floor": (
         (1.4, 8),
-        "checks cautions definitions functions execution constraints latents records balance datasets",
+        "checks cautions definitions functions execution constraints latents records balance datasets descent",
     ),
     "what a model is made of": ((1.4, 7), "losses parameters samples simulation restrictions plots"),
-    "models": ((0.5, 6), "generators discriminators"),
+    "models": ((0.5, 6), "generators kernels discriminators"),
     "population": ((2.6, 5), "divergences"),
     "the game": ((0.5, 5), "objective"),
     "the seam": ((1.5, 5), "estimation"),
@@ -29,7 +29,7 @@ BOXES = {
     "its law": ((1.5, 4), "inference"),
     "cases": ((1.5, 3), "influence"),
     "what a fit says": ((1.5, 2), "results"),
-    "estimators": ((1.2, 1), "gan elsewhere batch loading"),
+    "estimators": ((1.2, 1), "gan kernel_gan elsewhere batch loading"),
     "studies": ((1.2, 0), "montecarlo"),
     "doors": ((1.2, -1), "__init__ cli __main__"),
 }

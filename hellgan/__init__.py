@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hellgan.inference.bootstrap import Bootstrap
     from hellgan.inference.functionals import Functionals
     from hellgan.influence import Influence
+    from hellgan.kernel_gan import KernelGAN
     from hellgan.loading import load
     from hellgan.montecarlo import (
         Cluster,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         Vertical,
         truth,
     )
-    from hellgan.results import GANResults, compare
+    from hellgan.results import GANResults, KernelGANResults, compare
 
 
 __version__ = VERSION
@@ -52,6 +53,8 @@ _LAZY = {
     "GANResults": "hellgan.results",
     "HeavyTails": "hellgan.montecarlo",
     "Influence": "hellgan.influence",
+    "KernelGAN": "hellgan.kernel_gan",
+    "KernelGANResults": "hellgan.results",
     "Leverage": "hellgan.montecarlo",
     "PointMass": "hellgan.montecarlo",
     "Spread": "hellgan.montecarlo",
@@ -79,6 +82,8 @@ __all__ = [
     "GANResults",
     "HeavyTails",
     "Influence",
+    "KernelGAN",
+    "KernelGANResults",
     "Leverage",
     "Loss",
     "PointMass",

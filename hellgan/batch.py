@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,18 @@ from hellgan.gan import GAN
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference.background_test import BackgroundTest, background_tests
 from hellgan.inference.bulk_test import REJECTED, BulkTest, bulk_tests
+from hellgan.kernel_gan import KernelGAN
 from hellgan.objective.assembly import assemble
 from hellgan.objective.game import Game
 from hellgan.results.discriminator import are_overlapping, too_few
 from hellgan.results.gan import GANResults
+from hellgan.results.kernel import KernelGANResults
 from hellgan.results.several import BatchSummary, grouped, read_truth, summarise
 from hellgan.samples import read_each
 from hellgan.samples.sample import check_variations
 from hellgan.solver.certificate import SaddlePoint
 from hellgan.solver.equations import GameEquations
+from hellgan.solver.kernel_search import KernelMinimum
 from hellgan.solver.saddle import first_start, leaves_doubt
 from hellgan.solver.starts import matched
 
@@ -59,7 +62,7 @@ class BatchResults:
         Outer and inner steps of the solver.
     """
 
-    def __init__(self, model: GAN, samples, seeds, fits: Sequence["Fit"]):
+    def __init__(self, model: GAN | KernelGAN, samples, seeds, fits: Sequence["Fit"]):
         self.model, self._samples, self._seeds = model, samples, seeds
         names = model.generator.names
         self.params = pd.DataFrame(np.array([fit.natural for fit in fits]), columns=names)
@@ -68,11 +71,11 @@ class BatchResults:
             errors = np.sqrt(np.diagonal(self.cov_params, axis1=1, axis2=2))
         self.bse = pd.DataFrame(errors, columns=names)
         self.trouble = [fit.trouble for fit in fits]
-        self.converged = np.array([fit.saddle.is_saddle and not fit.trouble for fit in fits])
+        self.converged = np.array([not fit.saddle.reason and not fit.trouble for fit in fits])
         tests = [fit.bulk for fit in fits]
         self.bulk_pvalue = np.array([np.nan if test is None else test.pvalue for test in tests])
         self.bulk_share = np.array([np.nan if test is None else test.share for test in tests])
-        is_few = model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
+        is_few = isinstance(model, GAN) and model.basis.is_linear and bool(too_few(model.nobs, model.basis.size - 1))
         spaces = model.generator.element_spaces
         overlap = are_overlapping(inference.observations_seen(spaces, self.params.to_numpy(), errors), model.nobs)
         near = inference.near_edges(spaces, self.params.to_numpy(), errors)
@@ -85,7 +88,7 @@ class BatchResults:
         )
         self.score_norm = np.array([fit.saddle.score_norm for fit in fits])
         self.iterations = np.array([fit.saddle.iterations for fit in fits])
-        self.inner_iterations = np.array([fit.saddle.inner_iterations for fit in fits])
+        self.inner_iterations = np.array([getattr(fit.saddle, "inner_iterations", 0) for fit in fits])
 
     def __len__(self):
         return len(self.params)
@@ -93,7 +96,7 @@ class BatchResults:
     def __repr__(self):
         return f"<BatchResults of {self.model!r}: {len(self)} fits, {np.sum(~self.converged)} not converged>"
 
-    def __getitem__(self, k: int) -> GANResults:
+    def __getitem__(self, k: int) -> GANResults | KernelGANResults:
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(self) <= k < len(self):
             raise IndexError(f"fit {k!r} of {len(self)}: give a whole number from 0 to {len(self) - 1}.")
         return self.model.on(self._samples[k], self._seeds[k]).fit()
@@ -140,13 +143,13 @@ class BatchResults:
 class Fit(NamedTuple):
     """What is kept of one fit: solution, natural parameters (r,), their covariance (r, r), tests, why it failed."""
 
-    saddle: SaddlePoint
+    saddle: SaddlePoint | KernelMinimum
     natural: np.ndarray
     cov: np.ndarray
     trouble: str
-    bulk: BulkTest | None
-    background: BackgroundTest | None
-    is_tied: bool  # whether more of the sample shares one value than the fitted law explains
+    bulk: BulkTest | None = None
+    background: BackgroundTest | None = None
+    is_tied: bool = False  # whether more of the sample shares one value than the fitted law explains
 
     @property
     def is_no_bulk(self) -> bool:
@@ -159,12 +162,14 @@ class Fit(NamedTuple):
         return self.background is not None and self.background.is_rejected
 
 
-def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False) -> BatchResults:
+def fit_batch(
+    model: GAN | KernelGAN, datasets, *, seeds=None, threads: int | None = None, progress: bool = False
+) -> BatchResults:
     """Fit a model to many samples of one shape; each fit is what ``GAN(sample, ...).fit()`` gives, up to rounding.
 
     Parameters
     ----------
-    model : GAN
+    model : GAN or KernelGAN
         The generator, discriminator, loss, latent points, weights and seed of every fit; the model's own sample is
         not used.
     datasets : (R, n) or (R, n, d) array, or sequence of R samples
@@ -203,8 +208,10 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
     >>> int(batch.converged.sum()), batch.params.shape
     (16, (16, 2))
     """
-    if not isinstance(model, GAN):
-        raise TypeError(f"model: got {type(model).__name__}; give an hg.GAN, on any sample of the same shape.")
+    if not isinstance(model, (GAN, KernelGAN)):
+        raise TypeError(
+            f"model: got {type(model).__name__}; give an hg.GAN, or hg.KernelGAN, on any sample of the same shape."
+        )
     samples = _checked_samples(datasets, model)
     if seeds is None:
         seeds = [model.seed] * len(samples)
@@ -253,13 +260,18 @@ def fit_batch(model: GAN, datasets, *, seeds=None, threads: int | None = None, p
 
 
 def fit_all(
-    model: GAN, samples: Sequence, seeds: Sequence[int], begin: int = 0, wanted: int | None = None
+    model: GAN | KernelGAN, samples: Sequence, seeds: Sequence[int], begin: int = 0, wanted: int | None = None
 ) -> list[Fit]:
     """Fit a chunk of samples, the first being number ``begin`` of all.
 
     Samples after the first ``wanted`` only fill a group: a fit of theirs that is not certified is not tried again.
     """
     wanted = len(samples) if wanted is None else wanted
+    if isinstance(model, KernelGAN):
+        models = [
+            _on(model, sample, seed, begin + k) for k, (sample, seed) in enumerate(zip(samples, seeds, strict=True))
+        ]
+        return [Fit(*fit) for fit in model.solved_all(models, wanted)]
     try:
         games, starts = posed(model, samples, seeds)
     except (ValueError, TypeError):
@@ -283,6 +295,7 @@ def fit_all(
     fits = _inferred(of, games, saddles)
     for k, fit in enumerate(fits[:wanted]):
         if fit.is_no_bulk:
+            assert isinstance(fit.saddle, SaddlePoint)
             alone = _on(model, samples[k], seeds[k], begin + k)
             if other := elsewhere.lower(alone, alone.equations(), fit.saddle):
                 fits[k] = _inferred(of, programs.take(games, slice(k, k + 1)), [other[0]])[0]
@@ -342,7 +355,7 @@ def posed(model: GAN, samples: Sequence, seeds: Sequence[int]) -> tuple[Game, np
     return games, starts
 
 
-def _on(model: GAN, sample, seed: int, k: int) -> GAN:
+def _on(model: Any, sample, seed: int, k: int) -> Any:
     try:
         return model.on(sample, seed)
     except (ValueError, TypeError) as error:

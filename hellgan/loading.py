@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,13 @@ from hellgan import discriminators, generators, losses
 from hellgan.checks import first_sentence, shown
 from hellgan.estimation import Estimator
 from hellgan.gan import GAN
+from hellgan.kernel_gan import KernelGAN
+from hellgan.kernels.placement import Placement
 from hellgan.results import storage
 from hellgan.results.archive import Archive
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import GANResults
+from hellgan.results.kernel import KernelGANResults
 from hellgan.samples.labels import unpacked
 
 # What a saved fit of a GAN must hold for its model to be built anew.
@@ -28,6 +31,8 @@ _INGREDIENTS = {
     "seed": int,
     "simulator": str,
 }
+# Those of a kernel GAN: no discriminator, but its kernel.
+_OF_KERNEL = {name: kind for name, kind in _INGREDIENTS.items() if name != "discriminator"} | {"placement": dict}
 _MOST = 2**31  # simulated observations, more than which no memory holds
 
 
@@ -57,7 +62,7 @@ def load(
     Returns
     -------
     GANResults
-        Or ``EstimatedResults`` where the fit is of another estimator.
+        Or ``KernelGANResults``; ``EstimatedResults`` where the fit is of an estimator of the user's own.
 
     Raises
     ------
@@ -65,23 +70,24 @@ def load(
         For a file that is not such a result, or when a function that the fit used is not passed.
     """
     arrays, facts = storage.read(path)
-    if facts["estimator"] != "GAN":
+    is_kernel = facts["estimator"] == KernelGAN.name
+    if facts["estimator"] != "GAN" and not is_kernel:
         return _of_another(model, arrays, facts)
-    for name, kind in _INGREDIENTS.items():
+    for name, kind in (_OF_KERNEL if is_kernel else _INGREDIENTS).items():
         if name not in facts:
             raise ValueError(f"load: {arrays.path} holds no {name}; give a file that save of a fit wrote.")
         if not isinstance(facts[name], kind) or (kind is int and isinstance(facts[name], bool)):
             raise arrays.damaged(f"its {name} is {shown(facts[name])}")
-    model = _model(arrays, facts, {"generator": generator, "discriminator": discriminator, "loss": loss})
+    given = {"generator": generator, "loss": loss}
+    model = _model(arrays, facts, given if is_kernel else {**given, "discriminator": discriminator})
     if model.generator.name != facts["simulator"]:
         raise ValueError(
             f"load: the fit in {arrays.path} used the generator {shown(facts['simulator'])}, not "
             f"{model.generator.name}; pass the fit's own."
         )
-    sizes = {
-        "generator": (model.generator.size, _length(arrays, "solution.theta")),
-        "discriminator": (model.basis.size, _length(arrays, "solution.alpha")),
-    }
+    sizes = {"generator": (model.generator.size, _length(arrays, "solution.theta"))}
+    if isinstance(model, GAN):
+        sizes["discriminator"] = model.basis.size, _length(arrays, "solution.alpha")
     for name, (size, found) in sizes.items():
         if size != found:
             raise ValueError(
@@ -92,13 +98,15 @@ def load(
     except ValueError as error:
         raise arrays.damaged(str(error)) from None
     model.sample = dataclasses.replace(model.sample, origin=origin)
+    if isinstance(model, KernelGAN):
+        return KernelGANResults(model, *storage.unpack(arrays, facts, model.equations()))
     model.formula = facts.get("formula")
     if not isinstance(model.formula, (str, type(None))):
         raise arrays.damaged(f"its formula is {shown(model.formula)}")
     return GANResults(model, *storage.unpack(arrays, facts, model.equations()))
 
 
-def _model(arrays: Archive, facts: dict, given: dict) -> GAN:
+def _model(arrays: Archive, facts: dict, given: dict) -> GAN | KernelGAN:
     """Build the model of a saved fit anew, of the file's parts and the user's."""
     make = {
         "generator": lambda recipe: generators.rebuild(**recipe),
@@ -117,17 +125,26 @@ def _model(arrays: Archive, facts: dict, given: dict) -> GAN:
         data = arrays["x"]
         if facts["columns"]:
             data = pd.DataFrame(data, columns=facts["columns"])
-        return GAN(
-            data,
-            **parts,
-            weights=arrays.get("weights"),
-            latent=facts["latent"],
-            n_simulated=facts["n_simulated"],
-            seed=facts["seed"],
-            reweight=facts.get("reweight", False),  # no fact of fits before there was the choice
-        )
+        how = {name: facts[name] for name in ("latent", "n_simulated", "seed")}
+        if facts["estimator"] == KernelGAN.name:
+            return _kernel_model(arrays, facts, data, parts, how)
+        # There is no fact of fits before there was the choice to reweight.
+        return GAN(data, **parts, weights=arrays.get("weights"), **how, reweight=facts.get("reweight", False))
 
     return built() if any(own is not None for own in given.values()) else _built(arrays, "model", built)
+
+
+def _kernel_model(arrays: Archive, facts: dict, data, parts: dict, how: dict) -> KernelGAN:
+    """Build a kernel GAN anew, with the bandwidths that it had: those of other weights, perhaps."""
+    recipe: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["placement"].items()}
+    arguments = Placement(**recipe).arguments()
+    model = KernelGAN(data, **parts, **arguments, weights=arrays.get("weights"), **how)
+    for name in ("bandwidths", "phi"):
+        found = arrays[name]
+        if found.shape != getattr(model, name).shape or not np.all(np.isfinite(found)):
+            raise arrays.damaged(f"{name} has the shape {found.shape}")
+        setattr(model, name, found)
+    return model
 
 
 def _built(arrays: Archive, what: str, build):

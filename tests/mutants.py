@@ -253,6 +253,13 @@ MUTANTS = tuple(
         ("intervals of tests on the natural scale", "inference/contrasts.py", "for row, k in self._alone():", "for row, k in []:", "tests/inference/test_contrasts.py -k intervals_of_tests"),
         ("density that does not move with its point", "inference/functionals/density.py", "value * (in_theta - in_z / d_z * d_theta)", "value * in_theta", "tests/inference/test_distribution.py -k change_of_variable"),
         ("failed fits in the mean of a batch", "results/several.py", "estimates = params[kept]", "estimates = params", "tests/results/test_several.py -k by_hand"),
+        ("an observation's own weight counted as any other's", "kernels/sums.py", "shares = jnp.where(itself, shares * own, shares)", "shares = shares * 1.0", "tests/kernel/test_sums.py -k small_samples"),
+        ("no normalising of the own weight", "kernels/plugin.py", "jnp.sum(w) - (1 - own_real) * w, jnp.sum(u)", "jnp.sum(w) + 0 * w, jnp.sum(u)", "tests/kernel/test_sums.py -k small_samples"),
+        ("phi added to one density", "kernels/plugin.py", "return p - q, p_simulated - q_simulated", "return of.p_real - q, p_simulated - q_simulated", "tests/kernel/test_sums.py -k small_samples"),
+        ("splines' smoothing left in the mesh", "kernels/mesh.py", "/ half**8 / step", "/ half**4 / step", "tests/kernel/test_sums.py -k mesh"),
+        ("what densities lose by a new observation", "kernels/plugin.py", "/ jnp.sum(u) - lost)", "/ jnp.sum(u))", "tests/kernel/test_sums.py -k moves"),
+        ("half of the classifier's bias", "divergences/classifier.py", "noise)) / 2", "noise)) / 4", "tests/kernel/test_two_samples.py -k scipy"),
+        ("permutations without the samples themselves", "divergences/permutations.py", "np.stack([own, *(rng", "np.stack([~own, *(rng", "tests/kernel/test_two_samples.py -k permutations"),
     )
 )  # fmt: skip
 

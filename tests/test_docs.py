@@ -58,6 +58,7 @@ PAGES = (
     "covariance.md",
     "discriminator.md",
     "robustness.md",
+    "kernel.md",
     "studies.md",
     "cluster.md",
     "reading.md",

@@ -1,4 +1,4 @@
-"""The divergence that a loss induces between two laws on the line, and the parameters that minimise it.
+"""The divergence that a loss induces between two laws, or the laws of two samples, and parameters that minimise it.
 
 A calibrated loss has its optimal discriminator at v = log p/q. There, by the envelope theorem, the slope of
 the game's value in q is the generator's payoff at v, so what the generator descends is
@@ -10,6 +10,8 @@ its value at equality, p [real(v) - real(0)] + q [fake(v) - fake(0)]; for the ot
 divergence (``docs/theory.md``, section 1). F is nonnegative where g decreases.
 
 `laws` says what may stand for a law, `kernels` holds F, `quadrature` integrates, `between` and `population` use them.
+`samples` estimates divergences from samples, by kernel densities or a `classifier`, and tests equality by
+`permutations`.
 """
 
 from hellgan.divergences.between import divergence, gaussian_divergence
@@ -17,14 +19,19 @@ from hellgan.divergences.kernels import divergence_function
 from hellgan.divergences.laws import density, mixture
 from hellgan.divergences.population import PopulationFit, population_bias, population_fit
 from hellgan.divergences.quadrature import Density
+from hellgan.divergences.samples import DivergenceEstimate, KernelObjective, estimate, kernel_objective
 
 __all__ = [
     "Density",
+    "DivergenceEstimate",
+    "KernelObjective",
     "PopulationFit",
     "density",
     "divergence",
     "divergence_function",
+    "estimate",
     "gaussian_divergence",
+    "kernel_objective",
     "mixture",
     "population_bias",
     "population_fit",

@@ -9,20 +9,22 @@ import numpy as np
 
 from hellgan import inference, latents, losses
 from hellgan.batch import fit_all
-from hellgan.checks import normal_quantile, shown
+from hellgan.checks import is_one_of, normal_quantile, shown
 from hellgan.discriminators import MLP
 from hellgan.execution import programs
 from hellgan.gan import GAN
 from hellgan.generators import Generator, checked_generator
 from hellgan.inference.covariances import check_kind
+from hellgan.kernel_gan import KernelGAN
 from hellgan.montecarlo.comparators import Comparator, named
 from hellgan.montecarlo.estimates import Estimate, by_name, one_by_one, recorded, stacked, told
 from hellgan.montecarlo.method import Method, Setting
 from hellgan.montecarlo.returned import checked_names, returned_table
 from hellgan.montecarlo.streams import METHOD
 
-# Arguments of GAN that a method may give; data, weights and seed are the study's.
+# Arguments of GAN, and of KernelGAN, that a method may give; data, weights and seed are the study's.
 _OF_GAN = ("generator", "discriminator", "loss", "latent", "n_simulated", "reweight")
+_OF_KERNEL = ("generator", "loss", "bandwidth", "kernel", "phi", "cooling", "own_weight", "latent", "n_simulated")
 _OF_FIT = ("cov_type", "cov_kwds")
 _OF_STUDY = ("replications", "where")
 
@@ -32,8 +34,10 @@ _LARGE = 100_000  # numbers in a sample, from where samples go one by one: a gro
 class GANMethod(Method):
     """A configured GAN, fitted in groups; one by one where it wants another covariance than the sandwich."""
 
+    accepted = _OF_GAN
+
     def __init__(self, arguments: Mapping[str, Any]):
-        self.arguments = {name: value for name, value in arguments.items() if name in _OF_GAN}
+        self.arguments = {name: value for name, value in arguments.items() if name in self.accepted}
         self.of_fit = {name: value for name, value in arguments.items() if name in _OF_FIT}
 
     def generator(self, setting: Setting) -> Generator:
@@ -58,7 +62,7 @@ class GANMethod(Method):
     def names(self, setting, samples, streams):
         return tuple(self._model(setting, samples[0], streams[0]).generator.names)
 
-    def _model(self, setting, sample, stream) -> GAN:
+    def _model(self, setting, sample, stream) -> GAN | KernelGAN:
         return GAN(sample, **{**self.arguments, "generator": self.generator(setting)}, seed=stream.latent_seed)
 
     def fit(self, setting, sample, stream):
@@ -100,7 +104,7 @@ class GANMethod(Method):
             with np.errstate(invalid="ignore"):
                 errors = np.sqrt(np.diag(fit.cov))
             low, high = inference.intervals(model.generator.element_spaces, fit.natural, errors, half).T
-            is_saddle = fit.saddle.is_saddle
+            is_saddle = not fit.saddle.reason
             converged, steps = is_saddle and not fit.trouble, fit.saddle.iterations
             pvalue = np.nan if fit.bulk is None else fit.bulk.pvalue
             of_solution = converged, is_saddle, steps, fit.trouble, pvalue
@@ -112,6 +116,15 @@ class GANMethod(Method):
             return _of_result(self.fit(setting, sample, stream), names, setting.level)
 
         return one_by_one(one, list(zip(samples, streams, strict=True)), names, _no_intervals)
+
+
+class KernelGANMethod(GANMethod):
+    """A configured kernel GAN."""
+
+    accepted = _OF_KERNEL
+
+    def _model(self, setting, sample, stream) -> KernelGAN:
+        return KernelGAN(sample, **{**self.arguments, "generator": self.generator(setting)}, seed=stream.latent_seed)
 
 
 class ComparatorMethod(Method):
@@ -293,6 +306,8 @@ def _read(name, given) -> tuple[Method, Any]:
         if "function" in given:
             _require_alone(name, "function", [key for key in given if key != "function"])
             return _read(name, given["function"])
+        if "estimator" in given:
+            return _read_estimator(name, given)
         unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
         if unknown:
             raise ValueError(
@@ -306,6 +321,23 @@ def _read(name, given) -> tuple[Method, Any]:
     raise TypeError(
         f"methods: {name} is {shown(given)}; give a dict of GAN arguments, a comparator, or a function of a sample."
     )
+
+
+def _read_estimator(name: str, given: Mapping) -> tuple[Method, Any]:
+    """Read a dict that names its estimator: ``"gan"`` or ``"kernel"``."""
+    if not is_one_of(given["estimator"], ("gan", "kernel")):
+        raise ValueError(f"methods: {name} has the estimator {shown(given['estimator'])}; give 'gan' or 'kernel'.")
+    rest = {key: value for key, value in given.items() if key != "estimator"}
+    if given["estimator"] == "gan":
+        return _read(name, rest)
+    unknown = [key for key in rest if key not in (*_OF_KERNEL, *_OF_FIT)]
+    if unknown:
+        raise ValueError(
+            f"methods: {name} has {shown(unknown[0])}, which is no argument of a KernelGAN; give "
+            f"{', '.join((*_OF_KERNEL, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
+        )
+    _check_arguments(name, rest)
+    return KernelGANMethod(rest), dict(given)
 
 
 def _check_arguments(name: str, given: Mapping[str, Any]) -> None:

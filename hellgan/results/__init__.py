@@ -2,7 +2,8 @@
 
 from hellgan.results.base import EstimatedResults
 from hellgan.results.gan import OUTLIER, GANResults
+from hellgan.results.kernel import KernelGANResults
 from hellgan.results.law import LawResults
 from hellgan.results.summary import compare
 
-__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "LawResults", "compare"]
+__all__ = ["OUTLIER", "EstimatedResults", "GANResults", "KernelGANResults", "LawResults", "compare"]

@@ -16,6 +16,7 @@ from hellgan.samples.frames import texts
 if TYPE_CHECKING:
     from hellgan.results.base import EstimatedResults
     from hellgan.results.gan import GANResults
+    from hellgan.results.ratios import RatioResults
 
 _POINTS = 120  # at which the P-P plot is looked at
 
@@ -78,7 +79,7 @@ def draw(fit: "GANResults", threshold: float):
     return axes
 
 
-def draw_fit(fit: "GANResults", ax=None):
+def draw_fit(fit: "RatioResults", ax=None):
     """Draw data and fitted law, as ``GANResults.plot_fit`` says."""
     sample, flagged = fit.equations.sample, fit.outlier_positions()
     x = sample.squeezed

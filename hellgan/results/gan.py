@@ -15,16 +15,16 @@ from hellgan.inference.contamination_test import ContaminationTest
 from hellgan.inference.overidentification import OveridentificationTest, overidentification, require_test
 from hellgan.results import discriminator, figures
 from hellgan.results.law import LawResults
+from hellgan.results.ratios import OUTLIER, RatioResults
 from hellgan.results.regression import RegressionResults, of_regressions
-from hellgan.samples.frames import in_order_of
 
 if TYPE_CHECKING:
     from hellgan.solver import GameEquations, SaddlePoint
 
-OUTLIER = 0.75  # flagged: where the data are more than three times as dense as the fitted law
+__all__ = ["OUTLIER", "GANResults"]
 
 
-class GANResults(RegressionResults, LawResults):
+class GANResults(RegressionResults, RatioResults, LawResults):
     """A fitted parametric GAN; made by ``GAN.fit``.
 
     Attributes
@@ -62,54 +62,6 @@ class GANResults(RegressionResults, LawResults):
     @property
     def label(self) -> str:
         return self.model.loss.name
-
-    # What the discriminator makes of data.
-
-    def log_ratio(self, x=None) -> np.ndarray:
-        """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,).
-
-        At the observations of the fit unless points are given.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For points that are not numeric, or of another shape.
-        """
-        x = in_order_of(x, "x", None, self.equations.sample.columns)
-        try:
-            x = np.asarray(self.equations.sample.squeezed if x is None else x, np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise TypeError("x: not numeric; give points at which to evaluate the discriminator.") from None
-        d = self.generator.dim
-        if d == 1 and x.ndim == 2 and x.shape[1] == 1:
-            x = x[:, 0]
-        if x.ndim != (1 if d == 1 else 2) or (d > 1 and x.shape[1] != d):
-            raise ValueError(f"x: shape {x.shape}; give points of shape {'(k,)' if d == 1 else f'(k, {d})'}.")
-        if not len(x):
-            return np.zeros(0)
-        return self.equations.log_ratios(self.solution.u, x[:, None] if d == 1 else x)
-
-    def prob_real(self, x=None) -> np.ndarray:
-        """The probability that points are real rather than simulated, by the discriminator: expit of ``log_ratio``.
-
-        At the observations of the fit unless points are given.
-        """
-        return special.expit(self.log_ratio(x))
-
-    def outlier_scores(self, x=None) -> np.ndarray:
-        """How much the discriminator holds each observation for one that the generator does not make: in [0, 1].
-
-        The scores are ``prob_real``, at the sample unless points are given. Near 1/2 the fitted generator accounts for
-        the observation; above .75 (see ``outliers``) the data are more than three times as dense there as the fitted
-        law.
-        """
-        return self.prob_real(x)
-
-    def outlier_positions(self) -> np.ndarray:
-        """Positions of the observations that the fitted generator does not account for, most extreme first."""
-        scores = self.outlier_scores()
-        flagged = np.flatnonzero(scores > OUTLIER)
-        return flagged[np.argsort(-scores[flagged], kind="stable")]
 
     def case_columns(self) -> pd.DataFrame:
         """``log_ratio`` and ``prob_real`` of the observations, and what they count in the discriminator's score."""

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.estimation import Equations, Refits, Resamples, Restricted, ScoreCovariance
+from hellgan.estimation import Equations, Refits, Resamples, ScoreCovariance
 from hellgan.execution import programs
 from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like
 from hellgan.simulation import Simulation
-from hellgan.solver.certificate import TOLERANCE
-from hellgan.solver.roots import MOST_HALVINGS, MOST_STEPS, Programs, Root, curvature_problem, judged
+from hellgan.solver.lagrangian import stationary
+from hellgan.solver.roots import Programs, Root, judged
 from hellgan.solver.starts import reach_of
 
 _GROUP = 16  # refits a compiled call
@@ -171,43 +171,8 @@ class SmoothEquations(Equations):
         return rows, change.weights, latents, latent_weights
 
     def restricted(self, restriction, u):
-        p, k = self.p, len(u)
-        r = len(restriction.at(u[:p])[0])
-        at = np.concatenate([u, np.zeros(r)])
-
-        def system(at):
-            u, mu = at[:k], at[k:]
-            (score, jacobian), (h, slope) = self._programs.scored(u, *self._data), restriction.at(u[:p])
-            full = np.zeros((k + r, k + r))
-            full[:k, :k], full[k:, :p], full[:p, k:] = jacobian, slope, slope.T
-            full[:p, :p] += restriction.curvature(u[:p], mu)
-            left = np.concatenate([score, h])
-            left[:p] += slope.T @ mu
-            return left, full
-
-        left, full = system(at)
-        for _ in range(MOST_STEPS):
-            if not np.all(np.isfinite(full)) or np.max(np.abs(left)) <= TOLERANCE:
-                break
-            step = np.linalg.lstsq(full, -left, rcond=None)[0]
-            for halving in range(MOST_HALVINGS):
-                trial = at + step / 2**halving
-                new = system(trial)
-                if np.linalg.norm(new[0]) < np.linalg.norm(left):
-                    break
-            else:
-                break
-            at, (left, full) = trial, new
-        u, norm = at[:k], float(np.max(np.abs(left)))
-        (score, jacobian), slope = self._programs.scored(u, *self._data), restriction.at(u[:p])[1]
-        value, reason = np.nan, ""
-        if norm > 10 * TOLERANCE:
-            reason = f"the score norm under the restrictions is {norm:.2g} after the last step"
-        elif self.has_values:
-            value = float(self._programs.objective(u, *self._data))
-            tangent = np.linalg.svd(slope)[2][r:].T
-            reason = curvature_problem(jacobian, p, restriction.curvature(u[:p], at[k:]), tangent)
-        return Restricted(u, value, at[k:], score[:p], jacobian, slope, reason)
+        objective = (lambda u: float(self._programs.objective(u, *self._data))) if self.has_values else None
+        return stationary(lambda u: self._programs.scored(u, *self._data), objective, restriction, u, self.p)
 
     def reweighted(self, weights):
         assert self._programs  # made before the copy, which shares them

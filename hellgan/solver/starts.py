@@ -103,7 +103,16 @@ def _latents(generator: Generator, rows, weights, seed) -> np.ndarray:
 
 def nearby(game: Game, theta: np.ndarray, count: int) -> np.ndarray:
     """Scatter starting values (count, p) around theta: each moves the simulated sample by about its own spread."""
-    reach = reaches(game, theta)
+    return scattered(theta, reaches(game, theta), count)
+
+
+def nearby_of(generator: Generator, theta: np.ndarray, z: np.ndarray, count: int) -> np.ndarray:
+    """Scatter starting values (count, p) around theta, as ``nearby`` does; z (m, k) are latent draws."""
+    return scattered(theta, reach_of(generator, theta, z), count)
+
+
+def scattered(theta: np.ndarray, reach: np.ndarray, count: int) -> np.ndarray:
+    """Scatter points (count, p) around theta, normally, each coordinate by its ``reach`` (p,)."""
     draws = latents.draw("sobol", latents.normal, 2 ** (count - 1).bit_length(), len(theta), 1)[0, :count]
     return theta + draws * reach
 

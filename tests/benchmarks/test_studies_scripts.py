@@ -14,7 +14,7 @@ from replicate import FULL
 STUDIES = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 NAMES = ("hellinger", "rates", "joint_normality", "moments")
 if FULL:  # minutes each
-    NAMES += ("high_dimension", "several_dimensions", "near", "overhead")
+    NAMES += ("high_dimension", "several_dimensions", "near", "overhead", "kernel")
 ENTRY = re.compile(r"(-?\d+(?:\.\d+)?) \((\d+(?:\.\d+)?)\)")
 
 pytestmark = pytest.mark.slow
