@@ -182,8 +182,8 @@ def certify(
 def curvatures_of(jacobians: np.ndarray, p: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
     """The two curvatures of a certificate for a stack of Jacobians (k, p + q + 1, p + q + 1): (k,) and (k,).
 
-    The first is the largest eigenvalue of H_aa, the second, where that is clearly negative, the least eigenvalue of T in the
-    metric M (the least real part of T's eigenvalues unless ``symmetric``); NaN where there is none.
+    The first is the largest eigenvalue of H_aa, the second, where that is clearly negative, the least eigenvalue of T
+    in the metric M (the least real part of T's eigenvalues unless ``symmetric``); NaN where there is none.
     """
     top, least = np.full(len(jacobians), np.nan), np.full(len(jacobians), np.nan)
     finite = np.flatnonzero(np.all(np.isfinite(jacobians), axis=(1, 2)))
