@@ -1,6 +1,6 @@
 """What lies just outside a bulk on the line, and what it would do to the estimates were it as dense within, (23).
 
-Samples are put in order by NumPy, which does that some forty times as fast as XLA on a CPU.
+Samples are put in order by NumPy, whose sorting is many times as fast as XLA's on a CPU.
 """
 
 from typing import NamedTuple
