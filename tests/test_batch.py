@@ -1,6 +1,7 @@
 """Many fits at once are the same fits, whatever the groups and threads; and they fail alone."""
 
 import dataclasses
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from compiled import compilations
 import hellgan as hg
 from hellgan.cautions import ConvergenceWarning
 from hellgan.execution import programs
+from hellgan.execution.threads import over_chunks
 from hellgan.objective import evaluation
 from hellgan.solver import equations, joint
 
@@ -172,7 +174,9 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
         return uncertified(solve(programs.stack([game]), starts[:1])[0])
 
     monkeypatch.setattr(equations, "solve_saddle", again)
-    with pytest.warns(ConvergenceWarning, match="1 of 9 fits did not converge"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"1 of 9 fits did not converge \(1: [a-z].*\); BatchResults.trouble has each"
+    ):
         failed = hg.fit_batch(model(), SAMPLES[:9], threads=1)
     assert list(np.flatnonzero(~failed.converged)) == [5]
     assert failed.trouble[5] == "it would not"
@@ -220,3 +224,20 @@ def test_bad_options_are_named(options):
 def test_a_fit_that_is_not_there(batch, k):
     with pytest.raises(IndexError, match="of 69"):
         batch[k]
+
+
+def test_an_interrupt_waits_for_no_running_task():
+    going, ended = threading.Event(), threading.Event()
+
+    def task(chunk):
+        if not chunk.start:
+            going.wait(5)
+            raise KeyboardInterrupt
+        going.set()
+        threading.Event().wait(3)
+        ended.set()
+        return [0] * 16
+
+    with pytest.raises(KeyboardInterrupt):
+        over_chunks(task, 32, 2)
+    assert not ended.is_set()
