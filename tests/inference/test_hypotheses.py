@@ -72,7 +72,7 @@ def test_restricted_solution_is_the_fit_of_a_fixed_generator(loss, name, value):
     np.testing.assert_allclose(theta[other], alone.saddle.theta[0], rtol=SOLVER)
     np.testing.assert_allclose(alpha, alone.saddle.alpha, rtol=0, atol=1e-6)  # flat directions of H_aa, at a score norm of 1e-9
     value = found.criterion + alone.model.basis.ridge @ alpha**2
-    assert value == pytest.approx(alone.saddle.value, abs=1e-10)
+    assert value == pytest.approx(alone.saddle.value, abs=1e-9)
     # What is minimised is stationary, so that its error is of second order.
     exact = 1e-13 if loss != "log_ns" else 1e-10
     assert found.criterion == pytest.approx(penalised(alone), abs=exact)
