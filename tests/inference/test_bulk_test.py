@@ -64,7 +64,7 @@ def test_by_hand(latent):
     assert found.df == 4
     assert found.share == pytest.approx(weights.mean(), rel=1e-9)
     if latent == "sobol":
-        assert found.pvalue == pytest.approx(stats.chi2.sf(found.statistic, 4), abs=0.02)
+        assert found.pvalue == pytest.approx(stats.chi2.sf(found.statistic, 4), abs=0.04)
     assert len(alpha) == 7
 
 
