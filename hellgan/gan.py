@@ -22,7 +22,7 @@ from hellgan.results.gan import GANResults
 from hellgan.samples import read
 from hellgan.samples.designs import read_covariates, read_formula
 from hellgan.samples.labels import packed
-from hellgan.simulation import Simulation
+from hellgan.simulation import SimulatingModel, Simulation
 from hellgan.solver.certificate import MAX_OUTER, TOLERANCE
 from hellgan.solver.equations import GameEquations
 from hellgan.solver.given import checked_limits, checked_reweight, one_of, starting_values
@@ -31,7 +31,7 @@ from hellgan.solver.reweighting import ReweightedEquations
 from hellgan.solver.starts import matched, unmatched
 
 
-class GAN:
+class GAN(SimulatingModel):
     """A parametric GAN: a simulator with named parameters against a discriminator, on one sample.
 
     Parameters
@@ -184,21 +184,6 @@ class GAN:
         )
 
     @property
-    def nobs(self) -> int:
-        """The number n of observations."""
-        return len(self.sample)
-
-    @property
-    def n_simulated(self) -> int:
-        """The number m of simulated observations."""
-        return self.simulation.size
-
-    @property
-    def latent(self) -> str:
-        """What the latent draws are: ``"sobol"`` or ``"iid"``."""
-        return self.simulation.kind
-
-    @property
     def x(self) -> np.ndarray:
         """The observations, (n,) where they have one coordinate, else (n, d)."""
         return self.sample.squeezed
@@ -207,11 +192,6 @@ class GAN:
     def columns(self) -> list[str] | None:
         """Names of the coordinates, where there are several and the data name them."""
         return self.sample.columns
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        """Observation weights (n,) as they were given; None for equal ones."""
-        return self.sample.given_weights
 
     def equations(self) -> GameEquations:
         """Give the estimating equations of the generator's and the discriminator's parameters."""

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import warnings
 from collections.abc import Sequence
 
@@ -22,7 +23,7 @@ from hellgan.losses import Loss
 from hellgan.results.kernel import KernelGANResults
 from hellgan.samples import read
 from hellgan.samples.labels import packed
-from hellgan.simulation import Simulation
+from hellgan.simulation import SimulatingModel, Simulation
 from hellgan.solver.given import one_of, starting_values
 from hellgan.solver.kernel import KernelEquations, KernelMinimum
 from hellgan.solver.starts import matched, unmatched
@@ -30,7 +31,7 @@ from hellgan.solver.starts import matched, unmatched
 _LEAST = 3  # observations
 
 
-class KernelGAN:
+class KernelGAN(SimulatingModel):
     """A kernel GAN: a simulator with named parameters against the ratio of two kernel density estimates.
 
     The discriminator is not trained: it is v = log (p + phi)/(q + phi), with p a kernel density estimate of the data
@@ -135,26 +136,6 @@ class KernelGAN:
     def __repr__(self):
         return f"<KernelGAN {self.generator.name}, {self.loss.name}, n = {self.nobs}, m = {self.n_simulated}>"
 
-    @property
-    def nobs(self) -> int:
-        """The number n of observations."""
-        return len(self.sample)
-
-    @property
-    def n_simulated(self) -> int:
-        """The number m of simulated observations."""
-        return self.simulation.size
-
-    @property
-    def latent(self) -> str:
-        """What the latent draws are: ``"sobol"`` or ``"iid"``."""
-        return self.simulation.kind
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        """Observation weights (n,) as they were given; None for equal ones."""
-        return self.sample.given_weights
-
     def equations(self) -> KernelEquations:
         """Give the estimating equations of the generator's parameters."""
         return KernelEquations(
@@ -169,7 +150,7 @@ class KernelGAN:
             self.nodes,
         )
 
-    @property
+    @functools.cached_property
     def nodes(self) -> int:
         """Nodes of the mesh on which sums over pairs are computed; 0 where they are computed pair by pair.
 
@@ -198,6 +179,8 @@ class KernelGAN:
     def with_weights(self, weights) -> "KernelGAN":
         """Give the same model with other observation weights; bandwidth and phi stay as they are."""
         model = copy.copy(self)
+        for name in ("_starts", "nodes"):  # computed anew
+            vars(model).pop(name, None)
         model.sample = self.sample.with_weights(weights)
         return model
 
@@ -310,6 +293,10 @@ class KernelGAN:
         """Starting values (k, p), unconstrained scale, from ``start`` as ``fit`` takes it, or the package's own."""
         if start is not None:
             return starting_values(start, self.generator, self.sample, self.seed)
+        return self._starts
+
+    @functools.cached_property
+    def _starts(self) -> np.ndarray:
         if self._start is not None:
             return self.generator.theta(**self._start)[None]
         return matched(self.generator, self.sample.rows, self.sample.weights, self.seed)

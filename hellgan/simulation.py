@@ -3,12 +3,15 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from hellgan import latents
 from hellgan.latents import Law
+
+if TYPE_CHECKING:
+    from hellgan.samples.sample import Sample
 
 SCRAMBLES = 32  # Sobol samples from which the simulation's noise is estimated
 
@@ -128,3 +131,30 @@ def _draws_each(kind: str, n: int, n_simulated: int | None) -> int:
         return max(8, 2 ** math.ceil(math.log2(1024 / n))) if kind == "sobol" else 10
     each = -(-n_simulated // n)
     return 2 ** math.ceil(math.log2(each)) if kind == "sobol" else each
+
+
+class SimulatingModel:
+    """What the models of all estimators have that hold a sample against a simulated one."""
+
+    sample: "Sample"
+    simulation: Simulation
+
+    @property
+    def nobs(self) -> int:
+        """The number n of observations."""
+        return len(self.sample)
+
+    @property
+    def n_simulated(self) -> int:
+        """The number m of simulated observations."""
+        return self.simulation.size
+
+    @property
+    def latent(self) -> str:
+        """What the latent draws are: ``"sobol"`` or ``"iid"``."""
+        return self.simulation.kind
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Observation weights (n,) as they were given; None for equal ones."""
+        return self.sample.given_weights

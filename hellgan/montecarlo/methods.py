@@ -308,12 +308,7 @@ def _read(name, given) -> tuple[Method, Any]:
             return _read(name, given["function"])
         if "estimator" in given:
             return _read_estimator(name, given)
-        unknown = [key for key in given if key not in (*_OF_GAN, *_OF_FIT)]
-        if unknown:
-            raise ValueError(
-                f"methods: {name} has {shown(unknown[0])}, which is no argument of a GAN; give "
-                f"{', '.join((*_OF_GAN, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
-            )
+        _check_names(name, given, "GAN", _OF_GAN)
         _check_arguments(name, given)
         return GANMethod(given), dict(given)
     if callable(given):
@@ -330,14 +325,19 @@ def _read_estimator(name: str, given: Mapping) -> tuple[Method, Any]:
     rest = {key: value for key, value in given.items() if key != "estimator"}
     if given["estimator"] == "gan":
         return _read(name, rest)
-    unknown = [key for key in rest if key not in (*_OF_KERNEL, *_OF_FIT)]
-    if unknown:
-        raise ValueError(
-            f"methods: {name} has {shown(unknown[0])}, which is no argument of a KernelGAN; give "
-            f"{', '.join((*_OF_KERNEL, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
-        )
+    _check_names(name, rest, "KernelGAN", _OF_KERNEL)
     _check_arguments(name, rest)
     return KernelGANMethod(rest), dict(given)
+
+
+def _check_names(name: str, given: Mapping[str, Any], what: str, known: tuple[str, ...]) -> None:
+    """Refuse arguments that an estimator does not have."""
+    unknown = [key for key in given if key not in (*known, *_OF_FIT)]
+    if unknown:
+        raise ValueError(
+            f"methods: {name} has {shown(unknown[0])}, which is no argument of a {what}; give "
+            f"{', '.join((*known, *_OF_FIT))}, and {', '.join(_OF_STUDY)}."
+        )
 
 
 def _check_arguments(name: str, given: Mapping[str, Any]) -> None:

@@ -21,7 +21,6 @@ from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.inference.linked import near_edges, observations_seen
 from hellgan.results import summary
-from hellgan.samples.frames import texts
 from hellgan.samples.ties import Atom, rounding_step
 
 if TYPE_CHECKING:
@@ -73,14 +72,8 @@ def notes(fit: "GANResults") -> list[str]:
     if not fit.model.basis.is_linear:
         given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
         own.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")
-    flagged, sample = fit.outlier_positions(), fit.model.sample
-    if len(flagged):
-        what = "observation" if len(flagged) == 1 else "observations"
-        counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
-        own.append(
-            f"{len(flagged)} {what} that the generator does not account for, at "
-            f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
-        )
+    own += fit.outlier_notes()
+    sample = fit.model.sample
     if fit.model.reweight:
         own.append(
             "Fitted twice, observations weighted by what the first discriminator believed: the divergence and "

@@ -55,11 +55,6 @@ class GANResults(RegressionResults, RatioResults, LawResults):
         return self.solution
 
     @property
-    def n_simulated(self) -> int:
-        """Size m of the simulated sample."""
-        return self.model.n_simulated
-
-    @property
     def label(self) -> str:
         return self.model.loss.name
 
@@ -208,22 +203,6 @@ class GANResults(RegressionResults, RatioResults, LawResults):
     def compared(self) -> dict[str, object]:
         """What ``compare`` shows of the fit below its parameters, by name."""
         return discriminator.compared(self)
-
-    def plot_fit(self, ax=None):
-        """Draw the data, the fitted law, the discriminator's probability and the flagged points.
-
-        For a regression: responses against their covariate, or against the fitted location where there are several.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's unless given.
-
-        Returns
-        -------
-        matplotlib Axes
-        """
-        return figures.draw_fit(self, ax)
 
     def plot_diagnostics(self):
         """Draw four panels: the fit, a P-P plot with a simultaneous band, the log ratio, influence.

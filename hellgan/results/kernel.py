@@ -7,10 +7,9 @@ import pandas as pd
 from scipy import special
 
 from hellgan.parameters import natural_rows
-from hellgan.results import figures, summary
+from hellgan.results import summary
 from hellgan.results.law import LawResults
 from hellgan.results.ratios import RatioResults
-from hellgan.samples.frames import texts
 
 if TYPE_CHECKING:
     from hellgan.solver.kernel import KernelEquations, KernelMinimum
@@ -36,11 +35,6 @@ class KernelGANResults(RatioResults, LawResults):
 
     equations: "KernelEquations"  # pyright: ignore[reportIncompatibleVariableOverride]
     solution: "KernelMinimum"
-
-    @property
-    def n_simulated(self) -> int:
-        """Size m of the simulated sample."""
-        return self.model.n_simulated
 
     @property
     def label(self) -> str:
@@ -113,15 +107,7 @@ class KernelGANResults(RatioResults, LawResults):
         ]
 
     def notes(self) -> list[str]:
-        own, flagged, sample = [], self.outlier_positions(), self.equations.sample
-        if len(flagged):
-            what = "observation" if len(flagged) == 1 else "observations"
-            counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
-            own.append(
-                f"{len(flagged)} {what} that the generator does not account for, at "
-                f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
-            )
-        return summary.notes(self, tuple(own))
+        return summary.notes(self, tuple(self.outlier_notes()))
 
     def compared(self) -> dict[str, object]:
         """What ``compare`` shows of the fit below its parameters, by name."""
@@ -133,17 +119,3 @@ class KernelGANResults(RatioResults, LawResults):
             "outliers": len(self.outlier_positions()),
             "converged": self.converged,
         }
-
-    def plot_fit(self, ax=None):
-        """Draw the data, the fitted law, the probability that points are real, and the flagged points.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's unless given.
-
-        Returns
-        -------
-        matplotlib Axes
-        """
-        return figures.draw_fit(self, ax)

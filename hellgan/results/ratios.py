@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from hellgan.samples.frames import in_order_of
+from hellgan.results import figures, summary
+from hellgan.samples.frames import in_order_of, texts
 
 if TYPE_CHECKING:
     from hellgan.results.law import LawResults as Law
@@ -19,6 +20,11 @@ class RatioResults(Law):
     """What a fit with a generator has besides where its equations have ``log_ratios``, a discriminator."""
 
     equations: Any
+
+    @property
+    def n_simulated(self) -> int:
+        """Size m of the simulated sample."""
+        return self.model.n_simulated
 
     def log_ratio(self, x=None) -> np.ndarray:
         """The discriminator's log density ratio, real over fitted, at points (k,) or (k, d): (k,).
@@ -71,3 +77,31 @@ class RatioResults(Law):
         scores = self.outlier_scores()
         flagged = np.flatnonzero(scores > OUTLIER)
         return flagged[np.argsort(-scores[flagged], kind="stable")]
+
+    def outlier_notes(self) -> list[str]:
+        """A sentence that says which observations are flagged; none where none is."""
+        flagged, sample = self.outlier_positions(), self.equations.sample
+        if not len(flagged):
+            return []
+        what = "observation" if len(flagged) == 1 else "observations"
+        counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
+        return [
+            f"{len(flagged)} {what} that the generator does not account for, at "
+            f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
+        ]
+
+    def plot_fit(self, ax=None):
+        """Draw the data, the fitted law, the probability that points are real, and the flagged points.
+
+        For a regression: responses against their covariate, or against the fitted location where there are several.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's unless given.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        return figures.draw_fit(self, ax)

@@ -189,12 +189,11 @@ class KernelEquations(Equations):
 
     def solve_all(self, games: KernelGame, starts: np.ndarray) -> list[KernelMinimum]:
         """Solve each of a stack of games of the last stage (R, ...) from one start each (R, p)."""
-        size, count, ends = programs.group_size(len(starts)), len(starts), []
-        for begin in range(0, count, size):
-            at = np.minimum(np.arange(begin, begin + size), count - 1)  # the last group filled up
-            games_at = programs.take(games, at)
-            found, weights = search(games_at, starts[at]), np.asarray(games_at.x_weights)
-            ends += [self.ended(programs.take(found, k), weights[k]) for k in range(min(size, count - begin))]
+        ends = []
+        for group, filled in programs.groups(range(len(starts)), len(starts)):
+            games_at = programs.take(games, filled)
+            found, weights = search(games_at, starts[filled]), np.asarray(games_at.x_weights)
+            ends += [self.ended(programs.take(found, k), weights[k]) for k in range(len(group))]
         return ends
 
     def _again(self, game: KernelGame, end: KernelMinimum, theta: np.ndarray, more: int) -> KernelMinimum:

@@ -86,12 +86,8 @@ class Ascent(NamedTuple):
     on_log: jax.Array | None  # while the continuation still climbs the log loss
 
 
-def climb(game: Game, theta, alpha, on_log, left=None, enough=None) -> Ascent:
-    """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so.
-
-    It ends at a gradient of 0, but for rounding; where ``left`` is given, as soon as a quadratic model of the objective
-    promises no more than that, and where ``enough`` is, as soon as the objective exceeds that.
-    """
+def climb(game: Game, theta, alpha, on_log) -> Ascent:
+    """Maximise V_n over alpha by damped Newton steps; first with the log loss where ``on_log`` says so."""
     dtype, size = alpha.dtype, alpha.shape[0]
     samples = linear.discriminator_rows(game, theta)
 
@@ -123,12 +119,7 @@ def climb(game: Game, theta, alpha, on_log, left=None, enough=None) -> Ascent:
         )
 
     def unfinished(s: Ascent):
-        climbing = (jnp.max(jnp.abs(s.gradient)) > TOLERANCE / 10) & (s.steps < MAX_INNER) & (s.damping < 1e10)
-        if left is None:
-            return climbing
-        gain = s.gradient @ (s.trial - s.alpha) / 2
-        climbing &= ~((s.damping == 0) & (gain <= left) & (gain >= 0))
-        return climbing if enough is None else climbing & ~(s.value > enough)
+        return (jnp.max(jnp.abs(s.gradient)) > TOLERANCE / 10) & (s.steps < MAX_INNER) & (s.damping < 1e10)
 
     start = Ascent(
         alpha,

@@ -102,7 +102,8 @@ def advanced(game: Game, real: linear.Rows, tol, state: State) -> State:
     calm = jnp.where(concave, calm, jnp.maximum(state.holding, _HELD))
     holding = jnp.where(higher, calm, 10 * state.holding + _HELD)
     slack = SLACK * (1 + jnp.abs(best.merit))
-    stuck = (state.since >= MAX_INNER) | (holding > 1e10) | ~(usable | ~fresh)
+    nowhere = fresh & ~usable
+    stuck = (state.since >= MAX_INNER) | (holding > 1e10) | nowhere
     # Where it is concave neither there nor where the last climb ended the generator's step was too long.
     stuck |= ~fresh & ~jnp.all(jnp.isfinite(top.rise)) & (state.judged > 0)
     # A point is judged when the discriminator has nearly climbed to its top there; or where that is higher already than
@@ -115,7 +116,7 @@ def advanced(game: Game, real: linear.Rows, tol, state: State) -> State:
         slack += top.gain + best.gain
     better = (top.merit <= best.merit + slack) | (top.norm <= tol)
     better |= state.scoring & (top.norm <= 2 * best.norm)
-    accepted = judged & jnp.isfinite(top.norm) & better & ~is_worse & (usable | ~fresh)
+    accepted = judged & jnp.isfinite(top.norm) & better & ~is_worse & ~nowhere
     best = chosen(accepted, top, best)
     calm = jnp.where(state.damping < 1e-2, 0.0, state.damping / 10)
     damping = jnp.where(judged, jnp.where(accepted, calm, 10 * state.damping + 0.3), state.damping)
