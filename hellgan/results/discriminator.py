@@ -21,6 +21,7 @@ from hellgan.inference.bulk_test import BulkTest
 from hellgan.inference.contamination_test import ContaminationTest, contamination
 from hellgan.inference.linked import near_edges, observations_seen
 from hellgan.results import summary
+from hellgan.results.ratios import outlier_notes
 from hellgan.samples.ties import Atom, rounding_step
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def notes(fit: "GANResults") -> list[str]:
     if not fit.model.basis.is_linear:
         given = "those of its bootstrap" if fit.cov_type == "bootstrap" else "none, but for those of bootstrap()"
         own.append(f"A discriminator with a hidden layer has no joint normal law. Standard errors: {given}.")
-    own += fit.outlier_notes()
+    own += outlier_notes(fit)
     sample = fit.model.sample
     if fit.model.reweight:
         own.append(

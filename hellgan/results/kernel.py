@@ -9,7 +9,7 @@ from scipy import special
 from hellgan.parameters import natural_rows
 from hellgan.results import summary
 from hellgan.results.law import LawResults
-from hellgan.results.ratios import RatioResults
+from hellgan.results.ratios import RatioResults, outlier_notes
 
 if TYPE_CHECKING:
     from hellgan.solver.kernel import KernelEquations, KernelMinimum
@@ -107,7 +107,7 @@ class KernelGANResults(RatioResults, LawResults):
         ]
 
     def notes(self) -> list[str]:
-        return summary.notes(self, tuple(self.outlier_notes()))
+        return summary.notes(self, tuple(outlier_notes(self)))
 
     def compared(self) -> dict[str, object]:
         """What ``compare`` shows of the fit below its parameters, by name."""

@@ -78,18 +78,6 @@ class RatioResults(Law):
         flagged = np.flatnonzero(scores > OUTLIER)
         return flagged[np.argsort(-scores[flagged], kind="stable")]
 
-    def outlier_notes(self) -> list[str]:
-        """A sentence that says which observations are flagged; none where none is."""
-        flagged, sample = self.outlier_positions(), self.equations.sample
-        if not len(flagged):
-            return []
-        what = "observation" if len(flagged) == 1 else "observations"
-        counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
-        return [
-            f"{len(flagged)} {what} that the generator does not account for, at "
-            f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
-        ]
-
     def plot_fit(self, ax=None):
         """Draw the data, the fitted law, the probability that points are real, and the flagged points.
 
@@ -105,3 +93,16 @@ class RatioResults(Law):
         matplotlib Axes
         """
         return figures.draw_fit(self, ax)
+
+
+def outlier_notes(fit: RatioResults) -> list[str]:
+    """A sentence that says which observations of a fit are flagged; none where none is."""
+    flagged, sample = fit.outlier_positions(), fit.equations.sample
+    if not len(flagged):
+        return []
+    what = "observation" if len(flagged) == 1 else "observations"
+    counted = "labels of the data's rows" if sample.is_labelled else "counted from 0"
+    return [
+        f"{len(flagged)} {what} that the generator does not account for, at "
+        f"{summary.listed(texts(sample.labels[flagged]))} ({counted}, most extreme first)."
+    ]
