@@ -16,6 +16,7 @@ from hellgan.generators import Generator, checked_generator
 from hellgan.generators.own import check_steady
 from hellgan.generators.smoothed import simulator_of
 from hellgan.inference import covariances, law, natural_covs
+from hellgan.kernels.compression import compressed
 from hellgan.kernels.mesh import nodes_for
 from hellgan.kernels.placement import Placement
 from hellgan.kernels.plugin import closed_form
@@ -63,6 +64,10 @@ class KernelGAN(SimulatingModel):
     own_weight : float, optional
         What an observation counts in the density at itself: 1 as any other, 0 not at all. Unless given, R/(2 K(0)) with
         R the integral of K^2, for which the noise of the density estimates causes no bias to first order, (26).
+    compress : bool
+        On the line, whether densities are estimated on a scale on which tails are compressed, a arcsinh((x - median)/a)
+        with a eight robust scales: kernels widen with the distance from the middle. Without it standard errors are far
+        too small for heavy tails. In several dimensions there is none.
     weights : (n,) array_like, optional
         As for ``GAN``.
     latent : {"sobol", "iid"}
@@ -85,6 +90,8 @@ class KernelGAN(SimulatingModel):
     bandwidths : (s, k, d) array
         Of each search and of the kernel's components.
     phi : (s,) array
+    compression : (2,) or (0,) array
+        Median and a; empty where nothing is compressed.
 
     Raises
     ------
@@ -117,6 +124,7 @@ class KernelGAN(SimulatingModel):
         phi: float | str = "auto",
         cooling: float = 1.0,
         own_weight: float | None = None,
+        compress: bool = True,
         weights=None,
         latent: str = "sobol",
         n_simulated: int | None = None,
@@ -126,8 +134,9 @@ class KernelGAN(SimulatingModel):
         self.sample, self.generator = read(data, checked_generator(generator), missing, weights)
         self.loss, self.seed = closed_form(loss), checked_seed(seed)
         _check(self)
-        self.placement = Placement.read(bandwidth, kernel, phi, own_weight, cooling, self.sample.d)
+        self.placement = Placement.read(bandwidth, kernel, phi, own_weight, cooling, compress, self.sample.d)
         self.bandwidths, self.phi = self.placement.placed(self.sample.rows, self.sample.weights)
+        self.compression = self.placement.compression(self.sample.rows, self.sample.weights)
         _check_bandwidth(self)
         self.simulation = simulation_of(self.generator, latent, self.nobs, n_simulated)
         # Refuses data that the family cannot have.
@@ -138,6 +147,9 @@ class KernelGAN(SimulatingModel):
 
     def equations(self) -> KernelEquations:
         """Give the estimating equations of the generator's parameters."""
+        return self._equations(self.nodes)
+
+    def _equations(self, nodes: int) -> KernelEquations:
         return KernelEquations(
             self.sample,
             self.generator,
@@ -145,9 +157,10 @@ class KernelGAN(SimulatingModel):
             self.placement,
             self.bandwidths,
             self.phi,
+            self.compression,
             self.simulation,
             self.seed,
-            self.nodes,
+            nodes,
         )
 
     @functools.cached_property
@@ -158,8 +171,8 @@ class KernelGAN(SimulatingModel):
         """
         if self.sample.d > 1 or self.placement.shape != "gaussian":
             return 0
-        drawn = KernelEquations.drawn(self.generator, self.starts()[0], self.simulation, self.sample, self.seed)
-        rows = np.concatenate([self.sample.rows[:, 0], drawn[:, 0]])
+        drawn = self._equations(0).drawn(self.starts()[0])
+        rows = compressed(np.concatenate([self.sample.rows[:, 0], drawn[:, 0]]), self.compression, np)
         width = float(np.ptp(rows[np.isfinite(rows)]))
         return max(nodes_for(self.bandwidths[stage], width) for stage in range(len(self.phi)))
 
@@ -177,7 +190,7 @@ class KernelGAN(SimulatingModel):
         )
 
     def with_weights(self, weights) -> "KernelGAN":
-        """Give the same model with other observation weights; bandwidth and phi stay as they are."""
+        """Give the same model with other observation weights; bandwidth, phi and scale stay as they are."""
         model = copy.copy(self)
         for name in ("_starts", "nodes"):  # computed anew
             vars(model).pop(name, None)
@@ -201,7 +214,8 @@ class KernelGAN(SimulatingModel):
             "simulator": self.generator.name,
             "rows": packed(self.sample),
         }
-        return {**arrays, "bandwidths": self.bandwidths, "phi": self.phi}, facts
+        placed = {"bandwidths": self.bandwidths, "phi": self.phi, "compression": self.compression}
+        return {**arrays, **placed}, facts
 
     def fit(
         self,
@@ -303,12 +317,18 @@ class KernelGAN(SimulatingModel):
 
 
 def simulation_of(generator: Generator, latent: str, n: int, n_simulated: int | None) -> Simulation:
-    """Choose the simulation: Sobol points of several latent coordinates are two sets, side by side in a row."""
+    """Choose the simulation.
+
+    Sobol points of one latent coordinate lie more densely in the tails, with weights; those of several coordinates are
+    two sets, side by side in a row.
+    """
     simulator = simulator_of(generator)
     found = Simulation.of(simulator, latent, n, n_simulated)
-    if latent == "sobol" and simulator.latent_dim > 1 and not simulator.is_weighted:
-        return dataclasses.replace(found, dim=2 * found.dim)
-    return found
+    if latent != "sobol" or simulator.is_weighted:
+        return found
+    if simulator.latent_dim == 1:
+        return dataclasses.replace(found, is_stretched=True)
+    return dataclasses.replace(found, dim=2 * found.dim)
 
 
 def _check(model: KernelGAN) -> None:

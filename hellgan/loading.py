@@ -139,7 +139,7 @@ def _kernel_model(arrays: Archive, facts: dict, data, parts: dict, how: dict) ->
     recipe: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["placement"].items()}
     arguments = Placement(**recipe).arguments()
     model = KernelGAN(data, **parts, **arguments, weights=arrays.get("weights"), **how)
-    for name in ("bandwidths", "phi"):
+    for name in ("bandwidths", "phi", "compression"):
         found = arrays[name]
         if found.shape != getattr(model, name).shape or not np.all(np.isfinite(found)):
             raise arrays.damaged(f"{name} has the shape {found.shape}")

@@ -56,6 +56,8 @@ class Simulation:
     mirrored : int
         How many latent coordinates, the last, are mirrored about the middle in the second half of the points, whose
         others are those of the first half.
+    is_stretched : bool
+        Whether Sobol points, of one latent coordinate, lie more densely in the tails; a row ends with its weight.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class Simulation:
     draws_each: int
     covariates: int
     mirrored: int = 0
+    is_stretched: bool = False
 
     @staticmethod
     def of(generator: Simulated, kind: str, n: int, n_simulated: int | None) -> "Simulation":
@@ -95,6 +98,8 @@ class Simulation:
 
     def _samples(self, seed: int, count: int) -> np.ndarray:
         """Draw mutually independent latent samples (count, m, k); fits use the first."""
+        if self.is_stretched:
+            return latents.stretched(self.law, latents.draw(self.kind, latents.uniform, self.size, 1, seed, count))
         return self._mirror(latents.draw(self.kind, self.law, self._drawn(self.size), self.dim, seed, count))
 
     def draw_each(self, n: int, seed: int) -> np.ndarray:
@@ -122,6 +127,8 @@ class Simulation:
 
     def shifted(self, rng: np.random.Generator) -> np.ndarray:
         """Give the latent sample (m, k) of Sobol points, shifted digitally at random."""
+        if self.is_stretched:
+            return latents.stretched(self.law, latents.shifted(latents.uniform, self.size, 1, rng))
         return self._mirror(latents.shifted(self.law, self._drawn(self.size), self.dim, rng))
 
 

@@ -197,3 +197,17 @@ def test_equal_laws_are_one_to_jax():
     assert latents.student_t(5.0) != latents.student_t(6.0)
     assert jax.tree.leaves(latents.normal) == []
     assert jax.tree.leaves(latents.student_t(5.0)) == []
+
+
+@pytest.mark.parametrize("law", [latents.normal, latents.cauchy, latents.uniform, latents.exponential])
+def test_stretched_points_have_the_law_by_their_weights(law):
+    """Levels of the beta(2, 2) law with its density for weights: means are the law's, all points finite."""
+    points = latents.draw("sobol", latents.uniform, 1024, 1, seed=3)[0]
+    drawn, weight = latents.stretched(law, points).T
+    np.testing.assert_allclose(drawn, law.quantile(scipy.stats.beta(2, 2).cdf(points[:, 0])), rtol=1e-9)
+    np.testing.assert_allclose(weight, scipy.stats.beta(2, 2).pdf(points[:, 0]), rtol=1e-12)
+    assert abs(weight.mean() - 1) < 1e-4
+    for level in (0.001, 0.1, 0.5, 0.99, 0.9999):
+        assert abs(np.mean(weight * (drawn <= law.quantile(np.array(level)))) - level) < 1 / 1024
+    ends = latents.stretched(law, np.array([[2.0**-31], [1 - 2.0**-31]]))
+    assert np.all(np.isfinite(ends))

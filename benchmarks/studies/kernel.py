@@ -22,11 +22,13 @@ import pandas as pd
 import hellgan as hg
 
 SIZES = (200, 500)
-REPLICATIONS = {"normal": 1000, "logistic": 1000, "g-and-k": 300}
+REPLICATIONS = {"normal": 1000, "logistic": 1000, "gamma": 500, "Cauchy": 500, "g-and-k": 500}
 NORMAL, FAR = "normal", "a fifth at N(8, .3^2)"
 LAWS: dict[str, tuple[Any, dict[str, Any]]] = {
     NORMAL: (hg.generators.Normal(), {"loc": 1.0, "scale": 1.0}),
     "logistic": (hg.generators.Logistic(), {"loc": 0.0, "scale": 1.0}),
+    "gamma": (hg.generators.Gamma(), {"a": 2.0, "scale": 1.0}),
+    "Cauchy": (hg.generators.Cauchy(), {"loc": 0.0, "scale": 1.0}),
     "g-and-k": (hg.generators.GAndK(), {"a": 3.0, "b": 1.0, "g": 0.5, "k": 0.2}),
 }
 METHODS: dict[str, Any] = {

@@ -244,7 +244,7 @@ class Pair:
 
     def plugin(self, bandwidth, loss: Loss, phi, kernel, own_weight) -> Plugin:
         """How the closed-form discriminator of the two samples is computed."""
-        asked = Placement.read(bandwidth, kernel, phi, own_weight, 1.0, self.x.shape[1])
+        asked = Placement.read(bandwidth, kernel, phi, own_weight, 1.0, False, self.x.shape[1])
         if asked.stages:
             raise ValueError(f"bandwidth: got {shown(bandwidth)}; give one.")
         if isinstance(asked.phi, str):

@@ -7,6 +7,7 @@ import numpy as np
 
 from hellgan.checks import checked_real, shown
 from hellgan.kernels.bandwidths import bandwidth
+from hellgan.kernels.compression import compression_of
 from hellgan.kernels.shapes import SHAPES, Kernel
 
 _LONGEST = 100  # stages
@@ -30,6 +31,8 @@ class Placement:
     phi : float or "auto"
     own_weight : float or None
         None: that which makes the noise bias vanish.
+    compress : bool
+        Whether tails are compressed, on the line.
     """
 
     value: str | float | tuple
@@ -39,9 +42,12 @@ class Placement:
     multiples: tuple[float, ...]
     phi: float | str
     own_weight: float | None
+    compress: bool
 
     @staticmethod
-    def read(bandwidth: Any, kernel: Any, phi: Any, own_weight: Any, cooling: Any, d: int) -> "Placement":
+    def read(
+        bandwidth: Any, kernel: Any, phi: Any, own_weight: Any, cooling: Any, compress: Any, d: int
+    ) -> "Placement":
         """Read what a user gives; raises ``ValueError`` for what is none, but for rules and numbers of a bandwidth."""
         stages: tuple = ()
         is_row = isinstance(bandwidth, (list, tuple, np.ndarray)) and np.ndim(np.asarray(bandwidth, object)) == 1
@@ -59,7 +65,10 @@ class Placement:
         if cooling < 1 or (cooling > 1 and stages):
             advice = "a number from 1 to 1e6" if cooling < 1 else "either it or a list of bandwidths"
             raise ValueError(f"cooling: got {shown(cooling)}; give {advice}.")
-        return Placement(_plain(bandwidth), stages, cooling, shape, multiples, phi, own_weight)
+        if not isinstance(compress, (bool, np.bool_)):
+            raise TypeError(f"compress: got {shown(compress)}; give True or False.")
+        compress = bool(compress) and d == 1
+        return Placement(_plain(bandwidth), stages, cooling, shape, multiples, phi, own_weight, compress)
 
     def arguments(self) -> dict[str, Any]:
         """Give the arguments, by name, of which ``read`` makes the same."""
@@ -69,7 +78,12 @@ class Placement:
             "phi": self.phi,
             "cooling": self.cooling,
             "own_weight": self.own_weight,
+            "compress": self.compress,
         }
+
+    def compression(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Give the compression of a sample, (2,), or (0,) where there is none."""
+        return compression_of(rows, weights) if self.compress else np.zeros(0)
 
     def placed(self, rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give the bandwidths (s, k, d) and phi (s,) of each stage, for a sample of rows (n, d) and weights (n,)."""

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hellgan import losses
+from hellgan.kernels.compression import compressed
 from hellgan.kernels.mesh import FLOOR, mesh_sums
 from hellgan.kernels.shapes import Kernel
 from hellgan.kernels.sums import TILE, log_sums, sums
@@ -42,6 +44,8 @@ class Plugin:
         Of the mesh on which sums are computed; 0: pair by pair, in tiles.
     tile : int
         Pairs in memory at once.
+    compression : (2,) or (0,) array
+        On the line, of the scale on which densities are estimated; empty where that is the data's own.
     """
 
     loss: Loss
@@ -50,6 +54,7 @@ class Plugin:
     own: Any
     nodes: int = dataclasses.field(default=0, metadata={"static": True})
     tile: int = dataclasses.field(default=TILE, metadata={"static": True})
+    compression: Any = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     def log_densities(self, x, w, g, u, outer=None) -> Ratios:
         """Log densities at x (n, d) and at the simulated points, of samples with weights w (n,) and u (m,).
@@ -58,6 +63,7 @@ class Plugin:
         its density, g (m, d).
         """
         own_real, own_simulated = self.own[0], self.own[1]
+        x, g, outer = self._seen(x), self._seen(g), None if outer is None else self._seen(outer)
         at = g if outer is None else outer
         rest_x, rest_g = jnp.sum(w) - (1 - own_real) * w, jnp.sum(u) - (1 - own_simulated) * u
         if outer is not None:
@@ -83,6 +89,9 @@ class Plugin:
             found = [jnp.log(jnp.maximum(each, floor)) for each in found]
         rests = [rest_x, jnp.sum(u), jnp.sum(w), rest_g]
         return Ratios(*(each - jnp.log(rest) for each, rest in zip(found, rests, strict=True)))
+
+    def _seen(self, points):
+        return compressed(points, self.compression)
 
     def raised(self, log_density):
         """Logarithm of a density plus phi."""
@@ -117,6 +126,7 @@ class Plugin:
     def log_ratio_at(self, points, x, w, g, u) -> jax.Array:
         """The discriminator v at other points (r, d), no observation and no draw lying there: (r,)."""
         add = log_sums if self.kernel.is_smooth else sums
+        points, x, g = self._seen(points), self._seen(x), self._seen(g)
         found = [add(self.kernel, points, at, weights, None, self.tile) for at, weights in ((x, w), (g, u))]
         if not self.kernel.is_smooth:
             floor = FLOOR * jnp.mean(jnp.exp(self.kernel.log_peaks()))
@@ -137,6 +147,7 @@ class Plugin:
         pull_real = w * slope_real * _inverse(self.raised(of.p_real)) / rest
         pull_simulated = u * slope_fake * _inverse(self.raised(of.p_simulated)) / jnp.sum(w)
         direct = self.loss.real(self.log_ratio_at(points, x, w, g, u))
+        points, x, at = self._seen(points), self._seen(x), self._seen(at)
         drawn = sums(width, points, x, pull_real, None, self.tile)
         drawn = drawn + sums(width, points, at, pull_simulated, None, self.tile)
         lost = pull_real @ jnp.exp(of.p_real) + pull_simulated @ jnp.exp(of.p_simulated)

@@ -14,6 +14,7 @@ from hellgan.execution.threads import over_chunks
 from hellgan.generators.family import Generator
 from hellgan.generators.simulating import like, simulated
 from hellgan.generators.smoothed import simulator_of
+from hellgan.generators.stretched import Stretched
 from hellgan.kernels import Kernel, Plugin
 from hellgan.kernels.placement import Placement
 from hellgan.losses import Loss
@@ -48,6 +49,8 @@ class KernelEquations(Equations):
         Of each stage's kernel and its components; the last stage's are the estimator's own.
     phi : (s,) array
         What is added to the densities in each stage.
+    compression : (2,) or (0,) array
+        Of the scale on which densities are estimated; empty where that is the data's own.
     simulation : Simulation
     seed : int
         Of the simulated sample.
@@ -61,6 +64,7 @@ class KernelEquations(Equations):
     placement: Placement
     bandwidths: np.ndarray
     phi: np.ndarray
+    compression: np.ndarray
     simulation: Simulation
     seed: int
     nodes: int
@@ -77,9 +81,15 @@ class KernelEquations(Equations):
         return Kernel(self.bandwidths[-1], self.placement.shape)
 
     @property
+    def simulator(self) -> Generator:
+        """The generator that is simulated, of the same parameters."""
+        found = simulator_of(self.space)
+        return Stretched(found) if self.simulation.is_stretched else found
+
+    @property
     def is_paired(self) -> bool:
         """Whether the simulated density and the simulated mean have latent points of their own."""
-        return self.simulation.dim != simulator_of(self.space).latent_dim
+        return not self.simulation.is_stretched and self.simulation.dim != self.simulator.latent_dim
 
     @property
     def own(self) -> np.ndarray:
@@ -90,7 +100,7 @@ class KernelEquations(Equations):
     def plugin(self, stage: int = -1) -> Plugin:
         """How the discriminator is computed in a stage."""
         kernel = Kernel(self.bandwidths[stage], self.placement.shape)
-        return Plugin(self.loss, kernel, self.phi[stage], self.own, self.nodes)
+        return Plugin(self.loss, kernel, self.phi[stage], self.own, self.nodes, compression=self.compression)
 
     @functools.cached_property
     def game(self) -> KernelGame:
@@ -102,7 +112,7 @@ class KernelEquations(Equations):
         padded = m if self.simulation.kind == "sobol" else padded_size(m)
         return KernelGame(
             self.plugin(),
-            simulator_of(self.space),
+            self.simulator,
             extended(rows[None], size)[0],
             np.pad(weights, (0, size - len(rows))),
             extended(z[None], padded)[0],
@@ -110,12 +120,10 @@ class KernelEquations(Equations):
             self.is_paired,
         )
 
-    @staticmethod
-    def drawn(generator: Generator, theta: np.ndarray, simulation: Simulation, sample: Sample, seed: int) -> np.ndarray:
+    def drawn(self, theta: np.ndarray) -> np.ndarray:
         """Simulated points (m, d) at theta."""
-        z = simulation.draw(sample.rows[None], [seed])[0]
-        simulator = simulator_of(generator)
-        return simulated(simulator, theta, z[:, -simulator.latent_dim :])
+        z = self.simulation.draw(self.sample.rows[None], [self.seed])[0]
+        return simulated(self.simulator, theta, z[:, -self.simulator.latent_dim :])
 
     def check_overlap(self, theta: np.ndarray) -> None:
         """Refuse bandwidths so small that every density ratio at starting values theta (p,) is 0 or infinite."""
@@ -209,9 +217,13 @@ class KernelEquations(Equations):
         """The games (R, ...) of other samples, and the squares of their observations' weights (R, n) in errors."""
         fresh = None
         if change.fresh is not None:
-            placed = [self.placement.placed(each, self.sample.weights) for each in change.fresh]
-            bandwidths = np.stack([bandwidths[-1] for bandwidths, _ in placed])
-            fresh = Kernel(bandwidths, self.placement.shape), np.stack([phi[-1] for _, phi in placed])
+            w, asked = self.sample.weights, self.placement
+            placed = [asked.placed(each, w) for each in change.fresh]
+            fresh = {
+                "kernel": Kernel(np.stack([bandwidths[-1] for bandwidths, _ in placed]), asked.shape),
+                "phi": np.stack([phi[-1] for _, phi in placed]),
+            }
+            fresh["compression"] = np.stack([asked.compression(each, w) for each in change.fresh])
         return changed(self.game, change, self.sample.rows, self.simulation, fresh)
 
     def restricted(self, restriction, u):
@@ -278,7 +290,7 @@ class KernelEquations(Equations):
     @property
     def _latents(self) -> np.ndarray:
         """Latent draws of the generator itself, as many as the simulation has: (m, k)."""
-        own = dataclasses.replace(self.simulation, law=self.space.law, dim=self.space.latent_dim)
+        own = dataclasses.replace(self.simulation, law=self.space.law, dim=self.space.latent_dim, is_stretched=False)
         return own.draw(self.sample.rows[None], [self.seed])[0]
 
     def reach(self, u):
@@ -312,6 +324,7 @@ class KernelEquations(Equations):
             "kernel": self.placement == other.placement,
             "bandwidth": np.array_equal(self.bandwidths, other.bandwidths),
             "phi": np.array_equal(self.phi, other.phi),
+            "scale": np.array_equal(self.compression, other.compression),
             "latents": drawn[0] == drawn[1],
             "seed": self.seed == other.seed,
         }

@@ -8,7 +8,6 @@ import numpy as np
 from hellgan.descent import minimised
 from hellgan.estimation import Resamples
 from hellgan.execution import programs
-from hellgan.kernels import Kernel
 from hellgan.objective import kernel as objective
 from hellgan.objective.assembly import extended, padded_size
 from hellgan.objective.kernel import KernelGame
@@ -90,12 +89,12 @@ def judged(found, weights: np.ndarray, is_smooth: bool, nodes: int) -> KernelMin
 
 
 def changed(
-    game: KernelGame, change: Resamples, rows: np.ndarray, simulation: Simulation, fresh: tuple | None
+    game: KernelGame, change: Resamples, rows: np.ndarray, simulation: Simulation, fresh: dict | None
 ) -> tuple[KernelGame, np.ndarray]:
     """Stack a game of rows (n, d) R times, with what each resample changes.
 
-    ``fresh`` are the kernels and phi of whole other samples. A row that is repeated is one observation that counts for
-    several: copies of it are, as it is itself, no sign of other observations nearby.
+    ``fresh`` are the kernels, phi and compressions of whole other samples, by name. A row that is repeated is one
+    observation that counts for several: copies of it are, as it is itself, no sign of other observations nearby.
 
     Returns
     -------
@@ -113,9 +112,7 @@ def changed(
     stacked = np.broadcast_to(rows, (count, *rows.shape))
     if change.fresh is not None and fresh is not None:
         stacked = change.fresh
-        kernels: Kernel = fresh[0]
-        plugins = programs.repeated(game.plugin, count)
-        fields["plugin"] = dataclasses.replace(plugins, kernel=kernels, phi=fresh[1])
+        fields["plugin"] = dataclasses.replace(programs.repeated(game.plugin, count), **fresh)
     if change.foreign is not None:
         stacked = np.concatenate([stacked, change.foreign], axis=1)
     if change.rngs is not None:

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 from tolerance import EXACT
 
 import hellgan as hg
 from hellgan.execution import programs
 from hellgan.kernels import Kernel, Plugin, bandwidth
+from hellgan.kernels.compression import compressed
 from hellgan.kernels.mesh import nodes_for
 from hellgan.kernels.placement import Placement
 from hellgan.kernels.sums import log_sums, sums
@@ -212,10 +213,39 @@ def test_rules_of_bandwidths():
 
 def test_placements():
     rows = np.random.default_rng(6).normal(size=(50, 1))
-    cooled = Placement.read(0.5, "gaussian", "auto", None, 8.0, 1).placed(rows, even(rows))
+    cooled = Placement.read(0.5, "gaussian", "auto", None, 8.0, True, 1).placed(rows, even(rows))
     np.testing.assert_allclose(cooled[0][:, 0, 0], [4, 2, 1, 0.5])
     np.testing.assert_allclose(cooled[1], 1 / (50 * cooled[0][:, 0, 0] * np.sqrt(2 * np.pi)))
-    stages = Placement.read([2, "scott"], (1.0, 2.0), 0.3, None, 1.0, 1)
+    stages = Placement.read([2, "scott"], (1.0, 2.0), 0.3, None, 1.0, False, 1)
     assert stages.placed(rows, even(rows))[0].shape == (2, 2, 1)
     assert Placement.read(**stages.arguments(), d=1) == stages
     assert dataclasses.replace(stages, stages=()) != stages
+    assert stages.compression(rows, even(rows)).shape == (0,)
+    asked = Placement.read(0.5, "gaussian", "auto", None, 1.0, True, 1)
+    middle, unit = asked.compression(rows, even(rows))
+    assert middle == np.median(rows)
+    np.testing.assert_allclose(unit, 8 * 1.4826022185056018 * np.median(np.abs(rows - middle)))
+    two = Placement.read(0.5, "gaussian", "auto", None, 1.0, True, 2)
+    assert not two.compress
+    np.testing.assert_allclose(
+        compressed(middle + unit * np.sinh([-3.0, 0.0, 2.0]), np.array([middle, unit]), np),
+        unit * np.array([-3, 0, 2]),
+        atol=1e-12,
+    )
+
+
+def test_density_ratios_on_a_compressed_scale():
+    """At every place the ratio of densities on the scale t(x), with kernels at t; and the same from both doors."""
+    rng = np.random.default_rng(8)
+    x, g, at = rng.standard_cauchy((30, 1)), rng.standard_cauchy((40, 1)), np.array([[-50.0], [0.3], [400.0]])
+    w, u, (middle, unit), h = even(x), even(g), (0.2, 3.0), 0.4
+    plugin = Plugin(hg.losses.log, Kernel(np.full((1, 1), h)), 0.01, np.ones(2), compression=np.array([middle, unit]))
+
+    def density(points, rows):
+        t, s = (unit * np.arcsinh((each - middle) / unit) for each in (points, rows))
+        return stats.norm.pdf(t - s.T, scale=h).mean(axis=1) + 0.01
+
+    found = programs.program(lambda of, *rows: of.log_ratio_at(*rows))(plugin, at, x, w, g, u)
+    np.testing.assert_allclose(found, np.log(density(at, x) / density(at, g)), rtol=1e-10, atol=EXACT)
+    own = programs.program(lambda of, *rows: of.log_ratios(of.log_densities(*rows))[1])(plugin, x, w, g, u)
+    np.testing.assert_allclose(own, np.log(density(g, x) / density(g, g)), rtol=1e-10)
