@@ -1,0 +1,23 @@
+"""Networks trained as GANs, by minibatches.
+
+What the package infers, it infers for parametric models; here are its losses for networks, on images too: ``train``
+with checkpoints and several models side by side, mixtures of generators, and no standard errors.
+``docs/neural.md`` is the guide.
+"""
+
+from hellgan.neural import losses
+from hellgan.neural.mixture import Mixture
+from hellgan.neural.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
+from hellgan.neural.run import Run
+from hellgan.neural.training import train
+
+__all__ = [
+    "ConvDiscriminator",
+    "ConvGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "Mixture",
+    "Run",
+    "losses",
+    "train",
+]
