@@ -95,7 +95,11 @@ def main():
     )
     by = frame.pivot(index="bandwidth", columns="seed", values="covered").sort_index(ascending=False)
     header = ["bandwidth", *(f"seed {seed}" for seed in by.columns)]
-    report.table(header, [[f"{s:g}", *map(int, row)] for s, row in zip(by.index, by.to_numpy(), strict=True)], "Components covered")
+    report.table(
+        header,
+        [[f"{s:g}", *map(int, row)] for s, row in zip(by.index, by.to_numpy(), strict=True)],
+        "Components covered",
+    )
     rows = [
         [f"{s:g}", *(f"{100 * part[c].mean():.1f}" for c in ("near", "least", "most"))]
         for s, part in frame.groupby("bandwidth", sort=False)

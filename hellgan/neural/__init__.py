@@ -5,19 +5,30 @@ with checkpoints and several models side by side, mixtures of generators, and no
 ``docs/neural.md`` is the guide.
 """
 
-from hellgan.neural import losses
+from hellgan.neural import losses, metrics
+from hellgan.neural.autoencoder import Autoencoder
+from hellgan.neural.kernel_run import KernelRun
+from hellgan.neural.kernel_training import train_kernel
+from hellgan.neural.lenet import LeNet
+from hellgan.neural.lenet_training import train_lenet
 from hellgan.neural.mixture import Mixture
 from hellgan.neural.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from hellgan.neural.run import Run
 from hellgan.neural.training import train
 
 __all__ = [
+    "Autoencoder",
     "ConvDiscriminator",
     "ConvGenerator",
+    "KernelRun",
+    "LeNet",
     "MLPDiscriminator",
     "MLPGenerator",
     "Mixture",
     "Run",
     "losses",
+    "metrics",
     "train",
+    "train_kernel",
+    "train_lenet",
 ]

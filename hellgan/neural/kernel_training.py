@@ -187,7 +187,9 @@ def train_kernel(
     periods = [(None, warm_up)] * bool(warm_up) + [(width, steps) for width in widths]
     is_line = np.ndim(data) == 1
     stages, rows, done, material = [], [], 0, jnp.asarray(x)
-    bar = tqdm(total=sum(count for _, count in periods), disable=None if progress is None else not progress, unit="step")
+    bar = tqdm(
+        total=sum(count for _, count in periods), disable=None if progress is None else not progress, unit="step"
+    )
     with bar:
         for width, count in periods:
             given = numbers._replace(bandwidths=np.float32(width or 1.0) * numbers.bandwidths)

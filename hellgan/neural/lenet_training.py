@@ -9,6 +9,7 @@ import numpy as np
 
 from hellgan.checks import checked_count, checked_real, checked_seed
 from hellgan.neural.lenet import SIDE, WIDTHS, LeNet, read_images
+from hellgan.neural.optimisers import require_optax
 
 _BATCH, _DROPPED, _MARGIN = 128, 0.3, 2  # images; share of the features; pixels that an image is shifted by at most
 
@@ -69,7 +70,7 @@ def train_lenet(
 @functools.lru_cache(maxsize=16)
 def _epoch(rate: float, total: int, flips: bool, shifts: bool):
     """Give a compiled epoch, and what makes the optimiser's state to begin with."""
-    optax = _optax()
+    optax = require_optax()
     adam = optax.adam(optax.cosine_decay_schedule(rate, total))
 
     def loss(net, x, y, key):
@@ -102,11 +103,3 @@ def varied(key, images, flips: bool, shifts: bool):
         turned = jax.random.bernoulli(mirror, 0.5, (images.shape[0],))
         images = jnp.where(turned[:, None, None], images[:, :, ::-1], images)
     return images
-
-
-def _optax():
-    try:
-        import optax
-    except ImportError as error:
-        raise ImportError('training needs optax: pip install "hellgan[neural]".') from error
-    return optax

@@ -36,6 +36,29 @@ def image_grid(images, ax=None, columns: int = 8, title: str = ""):
     return ax
 
 
+def image_panels(samples, titles, axes=None, columns: int = 4, across: int = 8):
+    """Draw several samples of images, a grid each.
+
+    Parameters
+    ----------
+    samples : sequence of (n, h, w) arrays
+    titles : sequence of str
+    axes : Axes or array of Axes, optional
+    columns : int
+        Grids side by side.
+    across : int
+        Images side by side in a grid.
+
+    Returns
+    -------
+    (k,) array of Axes
+    """
+    axes = panels(len(samples), axes, columns, size=(2.4, 2.5))
+    for ax, images, title in zip(axes, samples, titles, strict=True):
+        image_grid(images, ax, across, title)
+    return axes
+
+
 def point_panels(data, samples, titles, axes=None, columns: int = 3):
     """Draw samples of points in the plane, a panel each, over the data in grey: the figure of an evolution.
 

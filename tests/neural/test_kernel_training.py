@@ -12,6 +12,7 @@ from hellgan.neural.kernel_run import latent_draws
 from hellgan.neural.kernel_training import Numbers, Plan, objective
 
 RNG = np.random.default_rng(0)
+VALUE = jax.jit(objective, static_argnums=0)
 SMALL = hg.neural.MLPGenerator((32, 32), latent_dim=4)
 
 
@@ -23,12 +24,12 @@ def numbers(bandwidths=(0.5,), phi=0.0, own=1.0):
     return Numbers(np.float32(bandwidths), np.float32(phi), np.float32(own), np.float32(0))
 
 
-@pytest.mark.parametrize("loss", ["log", "root", "hellinger"])
+@pytest.mark.parametrize("loss", ["log", "root"])
 @pytest.mark.parametrize(("phi", "own"), [(0.0, 1.0), (0.02, 1.0), (0.0, 0.3)])
 def test_the_value_is_the_kernel_objective(loss, phi, own):
     """One bandwidth: phi is in units of the kernel's value at 0, 1 / (2 pi s^2)."""
     x, g = RNG.normal(size=(12, 2)), RNG.normal(0.5, 1, (10, 2))
-    found = objective(plan(loss), numbers((0.5,), phi, own), jnp.float32(x), jnp.float32(g))
+    found = VALUE(plan(loss), numbers((0.5,), phi, own), jnp.float32(x), jnp.float32(g))
     wanted = hg.divergences.kernel_objective(
         x, g, bandwidth=0.5, loss=loss, phi=phi / (2 * np.pi * 0.25), own_weight=own
     )
@@ -45,15 +46,15 @@ def test_a_mixture_of_kernels_has_equal_peaks():
 
     real = np.mean(np.log(density(x, x) / (density(x, x) + density(x, g))))
     fake = np.mean(np.log(density(g, g) / (density(g, x) + density(g, g))))
-    found = objective(plan(), numbers(widths), jnp.float32(x), jnp.float32(g))
+    found = VALUE(plan(), numbers(widths), jnp.float32(x), jnp.float32(g))
     assert [float(part) for part in found] == pytest.approx([real, fake], rel=1e-5)
 
 
 def test_many_coordinates_neither_overflow_nor_underflow():
-    x, g = RNG.uniform(size=(6, 784)), RNG.uniform(size=(5, 784))
+    x, g = RNG.uniform(size=(12, 784)), RNG.uniform(size=(10, 784))
+    slope = jax.jit(jax.grad(lambda g, s: sum(objective(plan(), numbers()._replace(bandwidths=s), jnp.float32(x), g))))
     for s in (0.01, 20.0):
-        slope = jax.grad(lambda g, s=s: sum(objective(plan(), numbers((s,)), jnp.float32(x), g)))(jnp.float32(g))
-        assert np.all(np.isfinite(slope))
+        assert np.all(np.isfinite(slope(jnp.float32(g), jnp.float32([s]))))
 
 
 class Shift(eqx.Module):
@@ -74,19 +75,24 @@ def test_first_step_is_adam_s_by_hand():
         assert float(run.generator.theta[0]) == pytest.approx(wanted, abs=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.montecarlo
 def test_location_is_that_of_a_kernel_gan():
     """One parameter, by minibatches of 256, ends where the kernel GAN's own search does, within a standard error."""
     x = np.random.default_rng(3).normal(2.0, 1.0, 400)
-    run = hg.neural.train_kernel(x, Shift(jnp.float32([0.0])), bandwidth=(2.0, 0.6), steps=400, batch=256, rate=0.02)
+    run = hg.neural.train_kernel(x, Shift(jnp.float32([0.0])), bandwidth=(2.0, 0.6), steps=250, batch=256, rate=0.03)
     fit = hg.KernelGAN(x, hg.generators.Normal().fix(scale=1.0), loss="log", bandwidth=0.6).fit()
     assert float(run.generator.theta[0]) == pytest.approx(fit.params["loc"], abs=0.06)
     assert run.sample(5, seed=0).shape == (5,)
 
 
 @pytest.mark.slow
+@pytest.mark.montecarlo
 def test_a_network_finds_both_modes():
     """Two normal components far apart: a start at their middle, from a wide bandwidth to a narrow one."""
-    x = np.random.default_rng(1).choice([-2.0, 2.0], 2000)[:, None] + 0.1 * np.random.default_rng(2).normal(size=(2000, 1))
+    x = np.random.default_rng(1).choice([-2.0, 2.0], 2000)[:, None] + 0.1 * np.random.default_rng(2).normal(
+        size=(2000, 1)
+    )
     run = hg.neural.train_kernel(x, SMALL, bandwidth=(1.5, 0.5, 0.2), steps=500, rate=3e-3, seed=4)
     drawn = run.sample(4000, seed=1)
     left, right = drawn[drawn < 0], drawn[drawn > 0]
@@ -109,6 +115,7 @@ def test_same_seed_same_bits():
     assert not np.array_equal(first.sample(9, seed=2), other.sample(9, seed=2))
 
 
+@pytest.mark.montecarlo
 def test_learned_features():
     """Codes are bounded, errors fall in the warm-up, and the coder is trained on after it."""
     x = RNG.normal(size=(300, 6)) @ RNG.normal(size=(6, 6))
@@ -124,6 +131,8 @@ def test_learned_features():
     assert np.max(np.abs(codes)) <= 1
 
 
+@pytest.mark.slow
+@pytest.mark.montecarlo
 def test_the_coder_maximises_what_the_generator_minimises():
     """Against a generator that stays, codes tell better after training than one that only reconstructs."""
     x = RNG.normal(size=(400, 4)).astype(np.float32)
@@ -180,7 +189,7 @@ def test_latent_laws():
         ({"features": 3}, "features: got 3; give an hg.neural.Autoencoder"),
         ({"data": np.full((9, 2), np.nan)}, "data: some are NaN or infinite"),
         ({"generator": Still(jnp.zeros(()))}, "latent_dim: the generator has no attribute latent_dim"),
-        ({"generator": Shift(jnp.zeros(1))}, "generator: it makes observations of shape .1,., the data's have shape"),
+        ({"generator": Shift(jnp.zeros(1))}, "generator: it makes observations of shape .1,., the data's have .2,."),
     ],
 )
 def test_bad_arguments_are_told_in_one_sentence(changed, said, unchecked):

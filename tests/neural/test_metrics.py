@@ -134,6 +134,7 @@ def test_precision_and_recall_by_hand():
 
 def test_precision_and_recall_of_missing_modes_and_of_others():
     """Half of the reference's modes: precise, half recalled. Modes beside the reference's: the reverse."""
+
     def modes(of, seed):
         rng = np.random.default_rng(seed)
         return np.concatenate([rng.normal(0, 0.1, (400 // len(of), 2)) + [m, 0] for m in of])

@@ -80,7 +80,9 @@ def contaminated_share(
         Where the classifier does not tell the examples apart, or for other bad input.
     """
     rows = read_rows(x, "x", features)
-    parts = [read_rows(each, name, features, 2 * _LEAST) for each, name in ((clean, "clean"), (contaminant, "contaminant"))]
+    parts = [
+        read_rows(each, name, features, 2 * _LEAST) for each, name in ((clean, "clean"), (contaminant, "contaminant"))
+    ]
     if not rows.shape[1] == parts[0].shape[1] == parts[1].shape[1]:
         raise ValueError("x: its observations have another number of values than the examples; give the same kind.")
     ridge, rng = checked_real("ridge", ridge, "a positive number"), np.random.default_rng(checked_seed(seed))

@@ -54,13 +54,17 @@ def read_rows(x, name: str, features: Callable | None = None, least: int = 2) ->
     scale = 1 / 255 if found.dtype == np.uint8 else 1.0
     found = found.reshape(len(found), -1).astype(np.float64) * scale if found.ndim else found
     if found.ndim != 2 or len(found) < least or not found.shape[1]:
-        raise ValueError(f"{name}: shape {np.shape(x)}; give at least {least} observations, the first axis being theirs.")
+        raise ValueError(
+            f"{name}: shape {np.shape(x)}; give at least {least} observations, the first axis being theirs."
+        )
     if not np.all(np.isfinite(found)):
         raise ValueError(f"{name}: some values are NaN or infinite; drop these observations.")
     return found
 
 
-def read_pair(x, y, features: Callable | None = None, names=("x", "y"), least: int = 2) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(
+    x, y, features: Callable | None = None, names=("x", "y"), least: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
     """Read two samples of the same coordinates."""
     a, b = read_rows(x, names[0], features, least), read_rows(y, names[1], features, least)
     if a.shape[1] != b.shape[1]:
@@ -74,7 +78,9 @@ def read_probabilities(x, classifier) -> np.ndarray:
     if classifier is not None:
         found = getattr(classifier, "probabilities", classifier)
         if not callable(found):
-            raise TypeError(f"classifier: got {shown(classifier)}; give a LeNet, or a function that gives probabilities.")
+            raise TypeError(
+                f"classifier: got {shown(classifier)}; give a LeNet, or a function that gives probabilities."
+            )
         found = found(x)
     p = np.asarray(found, np.float64)
     if p.ndim != 2 or len(p) < 2 or p.shape[1] < 2:

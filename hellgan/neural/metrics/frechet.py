@@ -23,16 +23,16 @@ def gaussian_frechet(mean_a, cov_a, mean_b, cov_b) -> float:
     a, b = (np.atleast_1d(np.asarray(each, np.float64)) for each in (mean_a, mean_b))
     A, B = (np.atleast_2d(np.asarray(each, np.float64)) for each in (cov_a, cov_b))
     if a.shape != b.shape or A.shape != (*a.shape, *a.shape) or B.shape != A.shape:
-        raise ValueError(f"means of shapes {a.shape}, {b.shape}, covariances {A.shape}, {B.shape}; give (d,) and (d, d).")
+        raise ValueError(
+            f"means of shapes {a.shape}, {b.shape}, covariances {A.shape}, {B.shape}; give (d,) and (d, d)."
+        )
     values, vectors = np.linalg.eigh(A)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     between = np.linalg.eigvalsh(root @ B @ root)
     return float(np.sum((a - b) ** 2) + np.trace(A) + np.trace(B) - 2 * np.sum(np.sqrt(np.maximum(between, 0))))
 
 
-def frechet_distance(
-    x, y, features: Callable | None = None, *, times: int = 50, seed: int = 0
-) -> Metric:
+def frechet_distance(x, y, features: Callable | None = None, *, times: int = 50, seed: int = 0) -> Metric:
     """Compute the Fréchet distance of two samples: that of normal laws with their means and covariances, squared.
 
     With the features of an Inception network it is the FID of Heusel et al. (2017); with another network's, or with

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas
 
 
-def summary(x, reference, classifier: LeNet, *, pairwise: int = 2000, times: int = 50, seed: int = 0) -> "pandas.DataFrame":
+def summary(
+    x, reference, classifier: LeNet, *, pairwise: int = 2000, times: int = 50, seed: int = 0
+) -> "pandas.DataFrame":
     """Compute what can be said of a sample of images beside real ones: a row a metric.
 
     Parameters

@@ -77,7 +77,11 @@ def mmd(
     Discrepancy
     """
     a, b = read_pair(x, y, features)
-    count, times, seed = checked_count("permutations", permutations), checked_count("times", times, 2), checked_seed(seed)
+    count, times, seed = (
+        checked_count("permutations", permutations),
+        checked_count("times", times, 2),
+        checked_seed(seed),
+    )
     pooled, rng = np.concatenate([a, b]), np.random.default_rng(seed)
     widths = _bandwidths(bandwidth, pooled, rng)
     first = labels(len(a), len(b), count, seed).astype(float)
@@ -158,7 +162,9 @@ def _bandwidths(asked, pooled: np.ndarray, rng: np.random.Generator) -> np.ndarr
     squared = _squared(rows, rows)[np.triu_indices(len(rows), 1)]
     width = float(np.sqrt(np.median(squared)))
     if not width > 0:
-        raise ValueError(f"bandwidth: half of the observations are equal and their median distance is 0; give {advice}.")
+        raise ValueError(
+            f"bandwidth: half of the observations are equal and their median distance is 0; give {advice}."
+        )
     return np.array([width])
 
 
