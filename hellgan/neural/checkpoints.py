@@ -54,7 +54,7 @@ class Folder:
 
     def keep(self, step: int, state: Any, history: np.ndarray) -> None:
         """Write a checkpoint and remove all but the last two."""
-        leaves = {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(state))}
+        leaves: dict[str, Any] = {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(state))}
         file = self.path / f"checkpoint-{step:012d}.npz"
         written(file, lambda handle: np.savez(handle, step=np.asarray(step), history=history, **leaves))
         for old in self.files()[:-_KEPT]:

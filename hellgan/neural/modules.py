@@ -142,9 +142,10 @@ class ConvolutionalGenerator(eqx.Module):
         for k, kernel in enumerate(self.kernels):
             moments.append(batch_moments(image) if self.kept is None else self.kept[k])
             mean, variance = moments[-1]
-            image = (image - mean) * (jax.lax.rsqrt(variance + _TINY) * self.gains[k]) + self.shifts[k]
+            slope = jax.lax.rsqrt(variance + _TINY) * self.gains[k]
+            image = image * slope[None, None] + (self.shifts[k] - mean * slope)[None, None]
             image = doubled(jax.nn.relu(image), kernel)
-        return self.frame.made(image + self.bias), tuple(moments)
+        return self.frame.made(image + self.bias[None, None]), tuple(moments)
 
 
 class ConvolutionalDiscriminator(eqx.Module):
@@ -170,14 +171,14 @@ class ConvolutionalDiscriminator(eqx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         image = self.frame.seen(x).reshape(image_shape(self.frame.shape))
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
-            image = jax.nn.leaky_relu(halved(image, kernel) + bias, 0.2)
+            image = jax.nn.leaky_relu(halved(image, kernel) + bias[None, None], 0.2)
         return jnp.ravel(image) @ self.dense + self.bias
 
 
 def batch_moments(image: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mean and variance of each channel over pixels and the batch."""
     mean = jax.lax.pmean(jnp.mean(image, axis=(0, 1)), BATCH)
-    return mean, jax.lax.pmean(jnp.mean((image - mean) ** 2, axis=(0, 1)), BATCH)
+    return mean, jax.lax.pmean(jnp.mean((image - mean[None, None]) ** 2, axis=(0, 1)), BATCH)
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

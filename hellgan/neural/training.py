@@ -149,8 +149,9 @@ def train(
     folder = None if out is None else Folder(out, setup.facts)
     step, state, history = trained(setup, state, settings.steps, every, folder, resume, pause, progress)
     run = Run(setup, state, history, step, np.ndim(data) == 1, None if folder is None else folder.path)
-    for trouble in run.troubles:
-        warnings.warn(f"{run!r}: {trouble}.", TrainingWarning, stacklevel=2)
+    if run.troubles:
+        more = f"; {len(run.troubles) - 1} more in run.troubles" if len(run.troubles) > 1 else ""
+        warnings.warn(f"{run!r}: {run.troubles[0]}{more}.", TrainingWarning, stacklevel=2)
     return run
 
 

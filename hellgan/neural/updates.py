@@ -1,6 +1,7 @@
 """Schemes by which both players move: alternating, simultaneous, extragradient, optimistic.
 
-Each is a function of the players, the optimisers and the gradients, and of nothing else. An optimiser is optax's; "a step" is what it makes of a gradient.
+Each is a function of the players, the optimisers and the gradients, and of nothing else. An optimiser is optax's;
+"a step" is what it makes of a gradient.
 """
 
 from collections.abc import Callable
