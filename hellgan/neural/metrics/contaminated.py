@@ -87,7 +87,7 @@ def contaminated_share(
         raise ValueError("x: its observations have another number of values than the examples; give the same kind.")
     ridge, rng = checked_real("ridge", ridge, "a positive number"), np.random.default_rng(checked_seed(seed))
     halves = [np.array_split(each[rng.permutation(len(each))], 2) for each in parts]
-    score = _logistic(halves[0][0], halves[1][0], ridge)
+    score = logistic(halves[0][0], halves[1][0], ridge)
     scores, of_clean, of_contaminant = score(rows), score(halves[0][1]) > 0, score(halves[1][1]) > 0
     called = scores > 0
 
@@ -107,8 +107,11 @@ def contaminated_share(
     return ContaminatedShare(share(*ones), error, float(called.mean()), false_alarms, detected, scores)
 
 
-def _logistic(clean: np.ndarray, contaminant: np.ndarray, ridge: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit a logistic regression, either side of equal weight; gives the log odds of being contaminated."""
+def logistic(clean: np.ndarray, contaminant: np.ndarray, ridge: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit a logistic regression on standardised features (n, d), either side of equal weight.
+
+    Returns the function that gives the log odds of being contaminated, (n,), of features.
+    """
     from scipy import optimize, special
 
     x, y = np.concatenate([clean, contaminant]), np.repeat([0.0, 1.0], [len(clean), len(contaminant)])
