@@ -13,6 +13,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import machine
 import provenance
@@ -38,7 +39,7 @@ def images_of(name: str, given):
 def trained(name: str, given) -> float:
     """Train one and store it; gives the seconds."""
     images, begin = images_of(name, given), time.perf_counter()
-    how = {"epochs": EPOCHS[name], "seed": given.seed, "flips": FLIPS[name], "shifts": SHIFTS[name]}
+    how: dict[str, Any] = {"epochs": EPOCHS[name], "seed": given.seed, "flips": FLIPS[name], "shifts": SHIFTS[name]}
     net = hg.neural.train_lenet(images.train, images.train_labels, **how)
     seconds = time.perf_counter() - begin
     net.save(DATA / f"lenet_{name}.npz", data=name, **how)

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import tarfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ PARTS = {
     "t10k-images-idx3-ubyte": RNG.integers(0, 256, (3, 4, 5), np.uint8),
     "t10k-labels-idx1-ubyte": np.array([2, 0, 1], np.uint8),
 }
-NPZ = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS.values(), strict=True))
+NPZ: Any = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS.values(), strict=True))
 
 
 def write_folder(folder, compressed=False):
@@ -101,11 +102,11 @@ def test_what_idx_cannot_hold_is_refused():
 def test_every_way_in_gives_the_same(tmp_path, monkeypatch):
     for place in places(tmp_path).values():
         found = hg.datasets.fetch_mnist(place, check=False)
+        assert found.classes == tuple("0123456789")
         for values, wanted in zip(found[:4], PARTS.values(), strict=True):
             np.testing.assert_array_equal(values, wanted)
             assert values.dtype == np.uint8
             assert not values.flags.writeable
-    assert found.classes == tuple("0123456789")
     monkeypatch.setenv("HELLGAN_FASHION_MNIST", str(tmp_path / "plain"))
     found = hg.datasets.fetch_fashion_mnist(check=False)
     np.testing.assert_array_equal(found.test, PARTS["t10k-images-idx3-ubyte"])
@@ -152,7 +153,7 @@ def test_what_is_no_archive_is_refused(tmp_path, unchecked):
     with pytest.raises(ValueError, match=r"t10k has images of shape \(3, 4, 5\) and labels of shape \(2,\)"):
         hg.datasets.fetch_mnist(tmp_path / "d.npz", check=False)
     with pytest.raises(TypeError, match="folder: got 3; give the path"):
-        hg.datasets.fetch_mnist(3)
+        hg.datasets.fetch_mnist(3)  # pyright: ignore[reportArgumentType]
 
 
 def test_fashion_mnist_is_the_published_one():

@@ -97,9 +97,10 @@ def contaminated(kind: str, share: float, images: np.ndarray, digits, seed: int)
 
 def trained(x: np.ndarray, loss, size: Size, seed: int) -> tuple[np.ndarray, dict]:
     """Train on images from 0 to 1; draws, and what is told besides."""
-    how = {"steps": size.steps, "batch": size.batch, "seed": seed, "every": max(1, size.steps // 4), "progress": False}
-    more = {} if size.is_convolutional else {"spectral_norm": True, "average": 0.999}
-    run = hg.neural.train(x, *size.networks(), loss, **how, **more)
+    how: dict[str, Any] = {"steps": size.steps, "batch": size.batch, "seed": seed, "every": max(1, size.steps // 4)}
+    if not size.is_convolutional:
+        how |= {"spectral_norm": True, "average": 0.999}
+    run = hg.neural.train(x, *size.networks(), loss, progress=False, **how)
     return run.sample(size.judged, seed=1), {"troubles": run.troubles}
 
 

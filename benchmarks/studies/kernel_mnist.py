@@ -19,6 +19,7 @@ import argparse
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import shared
 
@@ -56,7 +57,7 @@ PIXELS, CODES = (8.0, 5.0, 3.5), (1.0, 0.6, 0.4)  # bandwidths: half the median 
 MULTIPLES = (1.0, 2.0, 4.0)
 
 
-def designs(size: Size) -> dict:
+def designs(size: Size) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Name, generator and what else is told to ``train_kernel``."""
     perceptron = hg.neural.MLPGenerator((256, 256), latent_dim=10)
     coder = hg.neural.Autoencoder(code=16, widths=(256,), penalty=10.0, warm_up=size.warm_up)
@@ -69,9 +70,9 @@ def designs(size: Size) -> dict:
 
 def trained(x: np.ndarray, name: str, size: Size):
     generator, more = designs(size)[name]
-    how = {"steps": size.steps, "batch": size.batch, "latent": "uniform", "kernel": MULTIPLES, "progress": False}
+    how: dict[str, Any] = {"steps": size.steps, "batch": size.batch, "latent": "uniform", "kernel": MULTIPLES}
     begin = time.perf_counter()
-    run = hg.neural.train_kernel(x, generator, seed=0, **how, **more)
+    run = hg.neural.train_kernel(x, generator, seed=0, progress=False, **how, **more)
     return run, time.perf_counter() - begin
 
 
@@ -86,7 +87,8 @@ def main():
         return report.write()
     images = hg.datasets.fetch_mnist(given.mnist)
     x, test = images.train.astype(np.float32) / 255, images.test[: size.judged].astype(np.float32) / 255
-    judge, how = hg.neural.LeNet.load("mnist"), {"pairwise": size.pairwise, "times": 50}
+    judge = hg.neural.LeNet.load("mnist")
+    how: dict[str, Any] = {"pairwise": size.pairwise, "times": 50}
     columns, shown, told = {}, [], []
     for name in designs(size):
         run, seconds = trained(x, name, size)

@@ -10,6 +10,8 @@ standard deviations (98.9 % of it in the plane); it is covered where it has a qu
 32, or more. No discriminator is trained, and none of the five seeds was chosen.
 """
 
+from typing import Any
+
 import shared
 
 # isort: split
@@ -67,7 +69,7 @@ def shares(points: np.ndarray) -> np.ndarray:
 def runs(given) -> list:
     x = ring(10_000, 0)
     seeds, steps = (1, 20) if given.quick else (SEEDS, FULL if given.full else STEPS)
-    how = {"bandwidth": BANDWIDTHS, "steps": steps, "batch": BATCH, "rate": 1e-3, "progress": False}
+    how: dict[str, Any] = {"bandwidth": BANDWIDTHS, "steps": steps, "batch": BATCH, "rate": 1e-3, "progress": False}
     return [hg.neural.train_kernel(x, Network.start, seed=seed, **how) for seed in range(seeds)]
 
 

@@ -1,5 +1,7 @@
 """Training by kernels: the value against the package's, a step by hand, laws that are found, what is refused."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -108,7 +110,7 @@ def test_a_network_finds_both_modes():
 
 def test_same_seed_same_bits():
     x = RNG.normal(size=(60, 2))
-    how = {"bandwidth": 1.0, "steps": 20, "seed": 5}
+    how: dict[str, Any] = {"bandwidth": 1.0, "steps": 20, "seed": 5}
     first, again = (hg.neural.train_kernel(x, SMALL, **how) for _ in range(2))
     other = hg.neural.train_kernel(x, SMALL, **(how | {"seed": 6}))
     np.testing.assert_array_equal(first.sample(9, seed=2), again.sample(9, seed=2))
@@ -126,6 +128,7 @@ def test_learned_features():
     assert history["reconstruction"].iloc[1] < 0.8 * history["reconstruction"].iloc[0]
     assert np.isnan(history["value"].iloc[0])
     assert np.isfinite(history["value"].iloc[2])
+    assert run.features is not None
     codes = jax.vmap(run.features)(jnp.float32(x))
     assert codes.shape == (300, 3)
     assert np.max(np.abs(codes)) <= 1
@@ -193,7 +196,12 @@ def test_latent_laws():
     ],
 )
 def test_bad_arguments_are_told_in_one_sentence(changed, said, unchecked):
-    given = {"data": RNG.normal(size=(9, 2)), "generator": SMALL, "bandwidth": 1.0, "steps": 1} | changed
+    given: dict[str, Any] = {
+        "data": RNG.normal(size=(9, 2)),
+        "generator": SMALL,
+        "bandwidth": 1.0,
+        "steps": 1,
+    } | changed
     with pytest.raises((ValueError, TypeError), match=f"^{said}.*[.]$"):
         hg.neural.train_kernel(given.pop("data"), given.pop("generator"), **given)
 

@@ -1,5 +1,7 @@
 """Metrics on data whose answer is known: by hand, closed forms, identities, second routes; errors by simulation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import linalg
@@ -12,6 +14,7 @@ from hellgan.neural import metrics
 from hellgan.neural.metrics import estimates, neighbours, two_samples
 
 RNG = np.random.default_rng(0)
+NO_FUNCTION: Any = 3
 
 
 def normal(n, d=2, shift=0.0, seed=0):
@@ -94,7 +97,8 @@ def test_error_of_a_mean_is_the_usual_one():
     entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p))
     # the deviation of 2,000 bootstrap means varies by 1 / sqrt(4000) = 1.6 %
     assert found.std_error == pytest.approx(entropy.std() / np.sqrt(2000), rel=0.08)
-    assert np.subtract(*found.conf_int()[::-1]) == pytest.approx(2 * 1.959964 * found.std_error, rel=1e-6)
+    lower, upper = found.conf_int()
+    assert upper - lower == pytest.approx(2 * 1.959964 * found.std_error, rel=1e-6)
 
 
 # -- nearest neighbours ---------------------------------------------------------------------------------------------
@@ -306,12 +310,15 @@ def test_the_classifier_is_logistic_regression():
         (lambda: metrics.frechet_distance(np.ones((1, 2)), np.ones((3, 2))), "x: shape .1, 2.; give at least 2"),
         (lambda: metrics.frechet_distance(np.full((3, 2), np.nan), np.ones((3, 2))), "x: some values are NaN"),
         (lambda: metrics.frechet_distance(np.array(["a", "b"]), np.ones((3, 2))), "x: <U1; give numbers"),
-        (lambda: metrics.frechet_distance(normal(9), normal(9), features=3), "features: got 3; give a function"),
+        (
+            lambda: metrics.frechet_distance(normal(9), normal(9), features=NO_FUNCTION),
+            "features: got 3; give a function",
+        ),
         (lambda: metrics.frechet_distance(normal(9), normal(9), lambda x: x[:3]), "features: they turn 9 observations"),
         (lambda: metrics.frechet_distance(normal(9), normal(9), times=1), "bootstrap: got 1"),
         (lambda: metrics.gaussian_frechet([0, 0], np.eye(2), [0], np.eye(1)), "means of shapes"),
         (lambda: metrics.expected_entropy(np.ones((5, 3))), "classifier: it gives numbers that are no probabilities"),
-        (lambda: metrics.expected_entropy(np.ones((5, 3)), 2), "classifier: got 2; give a LeNet"),
+        (lambda: metrics.expected_entropy(np.ones((5, 3)), NO_FUNCTION), "classifier: got 3; give a LeNet"),
         (lambda: metrics.expected_entropy(np.ones(5)), "classifier: it gives shape .5,."),
         (lambda: metrics.precision_recall(normal(3), normal(9), k=3), "x: shape .3, 2.; give at least 4"),
         (lambda: metrics.birthday_test(normal(9), within=-1.0), "within: got -1.0; give a distance"),

@@ -1,6 +1,6 @@
 """A table of the metrics of one sample of images."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def summary(
     a, b, k = read_images(x, "x"), read_images(reference, "reference"), checked_count("pairwise", pairwise, 10)
     rng, of = np.random.default_rng(checked_seed(seed)), classifier.features
     few_a, few_b = (each[rng.permutation(len(each))[:k]] for each in (a, b))
-    how = {"times": times, "seed": seed}
+    how: dict[str, Any] = {"times": times, "seed": seed}
     divergence, support = jensen_shannon(few_b, few_a, seed=seed), precision_recall(few_a, few_b, of, **how)
     discrepancy = mmd(few_b, few_a, times=max(times, 2), seed=seed)
     found = {
