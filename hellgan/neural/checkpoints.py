@@ -68,7 +68,7 @@ class Folder:
         leaves, structure = jax.tree.flatten(state)
         for file in reversed(self.files()):
             try:
-                with np.load(file, allow_pickle=False) as arrays:
+                with file.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
                     step, history = int(arrays["step"]), arrays["history"]
                     read = [arrays[f"leaf_{k}"] for k in range(len(leaves))]
             except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):

@@ -71,7 +71,7 @@ class Material(NamedTuple):
 class Model(NamedTuple):
     """What is a model's own; a stack of them has a leading axis."""
 
-    key: Any
+    key: Any  # (2,), the numbers of a key
     which: Any  # (S,), which of the rules' losses is played since when
     r1: Any
     gradient_penalty: Any
@@ -89,7 +89,7 @@ def started(plan: Plan, g: dict, d: dict, key: jax.Array) -> State:
     """Begin with given players of one model."""
     vectors = None
     if plan.rules.is_spectral:
-        keys = jax.random.split(key, plan.rules.mixture.discriminators)
+        keys = jax.random.split(jax.random.wrap_key_data(key), plan.rules.mixture.discriminators)
         vectors = jax.vmap(spectral.begun)(d["nets"], keys)
     players = Players(g, d, plan.optimisers.g.init(g), plan.optimisers.d.init(d), vectors)
     return State(players, g["nets"] if plan.has_average else None)
@@ -153,7 +153,7 @@ def _latents(plan: Plan, material: Material, key, members: int):
 def _step(plan: Plan, game: Game, material: Material, model: Model, state: State, step):
     weighting = weighting_of(material, model, step)
     count = plan.discriminator_steps + 1 if plan.updates == "alternating" else 1
-    keys = jax.random.split(jax.random.fold_in(model.key, step), count)
+    keys = jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(model.key), step), count)
     draws = [drawn(plan, material, model, key, step) for key in keys]
 
     def of_d(g, d, vectors, draw):

@@ -4,12 +4,15 @@ They play the very game of ``hg.GAN``: the same placement of the discriminator o
 same ridge. Its saddle point is what minibatches approach.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hellgan.discriminators import Discriminator
+from hellgan.discriminators import Basis, Discriminator
+from hellgan.execution import programs
 from hellgan.generators import Generator
 from hellgan.simulation import Simulation
 from hellgan.solver.starts import matched
@@ -31,10 +34,26 @@ class Parametric(eqx.Module):
 
 
 class Placed(eqx.Module):
-    """A discriminator of ``hellgan.discriminators`` placed on data, with its parameters alpha."""
+    """A discriminator of ``hellgan.discriminators`` placed on data.
 
-    alpha: jax.Array
+    Attributes
+    ----------
+    free : (q + 1,) array
+        What is trained.
+    basis : Basis or Network
+    matrix : (q + 1, q + 1) array, optional
+        Of alpha = matrix @ free: with it the features are centred, uncorrelated and of variance 1 on the data, so that
+        steps in all directions of ``free`` are alike. None for a network.
+    """
+
+    free: jax.Array
     basis: eqx.Module
+    matrix: np.ndarray | None
+
+    @property
+    def alpha(self) -> jax.Array:
+        """Parameters as ``hg.GAN`` has them."""
+        return self.free if self.matrix is None else self.matrix @ self.free  # pyright: ignore[reportReturnType]
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.basis.log_ratio(self.alpha, x)  # pyright: ignore[reportAttributeAccessIssue]
@@ -72,10 +91,28 @@ def points_of(generator: Generator, n: int, n_simulated: int | None, seed: int) 
     return simulation.draw(np.zeros((1, n, generator.dim)), [seed])[0]
 
 
-def alphas(specification: Discriminator, rows: np.ndarray, seed: int, members: int) -> tuple[np.ndarray, eqx.Module]:
-    """Place a discriminator; starting values (U, q + 1), of several members apart from each other."""
+def alphas(specification: Discriminator, rows: np.ndarray, seed: int, members: int) -> tuple[np.ndarray, Any, Any]:
+    """Place a discriminator: starting values (U, q + 1), of several members apart from each other; basis and matrix."""
     basis = specification.place(rows, np.full(len(rows), 1 / len(rows)), seed)
+    matrix = None if not isinstance(basis, Basis) else _whitening(np.asarray(_features(basis, rows)))
     starts = np.broadcast_to(basis.start, (members, basis.size))
     if members > 1:
         starts = starts + 0.1 * np.random.default_rng([0x2A1, seed]).normal(size=starts.shape)
-    return starts, basis
+    return starts, basis, matrix
+
+
+@programs.program
+def _features(basis, rows):
+    return jax.vmap(basis.features)(rows)
+
+
+def _whitening(features: np.ndarray) -> np.ndarray:
+    """Give the matrix M (q + 1, q + 1) for which features @ M are 1 and then uncorrelated, of mean 0 and variance 1."""
+    mean, own = features[:, 1:].mean(axis=0), features[:, 1:]
+    cov = np.cov(own, rowvar=False).reshape(own.shape[1], -1)
+    # A feature that is all but a combination of others would be blown up.
+    factor = np.linalg.cholesky(cov + 1e-6 * np.diag(np.diag(cov)) + 1e-12 * np.eye(len(cov)))
+    matrix = np.eye(len(cov) + 1)
+    matrix[1:, 1:] = np.linalg.inv(factor).T
+    matrix[0, 1:] = -mean @ matrix[1:, 1:]
+    return matrix

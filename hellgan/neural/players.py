@@ -79,10 +79,9 @@ def begun(network, data: np.ndarray, members: int, seeds: list[int], role: str) 
 def _drawn(network, data, members, seeds, role):
     """Draw networks from keys, all at once."""
     side = _ROLES.index(role)
-    roots = [jax.random.fold_in(jax.random.key(seed), side) for seed in seeds]
-    keys = jnp.stack([jax.random.split(root, members) for root in roots])
+    drawn = jnp.stack([jax.random.key_data(jax.random.split(key_of(seed, side), members)) for seed in seeds])
     try:
-        module = placed(network, data, keys[0, 0])
+        module = placed(network, data, jax.random.wrap_key_data(drawn[0, 0]))
     except TypeError as error:
         if isinstance(network, NetworkSpecification):
             raise
@@ -96,7 +95,7 @@ def _drawn(network, data, members, seeds, role):
     def trained(key):
         return eqx.filter(placed(network, data, key), is_trained)
 
-    return jax.vmap(jax.vmap(trained))(keys), eqx.partition(module, is_trained)[1]
+    return jax.vmap(jax.vmap(trained))(jax.random.wrap_key_data(drawn)), eqx.partition(module, is_trained)[1]
 
 
 def _as_it_is(module, members, models, role):
@@ -119,8 +118,8 @@ def _of_the_package(network, data, members, seeds):
         flat = np.stack([parametric.thetas(network, rows, seed, members) for seed in seeds])
         return _trained_by(parametric.Parametric(jnp.asarray(flat, jnp.float32), network))
     placements = [parametric.alphas(network, rows, seeds[0] if members == 1 else s, members)[0] for s in seeds]
-    basis = parametric.alphas(network, rows, seeds[0], 1)[1]
-    return _trained_by(parametric.Placed(jnp.asarray(np.stack(placements), jnp.float32), basis))
+    _, basis, matrix = parametric.alphas(network, rows, seeds[0], 1)
+    return _trained_by(parametric.Placed(jnp.asarray(np.stack(placements), jnp.float32), basis, matrix))
 
 
 def _trained_by(module):
@@ -152,6 +151,11 @@ def _tried(function, argument, role: str, shape: str) -> tuple[int, ...]:
         raise ValueError(
             f"{role}: it fails when called on one array of shape {shape}: {tracing.failure(error)}."
         ) from error
+
+
+def key_of(seed: int, purpose: int):
+    """Give a key of a seed for a purpose: 0 and 1 are the starts of generator and discriminator."""
+    return jax.random.fold_in(jax.random.key(seed), purpose)
 
 
 def is_family(network) -> bool:

@@ -5,7 +5,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hellgan.neural import losses, parametric, players, reading
@@ -112,8 +111,9 @@ def _first_of(player: dict, skeleton):
     return eqx.combine(jax.tree.map(lambda leaf: leaf[0, 0], player["nets"]), skeleton)
 
 
-def _keys(seeds: list[int], purpose: int):
-    return jnp.stack([jax.random.fold_in(jax.random.key(seed), purpose) for seed in seeds])
+def _keys(seeds: list[int], purpose: int) -> np.ndarray:
+    """The numbers of a key for each seed, (B, 2): batches and latents are of purpose 2, spectral vectors of 3."""
+    return np.stack([np.asarray(jax.random.key_data(players.key_of(seed, purpose))) for seed in seeds])
 
 
 def _penalties(labels: list[Label], given: float | None) -> np.ndarray:

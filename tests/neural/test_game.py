@@ -31,7 +31,9 @@ def a_game(loss, mixture, **flags):
         nets = [eqx.filter(module, is_trained) for module in modules]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *nets), eqx.partition(modules[0], is_trained)[1]
 
-    g, generator = stacked(lambda k: PerceptronGenerator(Perceptron.of((3, 4, 2), "tanh", k), frame, 3), mixture.generators, 10)
+    g, generator = stacked(
+        lambda k: PerceptronGenerator(Perceptron.of((3, 4, 2), "tanh", k), frame, 3), mixture.generators, 10
+    )
     d, discriminator = stacked(
         lambda k: PerceptronDiscriminator(Perceptron.of((2, 5, 1), "tanh", k), frame), mixture.discriminators, 20
     )
@@ -43,7 +45,13 @@ def a_game(loss, mixture, **flags):
         jnp.asarray(rng.uniform(size=N)),
     )  # fmt: skip
     weighting = Weighting(jnp.asarray(0), jnp.asarray(0.7), jnp.asarray(3.0))
-    return Game(rules, generator, discriminator), {"nets": g, "logits": logits[0]}, {"nets": d, "logits": logits[1]}, weighting, draw
+    return (
+        Game(rules, generator, discriminator),
+        {"nets": g, "logits": logits[0]},
+        {"nets": d, "logits": logits[1]},
+        weighting,
+        draw,
+    )
 
 
 NAMES = (*losses.names(), "alpha(0.3)", "alpha(1.5)")
@@ -105,9 +113,7 @@ def test_penalties_by_hand(x64):
     """Of the discriminator v = 2 x_1 + x_2, whose slope has length sqrt 5 everywhere."""
     frame = Frame(np.zeros(2), np.ones(2), (2,), False)
     plane = PerceptronDiscriminator(Perceptron((jnp.asarray([[2.0], [1.0]]),), (jnp.zeros(1),), "tanh"), frame)
-    game, g, _, weighting, draw = a_game(
-        "wasserstein", hg.neural.Mixture(1, 1), has_r1=True, has_gradient_penalty=True
-    )
+    game, g, _, weighting, draw = a_game("wasserstein", hg.neural.Mixture(1, 1), has_r1=True, has_gradient_penalty=True)
     nets, skeleton = eqx.partition(plane, is_trained)
     game = game._replace(discriminator=skeleton)
     player = {"nets": jax.tree.map(lambda leaf: leaf[None], nets), "logits": None}

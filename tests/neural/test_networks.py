@@ -10,6 +10,7 @@ from hellgan.neural import convolution, spectral
 from hellgan.neural.modules import BATCH
 from jax import lax
 
+
 def key(seed=0):
     return jax.random.key(seed)
 

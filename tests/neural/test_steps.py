@@ -36,7 +36,15 @@ def trained(steps, **options):
     """(theta, alpha) after some steps from (0, .5), all observations in each."""
     pair = Point(jnp.float32(0.0)), Slope(jnp.float32(0.5))
     run = hg.neural.train(
-        X, *pair, loss="wasserstein", gradient_penalty=0, batch=None, steps=steps, optimizer=_SGD, progress=False, **options
+        X,
+        *pair,
+        loss="wasserstein",
+        gradient_penalty=0,
+        batch=None,
+        steps=steps,
+        optimizer=_SGD,
+        progress=False,
+        **options,
     )
     return float(run.generator.theta), float(run.discriminator.alpha)
 

@@ -110,7 +110,10 @@ class TestSideBySide:
 class TestResuming:
     def test_after_an_end(self, whole, plane, nets, tmp_path):
         first = trained(plane, nets, 15, loss="root", every=5, out=tmp_path / "run", checkpoint_every=0)
-        assert [path.name for path in first.checkpoints] == ["checkpoint-000000000010.npz", "checkpoint-000000000015.npz"]
+        assert [path.name for path in first.checkpoints] == [
+            "checkpoint-000000000010.npz",
+            "checkpoint-000000000015.npz",
+        ]
         second = trained(plane, nets, 40, loss="root", every=5, out=tmp_path / "run")
         assert np.array_equal(flat(second), flat(whole))
         assert second.history.equals(whole.history)
@@ -159,7 +162,8 @@ class TestResuming:
             " out=sys.argv[2], checkpoint_every=0, progress=False)"
         )
         child = subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "x.npy"), str(out)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [sys.executable, "-c", program, str(tmp_path / "x.npy"), str(out)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         end = time.monotonic() + 120
         while not list(out.glob("checkpoint-*.npz")) and time.monotonic() < end:
@@ -181,31 +185,30 @@ def test_devices_share_a_batch():
     program = """
 import numpy as np, jax, hellgan as hg
 from hellgan.neural.loop import advanced
+from hellgan.neural.settings import Settings
+from hellgan.neural.setup import labels_of, set_up
 assert len(jax.devices()) == 4
-rng = np.random.default_rng(0)
-images = rng.uniform(size=(64, 8, 8))
-nets = hg.neural.ConvGenerator(4, latent_dim=3), hg.neural.ConvDiscriminator(4)
-for loss in ("root", ["root", "log"]):
-    runs = [
-        hg.neural.train(images, *nets, loss=loss, steps=6, batch=16, rate=1e-3, noise=.1, devices=d, progress=False)
-        for d in (None, 1)
-    ]
-    assert runs[0]._setup.plan.sharding.num_devices == 4 and runs[1]._setup.plan.sharding is None
-    leaves = [np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(run._state)]) for run in runs]
-    print(np.abs(leaves[0] - leaves[1]).max(), np.abs(leaves[0]).max())
-setup = runs[0]._setup
-text = advanced.lower(setup.plan, setup.networks, setup.material, setup.models, runs[0]._state, np.int32(0), np.int32(2))
-print(text.compile().compiled.as_text().count("all-reduce"))
+images = np.random.default_rng(0).uniform(size=(64, 8, 8)).astype("f")
+nets = hg.neural.ConvGenerator(4, latent_dim=3), hg.neural.MLPDiscriminator((8,))
+ends = []
+for devices in (None, 1):
+    setup, state = set_up(images, *nets, labels_of("root", 0), Settings(steps=6, batch=16, noise=.1, devices=devices))
+    given = (setup.plan, setup.networks, setup.material, setup.models, state, np.int32(0), np.int32(6))
+    program = advanced.lower(*given).compile()
+    end, _ = program(*given)
+    ends.append(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(end)]))
+    print(program.compiled.as_text().count("all-reduce"))
+print(np.abs(ends[0] - ends[1]).max(), np.abs(ends[0]).max())
 """
     flags = "--xla_force_host_platform_device_count=4"
     environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    *pairs, reductions = done.stdout.strip().splitlines()
-    for pair in pairs:
-        off, size = map(float, pair.split())
-        assert off < 1e-4 < size
-    assert int(reductions) > 0
+    several, one, pair = done.stdout.strip().splitlines()
+    assert int(several) > 0  # gradients are summed over the devices
+    assert int(one) == 0
+    off, size = map(float, pair.split())
+    assert off < 1e-4 < size
 
 
 class Shift(eqx.Module):
@@ -221,9 +224,9 @@ class Shift(eqx.Module):
 class TestModulesOfTheUsers:
     def test_constants_are_not_trained(self, plane):
         module = Shift(jnp.zeros(2), np.full(2, 3.0, np.float32))
-        run = trained(plane + 5, (module, hg.neural.MLPDiscriminator((8,))), 30, latent_dim=2)
+        run = trained(plane + 9, (module, hg.neural.MLPDiscriminator((8,))), 400, latent_dim=2)
         assert np.array_equal(run.generator.factor, [3, 3])
-        assert np.all(np.asarray(run.generator.shift) > 0.005)
+        assert np.all(np.asarray(run.generator.shift) > 0.05)
 
     def test_functions_of_a_key(self, plane):
         def generator(key):
@@ -296,7 +299,7 @@ BAD = {
         "generator": Shift(jnp.zeros(3), np.ones(3, np.float32)), "latent_dim": 3,
     },
     "discriminator: it gives shape (3,) for one observation": {"discriminator": lambda key: eqx.nn.Linear(2, 3, key=key)},
-    "generator: LinearRegression has covariates": {"generator": hg.generators.LinearRegression()},
+    "(normal noise) has covariates, for which there is no minibatch": {"generator": hg.generators.LinearRegression(columns=["a"])},
     "observations of 2 coordinates; Normal draws 1": {"generator": hg.generators.Normal()},
     "generator: called with a key it gives 3": {"generator": lambda key: 3},
 }  # fmt: skip
