@@ -27,18 +27,19 @@ def tables(report, frame: pd.DataFrame, methods: list[str], kinds: list[str]) ->
     """Fréchet distances and shares of outliers, a row a cell, a column a method; returns all numbers."""
     frame = frame.assign(cell=[named(*each) for each in frame[["kind", "share"]].itertuples(index=False)])
     distances = summarised(frame, "fd", ["cell", "method"])
-    add(report, distances, methods, "Fréchet distance from the clean test images")
+    add(report, distances, methods, "FD of models of", "Fréchet distance from the clean test images")
     parts = [distances.assign(measure="fd")]
     for kind in kinds:
         own = frame[frame["kind"].isin(["clean", kind])].copy()
         own["percent"], own["percent_error"] = 100 * own[kind], 100 * own[f"{kind}_error"]
         shares = summarised(own, "percent", ["cell", "method"])
-        add(report, shares, methods, f"Share of the draws, in percent, that are taken for {kind}")
+        corner = f"% {kind} of models of"
+        add(report, shares, methods, corner, f"Share of the draws, in percent, that are taken for {kind}")
         parts.append(shares.assign(measure=f"percent {kind}"))
     return pd.concat(parts, ignore_index=True)
 
 
-def add(report, numbers: pd.DataFrame, methods: list[str], title: str) -> None:
+def add(report, numbers: pd.DataFrame, methods: list[str], corner: str, title: str) -> None:
     of = {(r["cell"], r["method"]): r for r in numbers.to_dict("records")}
     rows = []
     for cell in numbers["cell"].unique():
@@ -46,7 +47,7 @@ def add(report, numbers: pd.DataFrame, methods: list[str], title: str) -> None:
         seeds = sorted({r["seeds"] for r, method in zip(found, methods, strict=True) if r and method != methods[-1]})
         told = "-" if not seeds else str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         rows.append([cell, told, *(entry(r["value"], r["mcse"]) if r else "" for r in found)])
-    report.table(["training sample", "seeds", *methods], rows, title)
+    report.table([corner, "seeds", *methods], rows, title)
 
 
 def differences(frame: pd.DataFrame, value: str, one: str, other: str, **levels) -> tuple[float, float, int] | None:

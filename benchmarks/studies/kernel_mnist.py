@@ -105,7 +105,7 @@ def main():
     report.table(["metric", *columns], rows, "This run, with standard errors")
     rows = [[metric, *(f"{value:.3f}" for value in values)] for metric, values in PUBLISHED.items()]
     report.table(
-        ["metric", *designs(size), TEST], rows, "As published by Sinn and Rawat (2018), for their networks and budget"
+        ["metric, as published", *designs(size), TEST], rows, "As published by Sinn and Rawat (2018), for their networks and budget"
     )
     grids = [*shown, (TEST, test[:64])]
     axes = plots.image_panels([drawn for _, drawn in grids], [name for name, _ in grids])

@@ -36,7 +36,7 @@ def test_the_experiment_on_images(tmp_path):
     frame = pd.read_parquet(tmp_path / "out" / "images.parquet")
     found = tables(text)
     header, *rows = found["Fréchet distance from the clean test images"]
-    assert header == ["training sample", "seeds", "log_ns", "root", "trimmed", "its sample"]
+    assert header == ["FD of models of", "seeds", "log_ns", "root", "trimmed", "its sample"]
     assert [row[0] for row in rows] == ["clean", "20 % inverted"]
     for row, cell in zip(rows, ("clean-00", "inverted-20"), strict=True):
         for method, entry in zip(header[2:], row[2:], strict=True):
