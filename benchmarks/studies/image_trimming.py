@@ -8,11 +8,11 @@ COMPONENTS, FEATURES, RIDGE = 50, 400, 0.01
 POOL = 4000  # images of the sample that a classifier is trained on
 KEPT = 0.95  # of the trusted images are like what is kept
 
-ABOUT = """`trimmed` is given 1,000 images that are known to be clean (1.7 % of the sample's size), which the losses alone
-are not. A logistic regression tells them from the contaminated sample, on random rectified features of 50 principal
-components of the trusted images and of what these leave over; each half is judged by a regression trained on the other.
-Images of the sample that are more unlike the trusted ones than 95 % of these are left out, and `log_ns` is trained on
-what is left. The share of the contamination is not used."""
+ABOUT = """`trimmed` is given 1,000 images that are known to be clean (1.7 % of the sample's size), which the losses
+alone are not. A logistic regression tells them from the contaminated sample, on random rectified features of 50
+principal components of the trusted images and of what these leave over; each half is judged by a regression trained on
+the other. Images of the sample that are more unlike the trusted ones than 95 % of these are left out, and `log_ns` is
+trained on what is left. The share of the contamination is not used."""
 
 
 def unlike(x: np.ndarray, trusted: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

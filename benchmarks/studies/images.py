@@ -39,7 +39,7 @@ LOSSES = ("log_ns", "root", "root_ns", "hellinger", "least_squares")
 TRIMMED, SAMPLE = "trimmed", "its sample"
 KINDS, SHARES = ("inverted", "digits"), (0.05, 0.1, 0.2)
 CLEAN = ("clean", 0.0)
-CELLS = (CLEAN, *((kind, share) for share in (0.1, 0.2, 0.05) for kind in KINDS))  # in the order in which they are run
+CELLS = (CLEAN, *((kind, share) for share in (0.2, 0.1, 0.05) for kind in KINDS))  # in the order in which they are run
 SEEDS, JUDGED = 3, 10_000
 SHOWN = 64  # images of a model that are kept
 

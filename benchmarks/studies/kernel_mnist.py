@@ -52,7 +52,7 @@ class Size:
     pairwise: int = 2000
 
 
-TWO_CORES, QUICK, FULL = Size(1000, 200, 16, 2000), Size(3, 16, 4, 3, 100, 50), Size(50_000, 1000, 64, 20_000)
+TWO_CORES, QUICK, FULL = Size(500, 128, 16, 1500), Size(3, 16, 4, 3, 100, 50), Size(50_000, 1000, 64, 20_000)
 PIXELS, CODES = (8.0, 5.0, 3.5), (1.0, 0.6, 0.4)  # bandwidths: half the median distance of images is 5
 MULTIPLES = (1.0, 2.0, 4.0)
 
@@ -105,7 +105,9 @@ def main():
     report.table(["metric", *columns], rows, "This run, with standard errors")
     rows = [[metric, *(f"{value:.3f}" for value in values)] for metric, values in PUBLISHED.items()]
     report.table(
-        ["metric, as published", *designs(size), TEST], rows, "As published by Sinn and Rawat (2018), for their networks and budget"
+        ["metric, as published", *designs(size), TEST],
+        rows,
+        "As published by Sinn and Rawat (2018), for their networks and budget",
     )
     grids = [*shown, (TEST, test[:64])]
     axes = plots.image_panels([drawn for _, drawn in grids], [name for name, _ in grids])

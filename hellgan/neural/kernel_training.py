@@ -150,9 +150,9 @@ def train_kernel(
     >>> import numpy as np
     >>> import hellgan as hg
     >>> x = np.random.default_rng(0).normal(3.0, 0.5, (500, 1))
-    >>> run = hg.neural.train_kernel(x, hg.neural.MLPGenerator((16,), latent_dim=2), bandwidth=(1.0, 0.3), steps=200)
-    >>> bool(abs(run.sample(1000, seed=1).mean() - 3.0) < 0.2)
-    True
+    >>> generator = hg.neural.MLPGenerator((8,), latent_dim=2)
+    >>> hg.neural.train_kernel(x, generator, bandwidth=(1.0, 0.3), steps=10, batch=32)
+    <KernelRun of 20 steps, bandwidths 1, 0.3, seed 0>
     """
     x, widths = read_data(data), _numbers("bandwidth", bandwidth)
     steps, seed, least = checked_count("steps", steps), checked_seed(seed), {"least": -1e-300}

@@ -18,7 +18,15 @@ _BATCH, _DROPPED, _MARGIN = 128, 0.3, 2  # images; share of the features; pixels
 
 
 def train_lenet(
-    images, labels, epochs: int = 8, seed: int = 0, *, rate: float = 2e-3, flips: bool = False, shifts: bool = True
+    images,
+    labels,
+    epochs: int = 8,
+    seed: int = 0,
+    *,
+    rate: float = 2e-3,
+    flips: bool = False,
+    shifts: bool = True,
+    start: LeNet | None = None,
 ) -> LeNet:
     """Train a classifier of images.
 
@@ -39,6 +47,8 @@ def train_lenet(
         Whether each image is mirrored, left to right, with probability 1/2.
     shifts : bool
         Whether each image is shifted by up to two pixels each way.
+    start : LeNet, optional
+        What training begins with, instead of random weights.
 
     Returns
     -------
@@ -57,8 +67,10 @@ def train_lenet(
     epochs, seed = checked_count("epochs", epochs), checked_seed(seed)
     rate = checked_real("rate", rate, "a positive learning rate")
     steps = max(len(x) // _BATCH, 1)
-    start, shuffle = jax.random.split(jax.random.key(seed))
-    net = LeNet.start(int(y.max()) + 1, int(jax.random.randint(start, (), 0, 2**31 - 1)))
+    first, shuffle = jax.random.split(jax.random.key(seed))
+    net = LeNet.start(int(y.max()) + 1, int(jax.random.randint(first, (), 0, 2**31 - 1))) if start is None else start
+    if net.classes <= y.max():
+        raise ValueError(f"start: it knows {net.classes} classes, and labels go to {y.max()}; give another.")
     step, state = _step(rate, epochs * steps, flips, shifts)
     carried = net, state(net)
     x, y = jnp.asarray(x), jnp.asarray(y.astype(np.int32))
