@@ -130,7 +130,7 @@ def test_same_seed_same_bits(small):
 @pytest.mark.slow
 @pytest.mark.montecarlo
 def test_features_are_learned_and_maximise():
-    """Codes that only reconstruct tell little of a shift of one coordinate, those of an adversary do; all are bounded."""
+    """Codes that only reconstruct tell little of a shift of one coordinate, those of an adversary do."""
     x = RNG.normal(size=(400, 4)).astype(np.float32)
     x[:, 0] += 1.0
     values = []
