@@ -65,7 +65,7 @@ class Size:
 
 
 TWO_CORES = Size("two-cores", 10_000, 64, 256)
-QUICK = Size("quick", 60, 32, 32, images=2000, judged=600, trusted=200)
+QUICK = Size("quick", 60, 32, 32, images=2000, judged=600)
 FULL = Size("full", 12_000, 128, 64, is_convolutional=True)  # of an accelerator
 
 
