@@ -101,7 +101,9 @@ def main():
         ax.set(title=title, xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
         ax.title.set_fontsize(9)
         ax.get_legend().remove()
-    report.figure(axes, "samples", "Simulated observations (blue) on the data (grey), the last or the first seed of each.")
+    report.figure(
+        axes, "samples", "Simulated observations (blue) on the data (grey), the last or the first seed of each."
+    )
     report.write()
 
 
