@@ -1,4 +1,4 @@
-"""Which losses, with or without instance noise, and which mixtures cover a ring of eight normal laws?
+"""What covers a ring of eight normal laws: losses, with or without instance noise, and mixtures of generators.
 
     .venv/bin/python benchmarks/studies/ring.py [--out FOLDER] [--quick]
 

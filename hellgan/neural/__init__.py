@@ -6,6 +6,7 @@ with checkpoints and several models side by side, mixtures of generators, and no
 """
 
 from hellgan.neural import losses
+from hellgan.neural.intervals import NeuralBootstrap, bootstrap
 from hellgan.neural.mixture import Mixture
 from hellgan.neural.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from hellgan.neural.run import Run
@@ -17,7 +18,9 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "Mixture",
+    "NeuralBootstrap",
     "Run",
+    "bootstrap",
     "losses",
     "train",
 ]
