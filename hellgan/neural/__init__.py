@@ -7,6 +7,7 @@ with checkpoints and several models side by side, mixtures of generators, and no
 
 from hellgan.neural import losses, metrics
 from hellgan.neural.autoencoder import Autoencoder
+from hellgan.neural.intervals import NeuralBootstrap, bootstrap
 from hellgan.neural.kernel_run import KernelRun
 from hellgan.neural.kernel_training import train_kernel
 from hellgan.neural.lenet import LeNet
@@ -25,7 +26,9 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "Mixture",
+    "NeuralBootstrap",
     "Run",
+    "bootstrap",
     "losses",
     "metrics",
     "train",

@@ -5,6 +5,7 @@ bit however it is divided into calls.
 """
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
+from hellgan.execution import programs
 from hellgan.neural import spectral
 from hellgan.neural.game import Draw, Game, Rules, Weighting
 from hellgan.neural.updates import SCHEMES, Gradients, Optimisers, Players
@@ -96,6 +98,12 @@ def started(plan: Plan, g: dict, d: dict, key: jax.Array) -> State:
 
 
 @eqx.filter_jit
+def all_started(plan: Plan, g: dict, d: dict, keys) -> State:
+    """Begin with given players of several models."""
+    return jax.vmap(lambda g, d, key: started(plan, g, d, key))(g, d, keys)
+
+
+@functools.partial(eqx.filter_jit, compiler_options=programs.OPTIONS)
 def advanced(plan: Plan, networks: tuple, material: Material, models: Model, state: State, begin, end):
     """Take the steps from ``begin`` up to ``end``: the new state, and the sums of METRICS over the steps, (B, 6)."""
     game = Game(plan.rules, *networks)
@@ -123,7 +131,7 @@ def weighting_of(material: Material, model: Model, step) -> Weighting:
 
 def drawn(plan: Plan, material: Material, model: Model, key, step) -> Draw:
     """Draw a minibatch, with replacement, and latents for each generator."""
-    keys, members = jax.random.split(key, 5), plan.rules.mixture.generators
+    keys, members = jax.random.split(key, 4), plan.rules.mixture.generators
     size = len(material.data) if model.rows is None else len(model.rows)
     chosen = jax.random.randint(keys[0], (plan.batch,), 0, size) if plan.batch else jnp.arange(size)
     chosen = _laid(plan, chosen, 0)
@@ -132,10 +140,11 @@ def drawn(plan: Plan, material: Material, model: Model, key, step) -> Draw:
     latents = _laid(plan, _latents(plan, material, keys[1], members), 1)
     if plan.has_noise:
         scale = material.noise * jnp.maximum(0.0, 1 - step / material.noise_until)
-        shape = (*latents.shape[:2], *real.shape[1:])
-        real = real + scale * _laid(plan, jax.random.normal(keys[2], real.shape, real.dtype), 0)
-        noise = scale * _laid(plan, jax.random.normal(keys[3], shape, real.dtype), 1)
-    shares = jax.random.uniform(keys[4], (len(real),), real.dtype) if plan.rules.has_gradient_penalty else None
+        b, m = len(real), latents.shape[1]
+        both = scale * jax.random.normal(keys[2], (b + members * m, *real.shape[1:]), real.dtype)
+        real = real + _laid(plan, both[:b], 0)
+        noise = _laid(plan, both[b:].reshape((members, m, *real.shape[1:])), 1)
+    shares = jax.random.uniform(keys[3], (len(real),), real.dtype) if plan.rules.has_gradient_penalty else None
     return Draw(real, latents, noise, shares)
 
 
@@ -154,7 +163,9 @@ def _step(plan: Plan, game: Game, material: Material, model: Model, state: State
     weighting = weighting_of(material, model, step)
     count = plan.discriminator_steps + 1 if plan.updates == "alternating" else 1
     keys = jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(model.key), step), count)
-    draws = [drawn(plan, material, model, key, step) for key in keys]
+    # One call for all gradients of the step: random numbers take long to compile.
+    every = jax.vmap(lambda key: drawn(plan, material, model, key, step))(keys)
+    draws = [jax.tree.map(lambda leaf, k=k: leaf[k], every) for k in range(count)]
 
     def of_d(g, d, vectors, draw):
         fake = lax.stop_gradient(game.simulated(g, draw))

@@ -69,6 +69,10 @@ hinge = Loss(hinge_real, hinge_fake, minus, name="hinge", concave=True)
 lsgan = Loss(lsgan_real, lsgan_fake, lsgan_generator, name="lsgan", concave=True)
 wasserstein = Loss(same, minus, name="wasserstein", concave=True)
 
+# Known, since to tell takes a second of compiling for each.
+_BOUNDED = (losses.log, losses.log_ns, losses.root, losses.root_ns, losses.least_squares, losses.kl)
+_UNBOUNDED = (losses.hellinger,)
+
 _OWN = {loss.name: loss for loss in (hinge, lsgan, wasserstein)}
 _BETWEEN = {"lsgan": 0.5}  # the score that tells real from simulated, where that is not 0
 
@@ -116,7 +120,7 @@ def get(loss: str | Loss) -> Loss:
 @functools.lru_cache(maxsize=64)
 def bounded(loss: Loss) -> Loss:
     """Give a loss with bounded weights: itself where they are, else its parts continued along their tangents."""
-    if loss.has_bounded_weights:
+    if loss in _BOUNDED or (loss not in _UNBOUNDED and loss.has_bounded_weights):
         return loss
     generator = None if loss.generator is None else Continued(loss.generator)
     return Loss(Continued(loss.real), Continued(loss.fake), generator, name=loss.name, concave=loss.concave)

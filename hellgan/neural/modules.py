@@ -5,6 +5,7 @@ Their arrays of JAX are trained; arrays of NumPy are constants, such as the data
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -56,11 +57,10 @@ class Perceptron(eqx.Module):
     @staticmethod
     def of(sizes: tuple[int, ...], activation: str, key: jax.Array) -> "Perceptron":
         """Draw weights with standard deviation sqrt(2 / inputs), or sqrt(1 / inputs) for tanh and the last layer."""
-        weights = []
-        for k, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-            gain = 1.0 if activation == "tanh" or k == len(sizes) - 2 else 2.0
-            drawn = jax.random.normal(jax.random.fold_in(key, k), (inputs, outputs), jnp.float32)
-            weights.append(drawn * math.sqrt(gain / inputs))
+        shapes = list(itertools.pairwise(sizes))
+        gains = [1.0 if activation == "tanh" or k == len(shapes) - 1 else 2.0 for k in range(len(shapes))]
+        drawn = normal_arrays(key, shapes)
+        weights = [w * math.sqrt(gain / len(w)) for w, gain in zip(drawn, gains, strict=True)]
         return Perceptron(tuple(weights), tuple(jnp.zeros(k, jnp.float32) for k in sizes[1:]), activation)
 
     def __call__(self, h: jax.Array) -> jax.Array:
@@ -115,11 +115,9 @@ class ConvolutionalGenerator(eqx.Module):
     @staticmethod
     def of(frame: Frame, latent_dim: int, width: int, key: jax.Array) -> "ConvolutionalGenerator":
         """Draw weights from N(0, .02^2), as a DCGAN's are."""
-        (h, w, c), keys = image_shape(frame.shape), jax.random.split(key, 3)
+        h, w, c = image_shape(frame.shape)
         shapes = ((latent_dim, h // 4 * (w // 4) * 2 * width), (8 * width, 4 * width), (4 * width, 4 * c))
-        dense, first, second = (
-            0.02 * jax.random.normal(k, shape, jnp.float32) for k, shape in zip(keys, shapes, strict=True)
-        )
+        dense, first, second = (0.02 * drawn for drawn in normal_arrays(key, shapes))
         sizes = (2 * width, width)
         return ConvolutionalGenerator(
             dense, (first, second), jnp.zeros(c, jnp.float32),
@@ -160,11 +158,9 @@ class ConvolutionalDiscriminator(eqx.Module):
     @staticmethod
     def of(frame: Frame, width: int, key: jax.Array) -> "ConvolutionalDiscriminator":
         """Draw weights from N(0, .02^2), as a DCGAN's are."""
-        (h, w, c), keys = image_shape(frame.shape), jax.random.split(key, 3)
+        h, w, c = image_shape(frame.shape)
         shapes = ((16 * c, width), (16 * width, 2 * width), (h // 4 * (w // 4) * 2 * width,))
-        first, second, dense = (
-            0.02 * jax.random.normal(k, shape, jnp.float32) for k, shape in zip(keys, shapes, strict=True)
-        )
+        first, second, dense = (0.02 * drawn for drawn in normal_arrays(key, shapes))
         biases = jnp.zeros(width, jnp.float32), jnp.zeros(2 * width, jnp.float32)
         return ConvolutionalDiscriminator((first, second), biases, dense, jnp.zeros((), jnp.float32), frame)
 
@@ -173,6 +169,14 @@ class ConvolutionalDiscriminator(eqx.Module):
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
             image = jax.nn.leaky_relu(halved(image, kernel) + bias[None, None], 0.2)
         return jnp.ravel(image) @ self.dense + self.bias
+
+
+def normal_arrays(key: jax.Array, shapes: Sequence[tuple[int, ...]]) -> list[jax.Array]:
+    """Draw standard normal arrays of some shapes at once: to compile random numbers takes long."""
+    sizes = [math.prod(shape) for shape in shapes]
+    drawn = jax.random.normal(key, (sum(sizes),), jnp.float32)
+    ends = list(itertools.accumulate(sizes))
+    return [drawn[end - size : end].reshape(shape) for size, end, shape in zip(sizes, ends, shapes, strict=True)]
 
 
 def batch_moments(image: jax.Array) -> tuple[jax.Array, jax.Array]:

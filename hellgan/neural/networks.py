@@ -34,8 +34,16 @@ class NetworkSpecification(abc.ABC):
     """Sizes of a network; abstract."""
 
     @abc.abstractmethod
+    def frame(self, data: np.ndarray) -> Frame:
+        """Take shape, location and scale from data (n, ...), or refuse them."""
+
+    @abc.abstractmethod
+    def drawn(self, frame: Frame, key: jax.Array) -> eqx.Module:
+        """Draw a network: the same key gives the same bits."""
+
     def place(self, data: np.ndarray, key: jax.Array) -> eqx.Module:
-        """Draw a network for data (n, ...): the same key gives the same bits."""
+        """Draw a network for data (n, ...)."""
+        return self.drawn(self.frame(data), key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +79,10 @@ class MLPGenerator(NetworkSpecification):
         _check_output(self.output)
         _check_activation(self.activation)
 
-    def place(self, data: np.ndarray, key: jax.Array) -> PerceptronGenerator:
-        frame = frame_of(data, self.output)
+    def frame(self, data: np.ndarray) -> Frame:
+        return frame_of(data, self.output)
+
+    def drawn(self, frame: Frame, key: jax.Array) -> PerceptronGenerator:
         sizes = (self.latent_dim, *self.widths, int(np.prod(frame.shape)))
         return PerceptronGenerator(Perceptron.of(sizes, self.activation, key), frame, self.latent_dim)
 
@@ -96,8 +106,10 @@ class MLPDiscriminator(NetworkSpecification):
         object.__setattr__(self, "widths", checked_widths(self.widths))
         _check_activation(self.activation)
 
-    def place(self, data: np.ndarray, key: jax.Array) -> PerceptronDiscriminator:
-        frame = frame_of(data)
+    def frame(self, data: np.ndarray) -> Frame:
+        return frame_of(data)
+
+    def drawn(self, frame: Frame, key: jax.Array) -> PerceptronDiscriminator:
         sizes = (int(np.prod(frame.shape)), *self.widths, 1)
         return PerceptronDiscriminator(Perceptron.of(sizes, self.activation, key), frame)
 
@@ -129,9 +141,12 @@ class ConvGenerator(NetworkSpecification):
         checked_count("latent_dim", self.latent_dim)
         _check_output(self.output)
 
-    def place(self, data: np.ndarray, key: jax.Array) -> ConvolutionalGenerator:
+    def frame(self, data: np.ndarray) -> Frame:
         _check_images(data, "generator", "MLPGenerator")
-        return ConvolutionalGenerator.of(frame_of(data, self.output), self.latent_dim, self.width, key)
+        return frame_of(data, self.output)
+
+    def drawn(self, frame: Frame, key: jax.Array) -> ConvolutionalGenerator:
+        return ConvolutionalGenerator.of(frame, self.latent_dim, self.width, key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,9 +164,12 @@ class ConvDiscriminator(NetworkSpecification):
     def __post_init__(self):
         checked_count("width", self.width)
 
-    def place(self, data: np.ndarray, key: jax.Array) -> ConvolutionalDiscriminator:
+    def frame(self, data: np.ndarray) -> Frame:
         _check_images(data, "discriminator", "MLPDiscriminator")
-        return ConvolutionalDiscriminator.of(frame_of(data), self.width, key)
+        return frame_of(data)
+
+    def drawn(self, frame: Frame, key: jax.Array) -> ConvolutionalDiscriminator:
+        return ConvolutionalDiscriminator.of(frame, self.width, key)
 
 
 Network = NetworkSpecification | eqx.Module | Callable[[jax.Array], Any]

@@ -13,6 +13,7 @@ from hellgan.discriminators import Discriminator
 from hellgan.execution import tracing
 from hellgan.generators import Generator, checked_generator
 from hellgan.neural import parametric
+from hellgan.neural.modules import BATCH
 from hellgan.neural.networks import NetworkSpecification, is_trained, placed
 
 _ROLES = ("generator", "discriminator")
@@ -64,7 +65,7 @@ def begun(network, data: np.ndarray, members: int, seeds: list[int], role: str) 
     skeleton : eqx.Module
         One network without its trained arrays.
     """
-    logits = jnp.zeros((len(seeds), members), jnp.float32) if members > 1 else None
+    logits = np.zeros((len(seeds), members), np.float32) if members > 1 else None
     if isinstance(network, (Generator, Discriminator)):
         nets, skeleton = _of_the_package(network, data, members, seeds)
     elif isinstance(network, eqx.Module):
@@ -78,24 +79,43 @@ def begun(network, data: np.ndarray, members: int, seeds: list[int], role: str) 
 
 def _drawn(network, data, members, seeds, role):
     """Draw networks from keys, all at once."""
-    side = _ROLES.index(role)
-    drawn = jnp.stack([jax.random.key_data(jax.random.split(key_of(seed, side), members)) for seed in seeds])
+    numbers = np.stack([key_numbers(seed, _ROLES.index(role), members) for seed in seeds])
+    if isinstance(network, NetworkSpecification):
+        frame = network.frame(data)
+        return _all_drawn(network.drawn, frame, numbers), _skeleton(network, frame)
     try:
-        module = placed(network, data, jax.random.wrap_key_data(drawn[0, 0]))
+        module = placed(network, data, jax.random.wrap_key_data(numbers[0, 0]))
     except TypeError as error:
-        if isinstance(network, NetworkSpecification):
-            raise
         raise TypeError(
             f"{role}: called with a key it fails ({tracing.failure(error)}); give an equinox module, or a function of "
             "a JAX key that makes one."
         ) from error
     if not isinstance(module, eqx.Module):
         raise TypeError(f"{role}: called with a key it gives {shown(module)}; give a function that makes a module.")
+    return _all_drawn(lambda _, key: network(key), None, numbers), eqx.partition(module, is_trained)[1]
+
+
+@eqx.filter_jit
+def _all_drawn(draw, frame, numbers):
+    """Trained arrays of networks drawn from keys (B, T, 2)."""
 
     def trained(key):
-        return eqx.filter(placed(network, data, key), is_trained)
+        return eqx.filter(draw(frame, key), is_trained)
 
-    return jax.vmap(jax.vmap(trained))(jax.random.wrap_key_data(drawn)), eqx.partition(module, is_trained)[1]
+    return jax.vmap(jax.vmap(trained))(jax.random.wrap_key_data(numbers))
+
+
+def _skeleton(network: NetworkSpecification, frame):
+    """Give a network without its trained arrays, of which none is drawn."""
+    found = []
+
+    def traced(key):
+        nets, skeleton = eqx.partition(network.drawn(frame, key), is_trained)
+        found.append(skeleton)
+        return nets
+
+    jax.eval_shape(traced, jax.eval_shape(jax.random.key, 0))
+    return found[0]
 
 
 def _as_it_is(module, members, models, role):
@@ -105,7 +125,7 @@ def _as_it_is(module, members, models, role):
             "of a JAX key that makes one."
         )
     nets, skeleton = eqx.partition(module, is_trained)
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (models, 1, *leaf.shape)), nets), skeleton
+    return jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (models, 1, *leaf.shape)), nets), skeleton
 
 
 def _of_the_package(network, data, members, seeds):
@@ -127,25 +147,29 @@ def _trained_by(module):
     return eqx.partition(module, is_trained)
 
 
-def check_shapes(generator: Any, discriminator: Any, latent_dim: int, shape: tuple[int, ...]) -> None:
-    """Refuse networks that do not fit the data or each other: tried on shapes, of one draw and one observation."""
-    from hellgan.neural.modules import BATCH
+def check_shapes(g: dict, d: dict, networks: tuple, latent_dim: int, shape: tuple[int, ...]) -> None:
+    """Refuse networks that do not fit the data or each other: tried on shapes, of two draws and one observation."""
+    nets = [
+        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[2:], leaf.dtype), side["nets"]) for side in (g, d)
+    ]
+    latents, row = (jax.ShapeDtypeStruct(size, jnp.float32) for size in ((2, latent_dim), shape))
 
-    latent = jax.ShapeDtypeStruct((2, latent_dim), jnp.float32)
-    row = jax.ShapeDtypeStruct(shape, jnp.float32)
-    made = _tried(lambda z: jax.vmap(generator, axis_name=BATCH)(z), latent, "generator", f"({latent_dim},)")[1:]
+    def simulated(nets, latents):
+        return jax.vmap(eqx.combine(nets, networks[0]), axis_name=BATCH)(latents)
+
+    made = _tried(simulated, (nets[0], latents), "generator", (latent_dim,))[1:]
     if made != shape:
         raise ValueError(
             f"generator: it makes observations of shape {made}, the data's have {shape}; change its last layer."
         )
-    said = _tried(discriminator, row, "discriminator", str(shape))
+    said = _tried(lambda nets, row: eqx.combine(nets, networks[1])(row), (nets[1], row), "discriminator", shape)
     if int(np.prod(said)) != 1:
         raise ValueError(f"discriminator: it gives shape {said} for one observation; give a number.")
 
 
-def _tried(function, argument, role: str, shape: str) -> tuple[int, ...]:
+def _tried(function, arguments, role: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        found = jax.eval_shape(function, argument)
+        found = jax.eval_shape(function, *arguments)
         return tuple(found.shape)
     except Exception as error:
         raise ValueError(
@@ -153,9 +177,9 @@ def _tried(function, argument, role: str, shape: str) -> tuple[int, ...]:
         ) from error
 
 
-def key_of(seed: int, purpose: int):
-    """Give a key of a seed for a purpose: 0 and 1 are the starts of generator and discriminator."""
-    return jax.random.fold_in(jax.random.key(seed), purpose)
+def key_numbers(seed: int, purpose: int, count: int) -> np.ndarray:
+    """Numbers of independent keys, (count, 2), of a seed for a purpose: 0 and 1 are the starts of either side."""
+    return np.random.SeedSequence([seed, purpose]).generate_state(2 * count, np.uint32).reshape(count, 2)
 
 
 def is_family(network) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from hellgan.neural import losses, parametric, players, reading
 from hellgan.neural.checkpoints import fingerprint
 from hellgan.neural.game import Rules
-from hellgan.neural.loop import Material, Model, Plan, State, started
+from hellgan.neural.loop import Material, Model, Plan, State, all_started
 from hellgan.neural.optimisers import optimisers_of
 from hellgan.neural.settings import Settings
 
@@ -80,7 +80,8 @@ def set_up(
     g, generator_net = players.begun(generator, x, mixture.generators, seeds, "generator")
     d, discriminator_net = players.begun(discriminator, x, mixture.discriminators, seeds, "discriminator")
     latent_dim = reading.latent_dim_of(generator if is_family else generator_net, settings.latent_dim)
-    players.check_shapes(_first_of(g, generator_net), _first_of(d, discriminator_net), latent_dim, x.shape[1:])
+    networks = generator_net, discriminator_net
+    players.check_shapes(g, d, networks, latent_dim, x.shape[1:])
     played = reading.played([label.schedule for label in labels])
     penalties = _penalties(labels, settings.gradient_penalty)
     lines = tuple(losses.between(each) for each in played.losses)
@@ -102,18 +103,14 @@ def set_up(
         _keys(seeds, 2), played.which, np.full(len(labels), settings.r1, np.float32), penalties,
         None if rows is None else rows.astype(np.int32),
     )  # fmt: skip
-    state = jax.vmap(lambda g, d, key: started(plan, g, d, key))(g, d, _keys(seeds, 3))
-    setup = Setup(plan, (generator_net, discriminator_net), material, models, labels, {})
+    state = all_started(plan, g, d, _keys(seeds, 3))
+    setup = Setup(plan, networks, material, models, labels, {})
     return dataclasses.replace(setup, facts=_facts(setup, settings, state, (generator, discriminator))), state
 
 
-def _first_of(player: dict, skeleton):
-    return eqx.combine(jax.tree.map(lambda leaf: leaf[0, 0], player["nets"]), skeleton)
-
-
 def _keys(seeds: list[int], purpose: int) -> np.ndarray:
-    """The numbers of a key for each seed, (B, 2): batches and latents are of purpose 2, spectral vectors of 3."""
-    return np.stack([np.asarray(jax.random.key_data(players.key_of(seed, purpose))) for seed in seeds])
+    """Numbers of a key for each seed, (B, 2): batches and latents are of purpose 2, spectral vectors of 3."""
+    return np.concatenate([players.key_numbers(seed, purpose, 1) for seed in seeds])
 
 
 def _penalties(labels: list[Label], given: float | None) -> np.ndarray:
