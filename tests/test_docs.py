@@ -58,6 +58,7 @@ PAGES = (
     "covariance.md",
     "discriminator.md",
     "robustness.md",
+    "images.md",
     "kernel.md",
     "studies.md",
     "cluster.md",

@@ -15,6 +15,7 @@ from jax import lax
 from tqdm import tqdm
 
 from hellgan.checks import checked_count, checked_real, checked_seed, is_one_of, shown
+from hellgan.execution import tracing
 from hellgan.kernels import Kernel, Plugin
 from hellgan.kernels.plugin import closed_form
 from hellgan.losses import Loss
@@ -22,7 +23,6 @@ from hellgan.neural.autoencoder import Autoencoder
 from hellgan.neural.kernel_run import KernelRun, Stage, latent_draws, simulated
 from hellgan.neural.networks import Network, is_trained, placed
 from hellgan.neural.optimisers import require_optax
-from hellgan.neural.players import check_shapes
 from hellgan.neural.reading import latent_dim_of, read_data
 from hellgan.neural.updates import moved
 
@@ -178,7 +178,7 @@ def train_kernel(
         np.float32(checked_real("own_weight", own_weight, "a weight from 0 to 1", most=1.0, **least)),
         np.float32(0 if features is None else features.penalty),
     )
-    check_shapes(module, lambda row: jnp.zeros(()), plan.latent_dim, x.shape[1:])
+    _check_shapes(module, plan.latent_dim, x.shape[1:])
     coder = None if features is None else features.place(x, keys["features"])
     networks = tuple(None if each is None else eqx.partition(each, is_trained) for each in (module, coder))
     fixed = tuple(None if each is None else each[1] for each in networks)
@@ -279,6 +279,21 @@ def _stage(width: float, fixed: tuple, state: State, plan: Plan, key) -> Stage:
     if hasattr(generator, "settled"):  # batch normalisation, of which sampling wants the moments
         generator = generator.settled(latent_draws(plan.latent, key, (_SETTLED, plan.latent_dim)))
     return Stage(float(width), generator, None if state.coder is None else eqx.combine(state.coder, fixed[1]))
+
+
+def _check_shapes(generator, latent_dim: int, shape: tuple[int, ...]) -> None:
+    """Refuse a generator that does not make observations of this shape: tried on shapes, of two draws."""
+    try:
+        made = jax.eval_shape(lambda z: simulated(generator, z), jax.ShapeDtypeStruct((2, latent_dim), jnp.float32))
+    except Exception as error:
+        raise ValueError(
+            f"generator: it fails when called on a latent draw of {latent_dim} coordinates: {tracing.failure(error)}."
+        ) from error
+    if made.shape[1:] != shape:
+        raise ValueError(
+            f"generator: it makes observations of shape {made.shape[1:]}, the data's have {shape}; change its last "
+            "layer."
+        )
 
 
 def _flat(x):
