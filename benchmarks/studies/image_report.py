@@ -1,8 +1,10 @@
 """What the experiment on contaminated images says: tables, comparisons and sheets of draws, from the models kept."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from shared import entry, listed
+from shared import entry, listed, only
 
 from hellgan import plots
 
@@ -16,7 +18,8 @@ def named(kind: str, share: float) -> str:
 def summarised(frame: pd.DataFrame, value: str, keys: list[str]) -> pd.DataFrame:
     """Mean over seeds with its standard error: over seeds, or of the one that there is."""
     rows = []
-    for levels, part in frame.dropna(subset=[value]).groupby(keys, sort=False):
+    groups: Any = frame.dropna(subset=[value]).groupby(keys, sort=False)
+    for levels, part in groups:
         x, errors = part[value].to_numpy(float), part[f"{value}_error"].to_numpy(float)
         mcse = x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else errors[0]
         rows.append({**dict(zip(keys, levels, strict=True)), "value": x.mean(), "mcse": mcse, "seeds": len(x)})
@@ -30,7 +33,7 @@ def tables(report, frame: pd.DataFrame, methods: list[str], kinds: list[str]) ->
     add(report, distances, methods, "FD of models of", "Fréchet distance from the clean test images")
     parts = [distances.assign(measure="fd")]
     for kind in kinds:
-        own = frame[frame["kind"].isin(["clean", kind])].copy()
+        own = only(frame, kind=["clean", kind]).copy()
         own["percent"], own["percent_error"] = 100 * own[kind], 100 * own[f"{kind}_error"]
         shares = summarised(own, "percent", ["cell", "method"])
         corner = f"% {kind} of models of"
@@ -52,22 +55,21 @@ def add(report, numbers: pd.DataFrame, methods: list[str], corner: str, title: s
 
 def differences(frame: pd.DataFrame, value: str, one: str, other: str, **levels) -> tuple[float, float, int] | None:
     """Mean difference of two methods over the seeds and cells that both have, with its error; the number of pairs."""
-    part = frame
-    for name, level in levels.items():
-        part = part[part[name] == level]
-    keys = ["kind", "share", "seed"]
-    pairs = part[part["method"] == one].merge(part[part["method"] == other], on=keys, suffixes=("", "_other"))
+    part, keys = only(frame, **levels), ["kind", "share", "seed"]
+    pairs = only(part, method=one).merge(only(part, method=other), on=keys, suffixes=("", "_other"))
     pairs = pairs.dropna(subset=[value, f"{value}_other"])
     if pairs.empty:
         return None
     found = (pairs[value] - pairs[f"{value}_other"]).to_numpy(float)
-    alone = np.hypot(pairs[f"{value}_error"], pairs[f"{value}_error_other"]).to_numpy(float)
+    alone = np.hypot(*(pairs[f"{value}_error{suffix}"].to_numpy(float) for suffix in ("", "_other")))
     error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else alone[0]
     return float(found.mean()), float(error), len(found)
 
 
-def said(difference: float, error: float) -> str:
-    """Judge a difference, of which less is better: two standard errors either way."""
+def said(difference: float, error: float, pairs: int) -> str:
+    """Judge a difference, of which less is better: two standard errors either way; of one pair nothing is said."""
+    if pairs == 1:
+        return "one pair, whose training is not in the error"
     if abs(difference) <= 2 * error:
         return "no different"
     return "better" if difference < 0 else "worse"
@@ -81,7 +83,7 @@ def verdicts(report, frame: pd.DataFrame, methods: list[str], kinds: list[str]) 
         if method != BASE:
             found = [differences(percent, "fd", method, BASE, kind=where) for where in ("clean", *kinds)]
             found += [differences(percent, kind, method, BASE, kind=kind) for kind in kinds]
-            rows.append([method, *("" if f is None else f"{entry(*f[:2])}: {said(*f[:2])}" for f in found)])
+            rows.append([method, *("" if f is None else f"{entry(*f[:2])}: {said(*f)}" for f in found)])
     header = ["method", *(f"FD, {where}" for where in ("clean", *kinds)), *(f"outliers in percent, {k}" for k in kinds)]
     report.table(
         header, rows, f"Less those of `{BASE}`, mean over contaminations and seeds; judged at two standard errors"

