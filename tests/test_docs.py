@@ -59,6 +59,7 @@ PAGES = (
     "discriminator.md",
     "robustness.md",
     "kernel.md",
+    "neural.md",
     "studies.md",
     "cluster.md",
     "reading.md",
