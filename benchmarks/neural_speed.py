@@ -10,6 +10,7 @@ Compilation is timed apart.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -59,7 +60,7 @@ def theirs(case: str, batch: int, steps: int) -> dict:
 
         def layers(*sizes, slope):
             parts = []
-            for k, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for k, (a, b) in enumerate(itertools.pairwise(sizes)):
                 parts += [nn.Linear(a, b)] + ([] if k == len(sizes) - 2 else [nn.LeakyReLU(slope)])
             return parts
 
@@ -130,11 +131,8 @@ def main():
     print(f"# Steps a second of minibatch training\n\n{str(__doc__).split(chr(10), 4)[4].strip()}\n")
     if not peer:
         print('PyTorch is not installed; its rows are left out (pip install "hellgan[bench]" brings it).\n')
-    print(
-        machine.header(
-            "networks", "hellgan, steps/s", "range", "PyTorch eager, steps/s", "range", "ratio", "first steps, s"
-        )
-    )
+    names = "networks", "hellgan, steps/s", "range", "PyTorch eager, steps/s", "its range", "ratio", "first steps, s"
+    print(machine.header(*names))
     for case, (batch, steps) in CASES.items():
         steps = 4 if given.quick else steps
         found = {"ours": [], "theirs": []}
@@ -145,10 +143,8 @@ def main():
         cells = []
         for side in ("ours", "theirs"):
             rates = [one["rate"] for one in found[side]]
-            cells += (
-                [machine.number(statistics.median(rates)), f"{machine.number(min(rates))} to {machine.number(max(rates))}"]
-                if rates else ["", ""]
-            )  # fmt: skip
+            span = f"{machine.number(min(rates))} to {machine.number(max(rates))}" if rates else ""
+            cells += [machine.number(statistics.median(rates)) if rates else "", span]
         medians = [statistics.median(one["rate"] for one in found[side]) if found[side] else 0 for side in found]
         ratio = machine.number(medians[0] / medians[1]) if medians[1] else ""
         first = statistics.median(one["first"] for one in found["ours"])

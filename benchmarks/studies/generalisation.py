@@ -4,8 +4,8 @@
 
 After Arora et al. (2017). Two independent samples of n observations of one normal law N(0, I) in d dimensions, whose
 laws' distance is 0. The Jensen-Shannon divergence of the empirical laws is log 2 as soon as no observation is shared,
-which is counted; their Wasserstein distance is that of an optimal matching, computed exactly for n up to 1,600, over the
-root of 2 d, the typical size of a difference. The neural-net distance is (30) of theory.md with the identity: the
+which is counted; their Wasserstein distance is that of an optimal matching, computed exactly for n up to 1,600, over
+the root of 2 d, the typical size of a difference. The neural-net distance is (30) of theory.md with the identity: the
 supremum of the difference of mean D over perceptrons with one hidden layer of 8 units whose parameters are at most 5.
 Then a law on m points, m draws of N(0, I), of which samples of n are held against samples of N(0, I) itself.
 """

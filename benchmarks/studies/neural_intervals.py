@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/studies/neural_intervals.py [--out FOLDER] [--replications N] [--quick]
 
 Samples of 200 from a normal law N(1, 1.5^2) and from a gamma law of shape 3; generator and discriminator are
-perceptrons of one hidden layer of 16 units, the loss is `root`, batches are of 64, Adam's rate .003, and the generator's arrays are
-averaged exponentially (.99). Each sample is trained on with its resamples as one program. Intervals of level 95 %.
-Errors of coverage in brackets are those of the nominal level.
+perceptrons of one hidden layer of 16 units, the loss is `root`, batches are of 64, Adam's rate .003, and the
+generator's arrays are averaged exponentially (.99). Each sample is trained on with its resamples as one program.
+Intervals of level 95 %. Errors of coverage in brackets are those of the nominal level.
 """
 
 import shared
