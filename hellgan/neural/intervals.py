@@ -134,7 +134,7 @@ def bootstrap(
     z = _latents(setup.plan.latent, setup.plan.latent_dim, seed)
     drawn = np.asarray(_each_drawn(setup.networks[0], nets, z), np.float64)[..., 0]
     found = pd.DataFrame({key: np.mean(_applied(key, f, drawn), axis=1) for key, f in functions.items()})
-    finite = np.asarray(np.isfinite(found.to_numpy())).all(axis=1)
+    finite = np.all(np.isfinite(np.asarray(found, np.float64)), axis=1)
     if not finite[0] or finite.sum() < 3:
         raise ValueError("data: training on them ended in numbers that are not finite; give a lower rate.")
     replicates: Any = found.iloc[np.flatnonzero(finite)[1:]].reset_index(drop=True)

@@ -121,7 +121,8 @@ def _advanced(plan: Plan, networks: tuple, material: Material, models: Model, st
     return lax.fori_loop(begin, end, all_models, (state, jnp.zeros((count, len(METRICS)), jnp.float32)))
 
 
-advanced: Any = eqx.filter_jit(_advanced, compiler_options=programs.OPTIONS)
+_how: dict[str, Any] = {"compiler_options": programs.OPTIONS}
+advanced: Any = eqx.filter_jit(_advanced, **_how)
 
 
 def weighting_of(material: Material, model: Model, step) -> Weighting:

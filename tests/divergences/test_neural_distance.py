@@ -61,8 +61,8 @@ def test_it_generalises():
     rng = np.random.default_rng(1)
     values = {}
     for n in (50, 800):
-        pair = rng.normal(size=(2, n, 3))
-        values[n] = distance(*pair, hg.discriminators.MLP((6,)), starts=2, steps=200)
+        x, y = rng.normal(size=(2, n, 3))
+        values[n] = distance(x, y, hg.discriminators.MLP((6,)), starts=2, steps=200)
     assert values[800].value < 0.6 * values[50].value
     assert abs(values[800].held_out) < 4.89 * values[800].std_error
 
