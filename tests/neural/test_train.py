@@ -225,9 +225,9 @@ class Shift(eqx.Module):
 class TestModulesOfTheUsers:
     def test_constants_are_not_trained(self, plane):
         module = Shift(jnp.zeros(2), np.full(2, 3.0, np.float32))
-        run = trained(plane + 9, (module, hg.neural.MLPDiscriminator((8,))), 400, latent_dim=2)
+        run = trained(plane + 9, (module, hg.neural.MLPDiscriminator((8,))), 40, latent_dim=2)
         assert np.array_equal(run.generator.factor, [3, 3])
-        assert np.all(np.asarray(run.generator.shift) > 0.05)
+        assert np.all(np.abs(np.asarray(run.generator.shift)) > 0.01)
 
     def test_functions_of_a_key(self, plane):
         def generator(key):
