@@ -121,6 +121,7 @@ def main():
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--torch", default=sys.executable, metavar="PYTHON", help="an interpreter that has PyTorch")
     parser.add_argument("--quick", action="store_true", help="few steps: whether it works")
+    parser.add_argument("--repeats", type=int, default=5, help="processes of either package for each case")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -136,7 +137,7 @@ def main():
     for case, (batch, steps) in CASES.items():
         steps = 4 if given.quick else steps
         found = {"ours": [], "theirs": []}
-        for _ in range(1 if given.quick else 5):
+        for _ in range(1 if given.quick else given.repeats):
             found["ours"].append(child(sys.executable, "ours", case, batch, steps))
             if peer:
                 found["theirs"].append(child(given.torch, "theirs", case, batch, steps))
