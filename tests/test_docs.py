@@ -60,6 +60,7 @@ PAGES = (
     "robustness.md",
     "images.md",
     "kernel.md",
+    "neural.md",
     "studies.md",
     "cluster.md",
     "reading.md",

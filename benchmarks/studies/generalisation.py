@@ -4,9 +4,9 @@
 
 After Arora et al. (2017). Two independent samples of n observations of one normal law N(0, I) in d dimensions, whose
 laws' distance is 0. The Jensen-Shannon divergence of the empirical laws is log 2 as soon as no observation is shared,
-which is counted; their Wasserstein distance is that of an optimal matching, computed exactly, over the root of 2 d, the
-typical size of a difference, for n up to 1,600. The neural-net distance is (30) of theory.md with the identity: the supremum of the
-difference of mean D over perceptrons with one hidden layer of 8 units whose parameters are at most 5.
+which is counted; their Wasserstein distance is that of an optimal matching, computed exactly for n up to 1,600, over
+the root of 2 d, the typical size of a difference. The neural-net distance is (30) of theory.md with the identity: the
+supremum of the difference of mean D over perceptrons with one hidden layer of 8 units whose parameters are at most 5.
 Then a law on m points, m draws of N(0, I), of which samples of n are held against samples of N(0, I) itself.
 """
 
@@ -15,6 +15,7 @@ import shared
 shared.machine.pin(1)
 
 import itertools  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -46,7 +47,7 @@ def jensen_shannon(x, y) -> float:
     return float(np.log(2) * (1 - shared_points / len(x)))
 
 
-def same_law(given) -> pd.DataFrame:
+def same_law(given) -> Any:
     rows, count = [], 2 if given.quick else 4
     for d, n in itertools.product(DIMENSIONS[:2] if given.quick else DIMENSIONS, SIZES[:2] if given.quick else SIZES):
         for r in range(count):
@@ -59,7 +60,7 @@ def same_law(given) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def few_points(given) -> pd.DataFrame:
+def few_points(given) -> Any:
     rows, count = [], 2 if given.quick else 6
     d = 4 if given.quick else 16
     for m in SUPPORTS[:2] if given.quick else SUPPORTS:
@@ -71,16 +72,16 @@ def few_points(given) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def slopes(frame: pd.DataFrame) -> pd.DataFrame:
+def slopes(frame: Any) -> Any:
     """Least-squares slope of the log distance on log n, by dimension: -1/2 where it falls like a mean's error."""
     rows = []
     for (measure, d), own in frame.groupby(["measure", "d"], sort=False):
-        mean = own.groupby("n")["value"].mean()
+        mean: Any = own.groupby("n")["value"].mean()
         rows.append({"measure": measure, "d": d, "slope": float(np.polyfit(np.log(mean.index), np.log(mean), 1)[0])})
     return pd.DataFrame(rows)
 
 
-def means(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def means(frame: Any, by: list[str]) -> Any:
     grouped = frame.groupby(by, sort=False)["value"]
     return pd.DataFrame({"value": grouped.mean(), "mcse": grouped.sem()}).reset_index()
 
@@ -94,21 +95,21 @@ def main():
     report.say(f"Means over {frame['r'].nunique()} pairs of samples, with their Monte Carlo errors.")
     found = means(frame, ["measure", "d", "n"])
     for measure in ("JSD", "Wasserstein", "neural net"):
-        own = shared.only(found, measure=measure)
+        own: Any = shared.only(found, measure=measure)
         header, rows = shared.crossed(own.assign(n=[f"n = {n}" for n in own["n"]]), "d", "n")
         report.table(["d", *header[1:]], rows, measure)
     falling = slopes(frame)
     rows = [[m, *(f"{v:.2f}" for v in own["slope"])] for m, own in falling.groupby("measure", sort=False)]
     report.table(["measure", *(f"d = {d}" for d in falling["d"].unique())], rows, "Slope of the log distance on log n")
     sizes = frame.drop_duplicates("d")
-    own = shared.only(found, measure="neural net")
+    own: Any = shared.only(found, measure="neural net")
     ratio = own.merge(sizes[["d", "capacity"]], on="d")
     ratio["value"] = ratio["value"] / np.sqrt(ratio["capacity"] / ratio["n"])
     ratio["mcse"] = ratio["mcse"] / np.sqrt(ratio["capacity"] / ratio["n"])
     header, rows = shared.crossed(ratio.assign(n=[f"n = {n}" for n in ratio["n"]]), "d", "n")
     rows = [[row[0], str(int(sizes.loc[sizes["d"] == int(row[0]), "capacity"].iloc[0])), *row[1:]] for row in rows]
     report.table(["d", "parameters", *header[1:]], rows, "Neural-net distance over sqrt(parameters / n)")
-    fooled = pd.concat(
+    fooled: Any = pd.concat(
         [means(points, ["m"]).assign(measure="neural net"),
          means(points.assign(value=points["Wasserstein"]), ["m"]).assign(measure="Wasserstein")]
     )  # fmt: skip
@@ -118,7 +119,7 @@ def main():
     axes = hg.plots.canvas.panels(2, columns=2, size=(4.4, 3.4))
     for k, dim in enumerate(frame["d"].unique()):
         for style, measure in zip(("-", "--"), ("neural net", "Wasserstein"), strict=True):
-            part = shared.only(found, d=int(dim), measure=measure)
+            part: Any = shared.only(found, d=int(dim), measure=measure)
             colour = hg.plots.canvas.STYLES[k][0]
             axes[0].loglog(part["n"], part["value"], style, color=colour, label=f"{measure}, d = {dim}")
     axes[0].axhline(np.log(2), color="black", linewidth=0.8, linestyle=":", label="JSD, all d")

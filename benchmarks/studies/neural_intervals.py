@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/studies/neural_intervals.py [--out FOLDER] [--replications N] [--quick]
 
-Samples of 200 from a normal law N(1, 1.5^2) and from a gamma law of shape 3; generator and discriminator are perceptrons
-of one hidden layer of 16 units, the loss is `root`, batches are of 64, Adam's rate .003, and the generator's arrays are
-averaged exponentially (.99). Each sample is trained on with its resamples as one program. Intervals of level 95 %.
-Errors of coverage in brackets are those of the nominal level.
+Samples of 200 from a normal law N(1, 1.5^2) and from a gamma law of shape 3; generator and discriminator are
+perceptrons of one hidden layer of 16 units, the loss is `root`, batches are of 64, Adam's rate .003, and the
+generator's arrays are averaged exponentially (.99). Each sample is trained on with its resamples as one program.
+Intervals of level 95 %. Errors of coverage in brackets are those of the nominal level.
 """
 
 import shared
@@ -13,6 +13,7 @@ import shared
 shared.machine.pin(1)
 
 import warnings  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -53,12 +54,13 @@ def main():
     warnings.simplefilter("ignore", hg.FitWarning)
     given = shared.options(str(__doc__), 60)
     count = 2 if given.quick else given.replications
-    frames, rows = [], []
+    frames: list[Any] = []
+    rows = []
     for name, law in LAWS.items():
-        frame = pd.concat([one(law, r, given) for r in range(count)], ignore_index=True).assign(law=name)
+        frame: Any = pd.concat([one(law, r, given) for r in range(count)], ignore_index=True).assign(law=name)
         frames.append(frame)
         for functional, truth in truths(law).items():
-            own = frame[frame["functional"] == functional]
+            own: Any = frame[frame["functional"] == functional]
             error = own["estimate"] - truth
             plain = own["sample mean of f"] - truth
             cover = {
@@ -74,7 +76,7 @@ def main():
                 ]
             )  # fmt: skip
     report = shared.Report(given, "neural_intervals", "Bootstrap intervals of a trained generator", str(__doc__))
-    kept = pd.concat(frames, ignore_index=True)
+    kept: Any = pd.concat(frames, ignore_index=True)
     report.keep(kept)
     report.say(f"{count} samples of {N} a law, {4 if given.quick else 30} resamples each.")
     header = [

@@ -13,6 +13,8 @@ import shared
 
 shared.machine.pin(1)
 
+from typing import Any  # noqa: E402
+
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
@@ -57,7 +59,7 @@ def trained(losses, noise: float, mixture, given) -> tuple[hg.neural.Run, pd.Dat
     return run, pd.DataFrame(rows)
 
 
-def table(report, frame: pd.DataFrame, title: str) -> None:
+def table(report, frame: Any, title: str) -> None:
     rows = []
     for (loss, noise), own in frame.groupby(["loss", "noise"], sort=False):
         rows.append(

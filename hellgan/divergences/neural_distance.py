@@ -70,7 +70,7 @@ class NeuralDistance:
 
     def discriminator(self, x) -> np.ndarray:
         """D at points (k, d), or (k,) numbers, for the best discriminator: between 0 and 1."""
-        rows = _rows("x", x)
+        rows = _rows("x", x, 1)
         return np.asarray(1 / (1 + np.exp(-_log_ratios(self.placed, self.alpha, rows))))
 
 
@@ -153,7 +153,7 @@ def neural_distance(
     return NeuralDistance(value, outside, error, begin.shape[1], alphas[0], each[0])
 
 
-def _rows(name: str, values) -> np.ndarray:
+def _rows(name: str, values, least: int = _LEAST) -> np.ndarray:
     try:
         rows = numbers(values)
     except (TypeError, ValueError):
@@ -163,8 +163,8 @@ def _rows(name: str, values) -> np.ndarray:
         raise ValueError(f"{name}: shape {np.shape(values)}; give (n,) or (n, d).")
     if not np.all(np.isfinite(rows)):
         raise ValueError(f"{name}: some are NaN or infinite; give finite numbers.")
-    if len(rows) < _LEAST:
-        raise ValueError(f"{name}: {len(rows)} points; give at least {_LEAST}.")
+    if len(rows) < least:
+        raise ValueError(f"{name}: {len(rows)} points; give at least {least}.")
     return rows
 
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from hellgan.checks import checked_count, checked_seed, is_one_of, normal_quantile, shown
-from hellgan.neural import reading
+from hellgan.neural import players, reading
 from hellgan.neural.modules import BATCH
 from hellgan.neural.settings import Settings
 from hellgan.neural.setup import Label, set_up
@@ -111,7 +111,11 @@ def bootstrap(
         )
     if len(x) < 10:
         raise ValueError(f"data: {len(x)} observations; give at least 10.")
+    if players.is_family(generator) or isinstance(generator, str):
+        raise ValueError("generator: it has named parameters; take hg.GAN, whose fits have standard errors.")
     functions = _functions(functionals)
+    for name, function in functions.items():
+        _applied(name, function, np.linspace(float(x.min()), float(x.max()), 6).reshape(2, 3))
     replications, seed = checked_count("replications", replications, 2), checked_seed(seed)
     schedules = reading.schedules(loss)
     if len(schedules) > 1:
@@ -130,11 +134,12 @@ def bootstrap(
     z = _latents(setup.plan.latent, setup.plan.latent_dim, seed)
     drawn = np.asarray(_each_drawn(setup.networks[0], nets, z), np.float64)[..., 0]
     found = pd.DataFrame({key: np.mean(_applied(key, f, drawn), axis=1) for key, f in functions.items()})
-    finite = np.isfinite(found.to_numpy()).all(axis=1)
+    finite = np.all(np.isfinite(np.asarray(found, np.float64)), axis=1)
     if not finite[0] or finite.sum() < 3:
         raise ValueError("data: training on them ended in numbers that are not finite; give a lower rate.")
-    replicates = found[1:][finite[1:]].reset_index(drop=True)
-    return NeuralBootstrap(found.iloc[0].rename("estimate"), replicates, int(np.sum(~finite)))
+    replicates: Any = found.iloc[np.flatnonzero(finite)[1:]].reset_index(drop=True)
+    estimates: Any = found.iloc[0].rename("estimate")
+    return NeuralBootstrap(estimates, replicates, int(np.sum(~finite)))
 
 
 def _functions(functionals) -> dict[str, Callable]:
@@ -156,8 +161,6 @@ def _applied(name: str, function: Callable, drawn: np.ndarray) -> np.ndarray:
 
 def _latents(latent: str, dim: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng([0xF0, seed])
-    if latent == "points":
-        raise ValueError("generator: it has named parameters; take hg.GAN, whose fits have standard errors.")
     drawn: Any = rng.standard_normal((_DRAWN, dim)) if latent == "normal" else rng.uniform(-1, 1, (_DRAWN, dim))
     return drawn.astype(np.float32)
 

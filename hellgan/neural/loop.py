@@ -5,7 +5,6 @@ bit however it is divided into calls.
 """
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -103,8 +102,7 @@ def all_started(plan: Plan, g: dict, d: dict, keys) -> State:
     return jax.vmap(lambda g, d, key: started(plan, g, d, key))(g, d, keys)
 
 
-@functools.partial(eqx.filter_jit, compiler_options=programs.OPTIONS)
-def advanced(plan: Plan, networks: tuple, material: Material, models: Model, state: State, begin, end):
+def _advanced(plan: Plan, networks: tuple, material: Material, models: Model, state: State, begin, end):
     """Take the steps from ``begin`` up to ``end``: the new state, and the sums of METRICS over the steps, (B, 6)."""
     game = Game(plan.rules, *networks)
     count = len(models.r1)
@@ -121,6 +119,10 @@ def advanced(plan: Plan, networks: tuple, material: Material, models: Model, sta
         return state, sums + told
 
     return lax.fori_loop(begin, end, all_models, (state, jnp.zeros((count, len(METRICS)), jnp.float32)))
+
+
+_how: dict[str, Any] = {"compiler_options": programs.OPTIONS}
+advanced: Any = eqx.filter_jit(_advanced, **_how)
 
 
 def weighting_of(material: Material, model: Model, step) -> Weighting:

@@ -41,7 +41,7 @@ class NetworkSpecification(abc.ABC):
     def drawn(self, frame: Frame, key: jax.Array) -> eqx.Module:
         """Draw a network: the same key gives the same bits."""
 
-    def place(self, data: np.ndarray, key: jax.Array) -> eqx.Module:
+    def place(self, data: np.ndarray, key: jax.Array) -> Any:
         """Draw a network for data (n, ...)."""
         return self.drawn(self.frame(data), key)
 

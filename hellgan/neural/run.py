@@ -113,7 +113,7 @@ class Run:
             parts.append(frame)
         return pd.concat(parts, ignore_index=True)
 
-    def generators(self, averaged: bool | None = None) -> list[eqx.Module]:
+    def generators(self, averaged: bool | None = None) -> list[Any]:
         """Modules of the generators, one a member of the mixture, ready to be called on one latent draw.
 
         ``averaged``: of the exponential average, as where one was kept unless told otherwise, or of the last weights.
@@ -125,11 +125,11 @@ class Run:
         return [self._settled(module) for module in found]
 
     @property
-    def generator(self) -> eqx.Module:
+    def generator(self) -> Any:
         """The generator, or the first of a mixture."""
         return self.generators()[0]
 
-    def discriminators(self) -> list[eqx.Module]:
+    def discriminators(self) -> list[Any]:
         """Modules of the discriminators, spectrally normalised where they were; each gives the log ratio of one row."""
         self._require_one()
         players = self._state.players
@@ -140,7 +140,7 @@ class Run:
         return [_member(nets, j, self._setup.networks[1]) for j in range(count)]
 
     @property
-    def discriminator(self) -> eqx.Module:
+    def discriminator(self) -> Any:
         """The discriminator, or the first of a mixture."""
         return self.discriminators()[0]
 
@@ -173,7 +173,7 @@ class Run:
         if not isinstance(self._setup.networks[0], Parametric):
             raise AttributeError("params: the generator is a network, whose arrays have no names; see run.generator.")
         family = self._setup.networks[0].generator
-        modules: list[Any] = self.generators()
+        modules = self.generators()
         rows = np.stack([np.asarray(family.natural_vector(jnp.asarray(module.theta))) for module in modules])
         if len(rows) > 1:
             return pd.DataFrame(rows, columns=family.names)  # pyright: ignore[reportReturnType]

@@ -1,8 +1,9 @@
 """What tests of networks share: small networks and few shapes, so that little is compiled."""
 
-import hellgan as hg
 import numpy as np
 import pytest
+
+import hellgan as hg
 
 optax = pytest.importorskip("optax")
 

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 
 import equinox as eqx
-import hellgan as hg
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import hellgan as hg
 from hellgan.neural import losses
 from hellgan.neural.game import Draw, Game, Rules, Weighting, weights
 from hellgan.neural.modules import Frame, Perceptron, PerceptronDiscriminator, PerceptronGenerator
@@ -136,9 +137,36 @@ class TestLosses:
         assert np.allclose(losses.get("wasserstein").real(v) + losses.get("wasserstein").fake(v), 0)
 
     def test_lsgan_is_not_the_packages_least_squares(self):
-        """At its optimum D = p/(p + q) the usual one has the generator minimise E (D - 1)^2, no f-divergence's dual."""
         assert losses.get("lsgan") != losses.get("least_squares")
         assert losses.get("least_squares") == hg.losses.least_squares
+
+    @pytest.mark.parametrize("name", ["lsgan", "hinge"])
+    def test_what_is_descended(self, name):
+        """Slopes in a location of Q are the generator's at the best score (envelope theorem).
+
+        lsgan, at the score p/(p + q): KL(P || (P + Q)/2) - 1/8 int (p - q)^2/(p + q). hinge, at the score sign(p - q):
+        int |p - q|, twice total variation.
+        """
+        x = np.linspace(-12.0, 14.0, 26001)
+
+        def law(at):
+            return np.exp(-((x - at) ** 2) / 2) / np.sqrt(2 * np.pi)
+
+        p = law(0.0)
+
+        def divergence(at):
+            q = law(at)
+            if name == "hinge":
+                return np.trapezoid(np.abs(p - q), x)
+            return np.trapezoid(p * np.log(2 * p / (p + q)) - (p - q) ** 2 / (p + q) / 8, x)
+
+        for shift in (0.5, 2.0):
+            q = law(shift)
+            score = np.sign(p - q) if name == "hinge" else p / (p + q)
+            with jax.enable_x64(True):
+                objective = np.asarray(losses.get(name).adversary(jnp.asarray(score)))
+            slope = np.trapezoid(objective * (law(shift + 1e-4) - law(shift - 1e-4)), x)
+            assert np.isclose(slope, divergence(shift + 1e-4) - divergence(shift - 1e-4), rtol=1e-4)
 
     def test_unbounded_weights_are_continued(self):
         steep, own = losses.get("hellinger"), hg.losses.hellinger
@@ -150,5 +178,5 @@ class TestLosses:
         assert losses.get("root") == hg.losses.root
 
     def test_unknown(self):
-        with pytest.raises(ValueError, match="loss: 'hingge' is not known; give one of log, .*hinge, lsgan"):
+        with pytest.raises(ValueError, match=r"loss: 'hingge' is not known; give one of log, .*hinge, lsgan"):
             losses.get("hingge")

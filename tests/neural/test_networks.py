@@ -1,14 +1,15 @@
 """Networks: layers against the compiler's own, placement on data, batch and spectral normalisation."""
 
 import equinox as eqx
-import hellgan as hg
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
+
+import hellgan as hg
 from hellgan.neural import convolution, spectral
 from hellgan.neural.modules import BATCH
-from jax import lax
 
 
 def key(seed=0):
@@ -25,7 +26,7 @@ def test_convolution_is_the_compilers():
     x, kernel = rng.normal(size=(8, 12, 3)), rng.normal(size=(16 * 3, 5))
     square = kernel.reshape(2, 2, 2, 2, 3, 5).transpose(0, 2, 1, 3, 4, 5).reshape(4, 4, 3, 5)
     theirs = lax.conv_general_dilated(
-        jnp.asarray(x)[None], square, (2, 2), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
+        jnp.asarray(x)[None], jnp.asarray(square), (2, 2), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
     )[0]
     assert np.allclose(convolution.halved(jnp.asarray(x), jnp.asarray(kernel)), theirs, atol=2e-5)
 

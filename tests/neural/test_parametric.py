@@ -1,9 +1,10 @@
 """Parametric generators trained by minibatches: the saddle point of ``hg.GAN``."""
 
-import hellgan as hg
 import numpy as np
 import optax
 import pytest
+
+import hellgan as hg
 
 X = np.random.default_rng(0).standard_t(5, size=400) * 2 + 3
 

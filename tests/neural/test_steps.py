@@ -1,12 +1,13 @@
 """Steps of each scheme worked by hand, on the bilinear game V(theta, alpha) = alpha (mean of x - theta)."""
 
 import equinox as eqx
-import hellgan as hg
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
+import hellgan as hg
 
 
 class Point(eqx.Module):
