@@ -69,6 +69,7 @@ def test_documents_show_what_results_hold(tables):
     assert {name for name, page in pages.items() if "<!-- benchmarks/" in page} == {
         "README.md",
         "covariance.md",
+        "images.md",
         "neural.md",
         "performance.md",
     }
