@@ -90,7 +90,7 @@ def main():
         )
         return report.write()
     images = hg.datasets.fetch_mnist(given.mnist)
-    # A random part of the test images: the first half of them and the second were written by other people.
+    # A random part of the test images, whose order is not random.
     some = np.random.default_rng(0).permutation(len(images.test))[: size.judged]
     x, test = images.train.astype(np.float32) / 255, images.test[some].astype(np.float32) / 255
     judge = hg.neural.LeNet.load("mnist")
