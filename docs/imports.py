@@ -30,6 +30,7 @@ BOXES = {
     "cases": ((1.5, 3), "influence"),
     "what a fit says": ((1.5, 2), "results"),
     "estimators": ((1.2, 1), "gan kernel_gan elsewhere batch loading"),
+    "networks": ((0.2, 2), "neural"),
     "studies": ((1.2, 0), "montecarlo"),
     "doors": ((1.2, -1), "__init__ cli __main__"),
 }

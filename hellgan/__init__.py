@@ -17,7 +17,7 @@ from hellgan.losses import Loss
 from hellgan.version import VERSION
 
 if TYPE_CHECKING:
-    from hellgan import datasets, divergences, montecarlo
+    from hellgan import datasets, divergences, montecarlo, neural
     from hellgan.batch import BatchResults, fit_batch
     from hellgan.gan import GAN
     from hellgan.inference.bootstrap import Bootstrap
@@ -67,6 +67,7 @@ _LAZY = {
     "fit_batch": "hellgan.batch",
     "load": "hellgan.loading",
     "montecarlo": "",
+    "neural": "",
     "truth": "hellgan.montecarlo",
 }
 
@@ -105,6 +106,7 @@ __all__ = [
     "load",
     "losses",
     "montecarlo",
+    "neural",
     "positive",
     "real",
     "simplex",

@@ -23,3 +23,7 @@ class FewClustersWarning(FitWarning):
 
 class StudyWarning(FitWarning):
     """A study goes on otherwise than asked."""
+
+
+class TrainingWarning(FitWarning):
+    """Training of networks went wrong: numbers are not finite, or a generator learns nothing or collapses."""

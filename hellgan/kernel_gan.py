@@ -21,6 +21,7 @@ from hellgan.kernels.mesh import nodes_for
 from hellgan.kernels.placement import Placement
 from hellgan.kernels.plugin import closed_form
 from hellgan.losses import Loss
+from hellgan.objective.kernel import log_ratios
 from hellgan.results.kernel import KernelGANResults
 from hellgan.samples import read
 from hellgan.samples.labels import packed
@@ -30,6 +31,7 @@ from hellgan.solver.kernel import KernelEquations, KernelMinimum
 from hellgan.solver.starts import matched, unmatched
 
 _LEAST = 3  # observations
+_OVERFLOW = 700.0  # log ratios beyond which one of two densities is 0 beside the other
 
 
 class KernelGAN(SimulatingModel):
@@ -258,7 +260,7 @@ class KernelGAN(SimulatingModel):
         """
         covariances.check_kind(cov_type, cov_kwds)
         equations, starts = self.equations(), self.starts(one_of(start, start_params))
-        equations.check_overlap(starts[0])
+        _check_overlap(equations, starts[0])
         solution = self.solved(equations, starts, own=start is None and start_params is None)
         found = law(equations, solution)
         if found.trouble:
@@ -360,4 +362,14 @@ def _check_bandwidth(model: KernelGAN) -> None:
         raise ValueError(
             f"bandwidth: {least:.4g} is more than a million times the range of the data, {spread:.4g}; give a smaller "
             "one."
+        )
+
+
+def _check_overlap(equations: KernelEquations, theta: np.ndarray) -> None:
+    """Refuse bandwidths so small that every density ratio at starting values theta (p,) is 0 or infinite."""
+    ratios = log_ratios(equations.game, theta, equations.phi[0])[: len(equations.sample)]
+    if np.all(np.abs(ratios) > _OVERFLOW):
+        raise ValueError(
+            f"bandwidth: {equations.bandwidths[0].mean():.4g} is so small that every density ratio at the starting "
+            "values is 0 or infinite; give a larger one, or a list of bandwidths that begins with a large one."
         )

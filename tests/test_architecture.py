@@ -119,7 +119,7 @@ def test_the_picture_shows_the_imports(script_of):
 
 
 def test_import_is_lazy():
-    late = ["statsmodels", "pandas", "scipy.stats", "matplotlib", "jaxopt"]
+    late = ["statsmodels", "pandas", "scipy.stats", "matplotlib", "jaxopt", "optax"]
     program = f"import sys, hellgan; print([name for name in {late} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

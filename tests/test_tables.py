@@ -69,6 +69,8 @@ def test_documents_show_what_results_hold(tables):
     assert {name for name, page in pages.items() if "<!-- benchmarks/" in page} == {
         "README.md",
         "covariance.md",
+        "images.md",
+        "neural.md",
         "performance.md",
     }
     for page in pages.values():  # under every comment there is a table

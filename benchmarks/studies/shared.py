@@ -25,12 +25,14 @@ COMMIT = provenance.commit()
 BEGUN: list[str] = []  # commits that began the estimates of this report
 
 
-def options(doc: str, replications: int | None = None) -> argparse.Namespace:
-    """Read a study's options: ``out``, ``work``, ``quick`` and, where there is a default, ``replications``."""
+def options(doc: str, replications: int | None = None, full: str | None = None) -> argparse.Namespace:
+    """Read a study's options: ``out``, ``work``, ``quick``; ``replications`` and ``full`` where a study has them."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the report")
     parser.add_argument("--work", type=Path, default=HERE / "runs", help="folder of all estimates; taken up again")
     parser.add_argument("--quick", action="store_true", help="few replications of few cells: whether it works")
+    if full is not None:
+        parser.add_argument("--full", action="store_true", help=full)
     if replications is not None:
         told = f"replications of a cell (default: {replications:,}); those that are there are kept"
         parser.add_argument("--replications", type=int, default=replications, help=told)

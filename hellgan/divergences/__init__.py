@@ -11,12 +11,13 @@ divergence (``docs/theory.md``, section 1). F is nonnegative where g decreases.
 
 `laws` says what may stand for a law, `kernels` holds F, `quadrature` integrates, `between` and `population` use them.
 `samples` estimates divergences from samples, by kernel densities or a `classifier`, and tests equality by
-`permutations`.
+`permutations`; `neural_distance` asks only how well small networks tell two samples apart.
 """
 
 from hellgan.divergences.between import divergence, gaussian_divergence
 from hellgan.divergences.kernels import divergence_function
 from hellgan.divergences.laws import density, mixture
+from hellgan.divergences.neural_distance import NeuralDistance, neural_distance
 from hellgan.divergences.population import PopulationFit, population_bias, population_fit
 from hellgan.divergences.quadrature import Density
 from hellgan.divergences.samples import DivergenceEstimate, KernelObjective, estimate, kernel_objective
@@ -25,6 +26,7 @@ __all__ = [
     "Density",
     "DivergenceEstimate",
     "KernelObjective",
+    "NeuralDistance",
     "PopulationFit",
     "density",
     "divergence",
@@ -33,6 +35,7 @@ __all__ = [
     "gaussian_divergence",
     "kernel_objective",
     "mixture",
+    "neural_distance",
     "population_bias",
     "population_fit",
 ]

@@ -12,7 +12,7 @@ from jax import core, lax
 
 # JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
 # no such option. The option is each program's: no global setting is touched.
-_OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
+OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
 
 
 _TRACED = (
@@ -32,7 +32,7 @@ class Program:
     def __init__(self, function: Callable, stays: bool = False, **options):
         functools.update_wrapper(self, function)
         self.stays = stays
-        self.compiled = jax.jit(function, compiler_options=_OPTIONS, **options)
+        self.compiled = jax.jit(function, compiler_options=OPTIONS, **options)
 
     def __call__(self, *arguments) -> Any:
         with jax.enable_x64(True):

@@ -102,6 +102,15 @@ class Placement:
             phi = [self.phi] * len(bandwidths)
         return bandwidths, np.array(phi, np.float64)
 
+    def placed_each(self, samples: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+        """Give kernels, phi and compressions of the last stage, by name, for a stack of samples (R, n, d)."""
+        placed = [self.placed(rows, weights) for rows in samples]
+        return {
+            "kernel": Kernel(np.stack([bandwidths[-1] for bandwidths, _ in placed]), self.shape),
+            "phi": np.stack([phi[-1] for _, phi in placed]),
+            "compression": np.stack([self.compression(rows, weights) for rows in samples]),
+        }
+
 
 def _plain(value) -> Any:
     """Turn a number, or numbers one for each coordinate, into what can be compared and hashed."""

@@ -16,6 +16,7 @@ from hellgan.plots.canvas import (
     view,
 )
 from hellgan.plots.fits import histogram_fit, log_ratio_plot, pp_plot, scatter_fit
+from hellgan.plots.images import image_grid, image_panels, kernel_history, point_panels
 from hellgan.plots.influence import bias_curves, index_plot, influence_curves
 from hellgan.plots.intervals import curve_bands, profile
 from hellgan.plots.studies import contamination_curves, joint_pairs, lollipop, nested_loop, qq, zip_plot
@@ -33,14 +34,18 @@ __all__ = [
     "curve_bands",
     "four_panels",
     "histogram_fit",
+    "image_grid",
+    "image_panels",
     "index_plot",
     "influence_curves",
     "joint_pairs",
+    "kernel_history",
     "log_ratio_plot",
     "lollipop",
     "message",
     "nested_loop",
     "new_axes",
+    "point_panels",
     "pp_plot",
     "profile",
     "qq",

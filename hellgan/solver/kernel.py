@@ -30,7 +30,6 @@ from hellgan.solver.starts import nearby_of, reach_of
 _TRIED = 3  # starting values from which one search is made each, of several
 _BLOCK = 1024  # points at which scores are computed at once
 _EXACT_SCRAMBLES = 8  # Sobol samples for the simulation's noise where a sum over pairs takes long
-_OVERFLOW = 700.0  # log ratios beyond which one of two densities is 0 beside the other
 _REPORTED = 0.01  # of one observation's own peak: by what densities are raised where ratios are reported
 
 
@@ -125,14 +124,6 @@ class KernelEquations(Equations):
         z = self.simulation.draw(self.sample.rows[None], [self.seed])[0]
         return simulated(self.simulator, theta, z[:, -self.simulator.latent_dim :])
 
-    def check_overlap(self, theta: np.ndarray) -> None:
-        """Refuse bandwidths so small that every density ratio at starting values theta (p,) is 0 or infinite."""
-        if np.all(np.abs(objective.log_ratios(self.game, theta, self.phi[0])[: len(self.sample)]) > _OVERFLOW):
-            raise ValueError(
-                f"bandwidth: {self.bandwidths[0].mean():.4g} is so small that every density ratio at the starting "
-                "values is 0 or infinite; give a larger one, or a list of bandwidths that begins with a large one."
-            )
-
     def at(self, solution) -> "KernelEquations":
         nodes = getattr(solution, "nodes", self.nodes)
         return self if nodes == self.nodes else dataclasses.replace(self, nodes=nodes)
@@ -217,13 +208,7 @@ class KernelEquations(Equations):
         """The games (R, ...) of other samples, and the squares of their observations' weights (R, n) in errors."""
         fresh = None
         if change.fresh is not None:
-            w, asked = self.sample.weights, self.placement
-            placed = [asked.placed(each, w) for each in change.fresh]
-            fresh = {
-                "kernel": Kernel(np.stack([bandwidths[-1] for bandwidths, _ in placed]), asked.shape),
-                "phi": np.stack([phi[-1] for _, phi in placed]),
-            }
-            fresh["compression"] = np.stack([asked.compression(each, w) for each in change.fresh])
+            fresh = self.placement.placed_each(change.fresh, self.sample.weights)
         return changed(self.game, change, self.sample.rows, self.simulation, fresh)
 
     def restricted(self, restriction, u):

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from replicate import FULL
+from reports import ENTRY, agrees, tables
 
 STUDIES = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 NAMES = ("hellinger", "rates", "joint_normality", "moments")
 if FULL:  # minutes each
     NAMES += ("high_dimension", "several_dimensions", "near", "overhead", "kernel")
-ENTRY = re.compile(r"(-?\d+(?:\.\d+)?) \((\d+(?:\.\d+)?)\)")
 
 pytestmark = pytest.mark.slow
 
@@ -48,21 +48,6 @@ def saved(folder, name) -> pd.DataFrame:
 def of(frame, **levels) -> pd.DataFrame:
     """Choose rows by levels of columns."""
     return frame[np.logical_and.reduce([frame[name] == level for name, level in levels.items()])]
-
-
-def tables(text) -> dict[str, list[list[str]]]:
-    """Read tables by the line above them, which ends in a colon; the first row is the header."""
-    found = {}
-    for title, body in re.findall(r"^([^|\n]+):\n\n((?:\|.*\n)+)", text, re.MULTILINE):
-        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in body.splitlines()]
-        found[title] = [rows[0], *rows[2:]]
-    return found
-
-
-def agrees(printed: str, value) -> np.ndarray:
-    """Whether numbers are the printed one, to its last digit."""
-    digits = len(printed.partition(".")[2])
-    return np.abs(np.asarray(value, float) - float(printed)) <= 0.5000001 * 10.0**-digits
 
 
 @pytest.mark.parametrize("name", NAMES)
