@@ -1,6 +1,7 @@
 """What the page on networks says in words of the studies' saved numbers."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -8,22 +9,22 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies" / "resu
 
 
 def test_what_covers_the_ring():
-    frame = pd.read_parquet(RESULTS / "ring.parquet")
-    full = frame.assign(full=frame["modes"] == 8).groupby(["players", "loss", "noise"])["full"].sum()
+    frame: Any = pd.read_parquet(RESULTS / "ring.parquet")
+    full: Any = frame.assign(full=frame["modes"] == 8).groupby(["players", "loss", "noise"])["full"].sum()
     mixed = {
         key: int(full["3 against 3", *key]) for key in (("root", 0.5), ("log_ns", 0.5), ("root", 0.0), ("log_ns", 0.0))
     }
     assert mixed == {("root", 0.5): 5, ("log_ns", 0.5): 3, ("root", 0.0): 1, ("log_ns", 0.0): 1}
-    near = frame.groupby(["players", "loss", "noise"])["near"].mean()
+    near: Any = frame.groupby(["players", "loss", "noise"])["near"].mean()
     assert near["3 against 3"].min() > near["one generator"].max()
     assert frame.groupby(["players", "loss", "noise"]).size().eq(5).all()
 
 
 def test_what_generalises():
     """The sentence on few points, and that the distance falls like the root of parameters by n once n passes them."""
-    frame = pd.read_parquet(RESULTS / "generalisation.parquet")
-    points = pd.read_parquet(RESULTS / "generalisation_points.parquet")
-    mean = frame.groupby(["measure", "d", "n"])["value"].mean()
+    frame: Any = pd.read_parquet(RESULTS / "generalisation.parquet")
+    points: Any = pd.read_parquet(RESULTS / "generalisation_points.parquet")
+    mean: Any = frame.groupby(["measure", "d", "n"])["value"].mean()
     assert round(float(points[points["m"] == 1000]["value"].mean()), 2) == 0.32
     assert round(float(mean["neural net", 16, 1600]), 2) == 0.26
     assert mean["JSD"].round(4).eq(0.6931).all()
