@@ -52,8 +52,8 @@ def ours(case: str, batch: int, steps: int) -> dict:
 
 def theirs(case: str, batch: int, steps: int) -> dict:
     """Steps a second of PyTorch, written as its examples are."""
-    import torch
-    from torch import nn
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch import nn  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(int(os.environ[machine.THREADS]))
     if case == "perceptron":
