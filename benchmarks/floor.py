@@ -9,6 +9,9 @@ implementation of nested Newton steps avoids:
   weighted by curvatures, with the gradient;
 - an outer step: m q sigmoids, the features of the simulated rows, and their products with the generator's p tangents.
 
+A point that the compiled search of small samples evaluates is one step of either kind; large samples take outer and
+inner steps one after the other.
+
 That is the floor with features *held* in memory. Large samples are streamed instead: every inner step computes the
 features of all n + m rows anew. The floor of that, *streamed*, counts (n + m) q sigmoids in every inner step and
 works through blocks that stay in the cache. Both are printed. Each piece is compiled by XLA in isolation, in double
@@ -180,7 +183,8 @@ class Measured(NamedTuple):
 def default_fit(fits: int, runs: int) -> Measured:
     """A fit of the default model in a batch on one thread."""
     batch = peers.time_batch("root", fits, 1, runs)
-    return Measured(f"default, batch of {fits:,}", statistics.median(batch.seconds), batch.outer, batch.inner)
+    points = batch.outer + batch.inner
+    return Measured(f"default, batch of {fits:,}", statistics.median(batch.seconds), points, points)
 
 
 def large_fit(rows: int, runs: int) -> Measured:
