@@ -4,10 +4,12 @@
 
 Value and gradient in the simulated points of the kernel objective (loss log, own weight 1), each route in a process of
 its own; times are the lesser of two runs after the first (of one, for more than 5,000 points in tiles), memory is what
-the process came to hold above what it held before.
+the process came to hold above what it held before. Where PyTorch is installed its ``cdist`` does the same, everything
+at once, by automatic differentiation.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
@@ -43,13 +45,37 @@ def held() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def torch_slope(x, g):
+    """Value and gradient by PyTorch, in double precision: the objective of ``problem`` through ``cdist``."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    torch.set_num_threads(1)
+    x, g = torch.tensor(x), torch.tensor(g, requires_grad=True)
+
+    def log_density(at, rows):
+        d = rows.shape[1]
+        exponents = -(torch.cdist(at, rows, compute_mode="use_mm_for_euclid_dist") ** 2) / (2 * 0.3**2)
+        return torch.logsumexp(exponents, 1) - np.log(len(rows)) - d / 2 * np.log(2 * np.pi * 0.3**2)
+
+    v, v_simulated = log_density(x, x) - log_density(x, g), log_density(g, x) - log_density(g, g)
+    sigmoid = torch.nn.functional.logsigmoid
+    value = sigmoid(v).mean() + sigmoid(-v_simulated).mean()
+    value.backward()
+    return value.item(), g.grad.numpy()
+
+
 def measure(n: int, d: int, route: str) -> dict:
-    tile = {"tiles": TILE, "at once": 2**62, "mesh": TILE}[route]
-    SLOPE(*problem(16, d, tile, route == "mesh"))  # what compilation takes is not the sums'
-    arguments, before, seconds, found = problem(n, d, tile, route == "mesh"), held(), [], (0.0, np.zeros((1, 1)))
+    tile = {"at once": 2**62}.get(route, TILE)
+    arguments = problem(n, d, tile, route == "mesh")
+
+    def slope(plugin, x, w, g, u):
+        return torch_slope(x, g) if route == "PyTorch" else SLOPE(plugin, x, w, g, u)
+
+    slope(*problem(16, d, tile, route == "mesh"))  # what compilation takes is not the sums'
+    before, seconds, found = held(), [], (0.0, np.zeros((1, 1)))
     for _ in range(2 if n > 5000 and route == "tiles" else 3):
         begin = time.perf_counter()
-        found = SLOPE(*arguments)
+        found = slope(*arguments)
         seconds.append(time.perf_counter() - begin)
     return {
         "seconds": min(seconds[1:]),
@@ -86,12 +112,24 @@ def main():
         return
     fits, largest, lines = (1000, 2000, [1000]) if given.quick else (4000, 20_000, [10_000, 100_000, 1_000_000])
     print(f"Two coordinates, value and gradient:\n\n{machine.header('n = m', 'route', 'seconds', 'MiB', 'ratio')}")
-    found = {(n, route): alone(n, 2, route) for n, route in ((fits, "at once"), (fits, "tiles"), (largest, "tiles"))}
+    routes = [(fits, "at once"), (fits, "tiles"), (largest, "tiles")]
+    if importlib.util.find_spec("torch") is not None:
+        routes.insert(2, (fits, "PyTorch"))
+    found = {(n, route): alone(n, 2, route) for n, route in routes}
     for (n, route), one in found.items():
         ratio = one["seconds"] / exponentials(n)
         print(machine.row(f"{n:,}", route, f"{one['seconds']:.2f}", f"{one['MiB']:.0f}", f"{ratio:.1f}"))
     slower = found[fits, "tiles"]["seconds"] / found[fits, "at once"]["seconds"]
     print(f"\nThe last column: times the exponentials of the value. In tiles {slower:.2f} times the time at once.")
+    if (fits, "PyTorch") in found:
+        theirs, ours = found[fits, "PyTorch"], found[fits, "tiles"]
+        print(
+            f"In tiles {ours['seconds'] / theirs['seconds']:.2f} times PyTorch's time; values differ relatively by "
+            f"{abs(theirs['value'] / ours['value'] - 1):.0e}, an element of the gradients by "
+            f"{abs(theirs['slope'] / ours['slope'] - 1):.0e}."
+        )
+    else:
+        print("PyTorch is not installed (pip install 'hellgan[bench]') and was not measured.")
     print(f"\nOn the line:\n\n{machine.header('n = m', 'route', 'seconds', 'MiB')}")
     errors = [np.nan, np.nan]
     for n in lines:
