@@ -82,7 +82,8 @@ def _drawn(network, data, members, seeds, role):
     numbers = np.stack([key_numbers(seed, _ROLES.index(role), members) for seed in seeds])
     if isinstance(network, NetworkSpecification):
         frame = network.frame(data)
-        return _all_drawn(network.drawn, frame, numbers), _skeleton(network, frame)
+        skeleton = _skeleton(network, frame)
+        return _without(skeleton, _all_drawn(network.drawn, frame, numbers)), skeleton
     try:
         module = placed(network, data, jax.random.wrap_key_data(numbers[0, 0]))
     except TypeError as error:
@@ -103,6 +104,11 @@ def _all_drawn(draw, frame, numbers):
         return eqx.filter(draw(frame, key), is_trained)
 
     return jax.vmap(jax.vmap(trained))(jax.random.wrap_key_data(numbers))
+
+
+def _without(skeleton, nets):
+    """Leave out of drawn arrays those that a skeleton holds: the data's frame, which a program takes for JAX's."""
+    return jax.tree.map(lambda held, leaf: leaf if held is None else None, skeleton, nets, is_leaf=lambda x: x is None)
 
 
 def _skeleton(network: NetworkSpecification, frame):

@@ -139,3 +139,19 @@ def test_bad_sizes(make, match):
         return
     with pytest.raises(ValueError, match=match):
         make()
+
+
+@pytest.mark.parametrize("role", ["generator", "discriminator"])
+def test_location_and_scale_of_the_data_are_not_trained(role):
+    """Only weights and biases are: a bounded generator stays within the range of the data however it is trained."""
+    from hellgan.neural import players
+
+    data = np.random.default_rng(0).uniform(2, 3, (40, 8, 8)).astype(np.float32)
+    networks = {
+        "generator": hg.neural.MLPGenerator((5,), latent_dim=3),
+        "discriminator": hg.neural.MLPDiscriminator((5,)),
+    }
+    player, skeleton = players.begun(networks[role], data, 1, [0, 1], role)
+    assert sorted(leaf.ndim - 2 for leaf in jax.tree.leaves(player["nets"])) == [1, 1, 2, 2]
+    held = skeleton.frame
+    assert np.all(np.isfinite(np.asarray([held.center, held.scale], np.float64)))
