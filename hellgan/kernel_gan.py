@@ -328,9 +328,7 @@ def simulation_of(generator: Generator, latent: str, n: int, n_simulated: int | 
     found = Simulation.of(simulator, latent, n, n_simulated)
     if latent != "sobol" or simulator.is_weighted:
         return found
-    if simulator.latent_dim == 1:
-        return dataclasses.replace(found, is_stretched=True)
-    return dataclasses.replace(found, dim=2 * found.dim)
+    return dataclasses.replace(found, dim=2 * found.dim, is_stretched=simulator.latent_dim == 1)
 
 
 def _check(model: KernelGAN) -> None:

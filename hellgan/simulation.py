@@ -45,7 +45,7 @@ class Simulation:
     law : Law
         Law of each latent coordinate.
     dim : int
-        Latent coordinates of one draw.
+        Numbers in a row of latents: the coordinates of one draw, and its weight where points are stretched.
     size : int
         The number m of simulated observations.
     draws_each : int

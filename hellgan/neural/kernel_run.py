@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hellgan.checks import checked_count, checked_seed, shown
 from hellgan.neural.autoencoder import Coder
-from hellgan.neural.modules import BATCH
+from hellgan.neural.modules import BATCH, latent_draws
 
 if TYPE_CHECKING:
     import pandas
@@ -88,13 +87,6 @@ class KernelRun:
         from hellgan import plots
 
         return plots.kernel_history(self.history, ax)
-
-
-def latent_draws(law: str, key, shape: tuple[int, int]):
-    """Latent draws: standard normal, or uniform between -1 and 1."""
-    if law == "normal":
-        return jax.random.normal(key, shape, jnp.float32)
-    return jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
 
 
 def simulated(generator, z):

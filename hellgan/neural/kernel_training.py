@@ -20,7 +20,8 @@ from hellgan.kernels import Kernel, Plugin
 from hellgan.kernels.plugin import closed_form
 from hellgan.losses import Loss
 from hellgan.neural.autoencoder import Autoencoder
-from hellgan.neural.kernel_run import KernelRun, Stage, latent_draws, simulated
+from hellgan.neural.kernel_run import KernelRun, Stage, simulated
+from hellgan.neural.modules import latent_draws
 from hellgan.neural.networks import Network, is_trained, placed
 from hellgan.neural.optimisers import require_optax
 from hellgan.neural.reading import latent_dim_of, read_data

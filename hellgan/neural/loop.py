@@ -16,6 +16,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hellgan.execution import programs
 from hellgan.neural import spectral
 from hellgan.neural.game import Draw, Game, Rules, Weighting
+from hellgan.neural.modules import latent_draws
 from hellgan.neural.updates import SCHEMES, Gradients, Optimisers, Players
 
 METRICS = (
@@ -152,10 +153,8 @@ def drawn(plan: Plan, material: Material, model: Model, key, step) -> Draw:
 
 def _latents(plan: Plan, material: Material, key, members: int):
     shape = (members, plan.simulated, plan.latent_dim)
-    if plan.latent == "normal":
-        return jax.random.normal(key, shape, jnp.float32)
-    if plan.latent == "uniform":
-        return jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
+    if plan.latent != "points":
+        return latent_draws(plan.latent, key, shape)
     if not plan.simulated:
         return jnp.broadcast_to(material.points, (members, *material.points.shape))
     return material.points[jax.random.randint(key, shape[:2], 0, len(material.points))]

@@ -171,6 +171,13 @@ class ConvolutionalDiscriminator(eqx.Module):
         return jnp.ravel(image) @ self.dense + self.bias
 
 
+def latent_draws(law: str, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Latent draws: standard normal, or uniform between -1 and 1."""
+    if law == "normal":
+        return jax.random.normal(key, shape, jnp.float32)
+    return jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
+
+
 def normal_arrays(key: jax.Array, shapes: Sequence[tuple[int, ...]]) -> list[jax.Array]:
     """Draw standard normal arrays of some shapes at once: to compile random numbers takes long."""
     sizes = [math.prod(shape) for shape in shapes]

@@ -12,6 +12,7 @@ import numpy as np
 
 from hellgan import latents
 from hellgan.checks import checked_count, checked_seed, shown
+from hellgan.execution import programs
 from hellgan.neural import diagnosis
 from hellgan.neural.game import Draw, Game, weights
 from hellgan.neural.loop import METRICS, State, weighting_of
@@ -297,15 +298,12 @@ def _mapped(module, rows):
 
 def _in_blocks(module, rows: np.ndarray) -> np.ndarray:
     """Numbers that a discriminator gives, in blocks of one size."""
-    return _blocks(lambda block: jnp.reshape(_mapped(module, block), (len(block),)), rows)
+    return programs.in_blocks(lambda block: jnp.reshape(_mapped(module, block), (len(block),)), rows, most=_BLOCK)
 
 
 def _simulated(module, z: np.ndarray) -> np.ndarray:
-    return _blocks(lambda block: _mapped(module, block), z) if len(z) else np.empty((0,), np.float32)
-
-
-def _blocks(function, rows: np.ndarray) -> np.ndarray:
-    """Call a compiled function in blocks of few sizes, the last filled up with the last row."""
-    size = min(_BLOCK, max(16, 1 << (len(rows) - 1).bit_length()))
-    at = np.minimum(np.arange(-(-len(rows) // size) * size), len(rows) - 1).reshape(-1, size)
-    return np.concatenate([np.asarray(function(rows[block])) for block in at])[: len(rows)]
+    return (
+        programs.in_blocks(lambda block: _mapped(module, block), z, most=_BLOCK)
+        if len(z)
+        else np.empty((0,), np.float32)
+    )

@@ -88,7 +88,7 @@ class KernelEquations(Equations):
     @property
     def is_paired(self) -> bool:
         """Whether the simulated density and the simulated mean have latent points of their own."""
-        return not self.simulation.is_stretched and self.simulation.dim != self.simulator.latent_dim
+        return self.simulation.dim != self.simulator.latent_dim
 
     @property
     def own(self) -> np.ndarray:

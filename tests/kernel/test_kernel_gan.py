@@ -182,7 +182,7 @@ def test_rows_of_weight_zero_change_nothing(fit):
 @pytest.mark.montecarlo
 @pytest.mark.parametrize("law", ["cauchy", "g-and-k"])
 def test_errors_hold_for_heavy_tails(law):
-    """On the data's own scale the Cauchy scale's error would be said to be an eighth of what it is, that of k .7."""
+    """On the data's own scale, with equally likely draws, the errors of the Cauchy scale and of k are too small."""
     u = np.random.default_rng(12).random((100, 300))
     if law == "cauchy":
         family, x, truth = hg.generators.Cauchy(), stats.cauchy(1, 2).ppf(u), [1.0, 2.0]

@@ -10,8 +10,8 @@ import pytest
 
 import hellgan as hg
 from hellgan import plots
-from hellgan.neural.kernel_run import latent_draws
 from hellgan.neural.kernel_training import Numbers, Plan, objective
+from hellgan.neural.modules import latent_draws
 
 RNG = np.random.default_rng(0)
 VALUE = jax.jit(objective, static_argnums=0)
