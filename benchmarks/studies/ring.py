@@ -93,7 +93,8 @@ def main():
     mix = shown[0.5, False]
     report.say(
         f"The mixture of `{mix.models['loss'][0]}` with noise, seed 0: weights of the generators "
-        f"{np.round(mix.weights[0], 2).tolist()}, of the discriminators {np.round(mix.weights[1], 2).tolist()}."
+        f"{', '.join(f'{w:.2f}' for w in mix.weights[0])}; of the discriminators "
+        f"{', '.join(f'{w:.2f}' for w in mix.weights[1])}."
     )
     axes = hg.plots.canvas.panels(3, columns=3)
     titles = ("one generator, hinge, no noise", "one generator, hinge, noise", "3 against 3, log_ns, noise")
