@@ -17,7 +17,7 @@ from hellgan.execution.threads import over_chunks
 from hellgan.objective import evaluation
 from hellgan.solver import equations, joint
 
-# A multiple of the group's size and a rest, in two chunks.
+# More than a chunk of 16, so that threads have some each.
 SAMPLES = np.random.default_rng(5).normal(1.0, 2.0, size=(69, 60))
 DISCRIMINATOR = hg.discriminators.Sigmoids(6)
 
@@ -66,6 +66,46 @@ def test_threads_and_repetition_change_no_bit(batch):
     again = hg.fit_batch(model(), SAMPLES, threads=1)
     np.testing.assert_array_equal(again.params, batch.params)
     np.testing.assert_array_equal(again.cov_params, batch.cov_params)
+
+
+def test_groups_change_no_bit(batch, monkeypatch):
+    """However many fits a call does, and whether its group is full."""
+    monkeypatch.setattr(programs, "_MANY", 16)
+    pieces = [hg.fit_batch(model(), SAMPLES[part]) for part in (slice(0, 16), slice(16, 69))]
+    for what in ("params", "cov_params", "bulk_pvalue"):
+        found = np.concatenate([np.asarray(getattr(piece, what)) for piece in pieces])
+        np.testing.assert_array_equal(found, getattr(batch, what))
+
+
+def test_a_group_is_done_as_far_as_it_is_filled():
+    def root(x, y):
+        return {"roots": jnp.sqrt(x), "sum": jnp.sum(x) + y}
+
+    x, y = np.arange(12.0).reshape(4, 3), np.arange(4)
+    each = programs.program(lambda x, y, count=None: programs.each(root, x, y, count=count))
+    whole, part = each(x, y), each(x, y, count=2)
+    np.testing.assert_array_equal(whole["sum"], x.sum(axis=1) + y)
+    for name in whole:
+        np.testing.assert_array_equal(part[name], np.where(np.arange(4) < 2, whole[name].T, 0).T)
+
+
+def test_programs_give_what_their_functions_do(monkeypatch):
+    """In one array of each type, and large ones on their own: no value, type or shape changes."""
+    monkeypatch.setattr(programs, "_PACKED", 6)
+
+    def function(x, count):
+        return [x[0, 0], x > 1, (x, None, count), {"large": 2 * x, "empty": x[:0], "single": x[0].astype(jnp.float32)}]
+
+    x = np.arange(6.0).reshape(2, 3)
+    x = np.concatenate([x, x])
+    found = programs.program(function)(x, np.int64(3))
+    with jax.enable_x64(True):
+        expected = jax.tree.map(np.asarray, function(jnp.asarray(x), jnp.asarray(3)))
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert isinstance(one, np.ndarray)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other, strict=True)
 
 
 def test_a_second_batch_compiles_nothing(batch):

@@ -1,6 +1,7 @@
 """Compiled programs: how they are compiled and called, and how many fits share a call."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -21,6 +22,44 @@ _TRACED = (
 )
 
 
+_PACKED = 1 << 16  # numbers of an array that is packed with others at most: a copy of more costs what it spares
+
+
+@jax.tree_util.register_pytree_node_class
+class _Packed:
+    """What a program gives, its small arrays one behind the other, an array of each type: each waits for the lock."""
+
+    def __init__(self, arrays: Sequence, layout: tuple):
+        self.arrays, self.layout = arrays, layout
+
+    @classmethod
+    def of(cls, found) -> "_Packed":
+        leaves, structure = jax.tree.flatten(found)
+        leaves = [jnp.asarray(leaf) for leaf in leaves]
+        kinds = [leaf.dtype.name if leaf.size <= _PACKED else f"own {k}" for k, leaf in enumerate(leaves)]
+        parts = [[leaf for leaf, of in zip(leaves, kinds, strict=True) if of == kind] for kind in dict.fromkeys(kinds)]
+        arrays = [jnp.concatenate([leaf.ravel() for leaf in part]) if len(part) > 1 else part[0] for part in parts]
+        places = [list(dict.fromkeys(kinds)).index(kind) for kind in kinds]
+        return cls(arrays, (structure, tuple(places), tuple(leaf.shape for leaf in leaves)))
+
+    def unpacked(self):
+        """What was packed, as NumPy arrays: views, which cannot be written to."""
+        structure, places, shapes = self.layout
+        arrays, leaves, begins = jax.device_get(self.arrays), [], [0] * len(self.arrays)
+        for place, shape in zip(places, shapes, strict=True):
+            begin, end = begins[place], begins[place] + math.prod(shape)
+            leaves.append(arrays[place].reshape(-1)[begin:end].reshape(shape))
+            begins[place] = end
+        return jax.tree.unflatten(structure, leaves)
+
+    def tree_flatten(self):
+        return tuple(self.arrays), self.layout
+
+    @classmethod
+    def tree_unflatten(cls, layout, arrays) -> "_Packed":
+        return cls(list(arrays), layout)
+
+
 class Program:
     """A compiled function that computes in double precision and gives NumPy arrays; made by ``program``.
 
@@ -32,19 +71,22 @@ class Program:
     def __init__(self, function: Callable, stays: bool = False, **options):
         functools.update_wrapper(self, function)
         self.stays = stays
-        self.compiled = jax.jit(function, compiler_options=OPTIONS, **options)
+        compiled = (
+            function if stays else functools.wraps(function)(lambda *a, **named: _Packed.of(function(*a, **named)))
+        )
+        self.compiled = jax.jit(compiled, compiler_options=OPTIONS, **options)
 
-    def __call__(self, *arguments) -> Any:
+    def __call__(self, *arguments, **named) -> Any:
         with jax.enable_x64(True):
             try:
-                found = self.compiled(*arguments)
+                found = self.compiled(*arguments, **named)
             except ValueError as error:
                 if "compiler_options" not in str(error):  # which JAX refuses where it compiles already
                     raise
                 raise ValueError(f"hellgan: {_TRACED}.") from None
             if any(isinstance(leaf, core.Tracer) for leaf in jax.tree.leaves(found)):
                 raise ValueError(f"hellgan: {_TRACED}.")
-            return found if self.stays else jax.device_get(found)
+            return found if self.stays else found.unpacked()
 
 
 @overload
@@ -59,8 +101,11 @@ def program(function: Callable | None = None, **options) -> Program | Callable[[
 
 
 # On a CPU a full ``vmap`` of nested iterations is 2 to 17 times slower than one fit after the other, since every fit
-# waits for the slowest; a group only spares the calls' own cost. An accelerator wants the lanes that its memory holds.
-_GROUP_ON_CPU, _COPIES = 16, 32  # copies of its rows times features that a lane's computations hold at once
+# waits for the slowest; a group only spares the calls' own cost, and waits for Python's lock, which every call takes
+# some times. An accelerator wants the lanes that its memory holds.
+_GROUP_ON_CPU = 16
+_MANY, _CELLS = 128, 1 << 18  # a group of fits that have at most so many cells each
+_COPIES = 32  # copies of its rows times features that a lane's computations hold at once
 _MEMORY = 4 << 30  # of an accelerator that does not say how much it has
 
 # Linux allows a process 65,530 memory maps; the programs of one model hold some three hundred, and a process whose
@@ -77,12 +122,13 @@ def group_size(fits: int, cells: int = 0) -> int:
     """How many fits go into one compiled call: one of few sizes, since each size is compiled.
 
     ``cells`` are the numbers that a fit's features take, rows times features, of which an accelerator's memory holds so
-    many; fewer fits than 16 go one by one.
+    many; fewer fits than 16 go one by one, and a group may hold more than there are: `each` goes through those that
+    there are.
     """
     if fits < _GROUP_ON_CPU:
         return 1
     if on_cpu():
-        return _GROUP_ON_CPU
+        return _MANY if 0 < cells <= _CELLS else _GROUP_ON_CPU
     memory = (jax.devices()[0].memory_stats() or {}).get("bytes_limit", _MEMORY)
     lanes = min(fits, max(memory // (8 * _COPIES * max(cells, 1)), _GROUP_ON_CPU))
     return 1 << (int(lanes).bit_length() - 1)
@@ -99,11 +145,25 @@ def groups(chosen: Iterable[int], fits: int, cells: int = 0) -> Iterator[tuple[l
         yield group, group + group[:1] * (size - len(group))
 
 
-def each(function: Callable, *stacks):
-    """Map a function over the leading axis of pytrees, under ``jit``: in turn on a CPU, side by side elsewhere."""
-    if jax.tree.leaves(stacks)[0].shape[0] == 1:
+def each(function: Callable, *stacks, count=None):
+    """Map a function over the leading axis of pytrees, under ``jit``: in turn on a CPU, side by side elsewhere.
+
+    On a CPU it stops after ``count``, which need not be static; what follows is 0, and nobody looks at it.
+    """
+    size = jax.tree.leaves(stacks)[0].shape[0]
+    if size == 1:
         single = function(*jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], stacks))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], single)
+    if on_cpu() and count is not None:
+
+        def at(k):
+            return function(*jax.tree.map(lambda leaf: jnp.asarray(leaf)[k], stacks))
+
+        def put(k, found):
+            return jax.tree.map(lambda all_, one: lax.dynamic_update_index_in_dim(all_, one, k, 0), found, at(k))
+
+        none = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), jax.eval_shape(at, 0))
+        return lax.fori_loop(0, jnp.asarray(count), put, none)
     if on_cpu():
         return lax.map(lambda slices: function(*slices), stacks)
     return jax.vmap(function)(*stacks)

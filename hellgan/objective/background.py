@@ -28,19 +28,19 @@ _ENDS = np.array([*_TAIL, 0.5, *(1 - np.array(_TAIL[::-1]))])
 
 
 @programs.program
-def draws(games: Game, theta) -> tuple[Array, Array]:
-    """Simulate a stack of games (k, ...) on the line at theta (k, p): rows (k, m) and their weights."""
-    return programs.each(lambda game, theta: (simulate(game, theta)[:, 0], weigh(game, theta)), games, theta)
+def draws(games: Game, theta, count=None) -> tuple[Array, Array]:
+    """Simulate a stack of games (k, ...) on the line at theta (k, p): rows (k, m) and their weights; or ``count``."""
+    return programs.each(lambda *at: (simulate(*at)[:, 0], weigh(*at)), games, theta, count=count)
 
 
 @programs.program
-def added_scores(games: Game, theta, alpha, points, masses, first: tuple | None) -> Array:
+def added_scores(games: Game, theta, alpha, points, masses, first: tuple | None, count=None) -> Array:
     """What masses (k, L, P) at points (k, L, P) on the line add to the mean score: (k, L, r), of each stacked game.
 
     ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its game
-    and its alpha (k, q + 1), and the scores of both steps are stacked.
+    and its alpha (k, q + 1), and the scores of both steps are stacked. Those of the first ``count`` games, if given.
     """
-    return programs.each(_added_scores, games, theta, alpha, points, masses, first)
+    return programs.each(_added_scores, games, theta, alpha, points, masses, first, count=count)
 
 
 def _added_scores(game: Game, theta, alpha, points, masses, first) -> Array:
@@ -121,13 +121,14 @@ def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tu
     found = []
     for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         before = None if first is None else (programs.take(first[0], filled), first[1][filled])
-        found += _backgrounds(programs.take(games, filled), theta[filled], alpha[filled], before)[: len(group)]
+        found += _backgrounds(programs.take(games, filled), theta[filled], alpha[filled], before, len(group))
     return found
 
 
-def _backgrounds(games: Game, theta, alpha, first) -> list[Background]:
-    real, drawn = (_Ordered.of(*of) for of in ((np.asarray(games.x)[..., 0], games.x_weights), draws(games, theta)))
-    n, m = (np.asarray(size) for size in games.sizes)
+def _backgrounds(games: Game, theta, alpha, first, count: int) -> list[Background]:
+    samples = (np.asarray(games.x)[..., 0], games.x_weights), draws(games, theta, count=count)
+    real, drawn = (_Ordered.of(rows[:count], weights[:count]) for rows, weights in samples)
+    n, m = (np.asarray(size)[:count] for size in games.sizes)
     ends = drawn.quantiles(np.array([1 - np.array(LEVELS), LEVELS]).ravel()).reshape(-1, 2, len(LEVELS))
     width = ends[:, 1] - ends[:, 0]
     outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[:, None]  # (2, 2, 1), side and part
@@ -144,7 +145,8 @@ def _backgrounds(games: Game, theta, alpha, first) -> list[Background]:
     at = (np.arange(_POINTS) + 0.5) / _POINTS
     fading = np.stack([1 - at, at])  # what lies beside a side fades towards the other
     points, masses = ends[:, 0, :, None] + at * width[..., None], np.einsum("ksl,sp->klp", excess, fading / _POINTS)
-    moved = added_scores(games, theta, alpha, points, masses, first)
+    given = (np.pad(part, ((0, len(theta) - count), (0, 0), (0, 0))) for part in (points, masses))
+    moved = added_scores(games, theta, alpha, *given, first, count=count)[:count]
     observed, expected = np.moveaxis(np.sum(whole, axis=1), -1, 0)
     within = real.between_ties(drawn.quantiles(_ENDS))
     below = np.stack([real.share(within), drawn.share(within)], axis=-1)

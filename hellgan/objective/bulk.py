@@ -26,13 +26,13 @@ class Bulk(NamedTuple):
 
 
 @programs.program
-def bulks(games: Game, theta, alpha, others) -> Bulk:
-    """Evaluate ``Bulk`` for a stack of games (k, ...) with bases.
+def bulks(games: Game, theta, alpha, others, count=None) -> Bulk:
+    """Evaluate ``Bulk`` for a stack of games (k, ...) with bases, or for the first ``count`` of them.
 
     ``theta`` is (k, p), ``alpha`` (k, q + 1) of the discriminator that believes. ``others`` (k, S, q) holds the mean
     features over the believed part of other Sobol samples; None where the latents are no Sobol points.
     """
-    return programs.each(_bulk, games, theta, alpha, others)
+    return programs.each(_bulk, games, theta, alpha, others, count=count)
 
 
 def _bulk(game: Game, theta, alpha, others) -> Bulk:
@@ -103,14 +103,13 @@ def _of_own_draws(game: Game, theta, alpha, weights):
 
 
 @programs.program
-def believed_means(games: Game, theta, alpha, scrambles) -> Array:
+def believed_means(games: Game, theta, alpha, scrambles, count=None) -> Array:
     """Mean features (k, S, q) over the believed parts of other Sobol samples (S, m, dim); as ``bulks`` takes them."""
-    several = jnp.broadcast_to(scrambles[None], (theta.shape[0], *scrambles.shape))
-    return programs.each(_over_others, games, theta, alpha, several)
 
+    def over_others(game, theta, alpha):
+        return jax.lax.map(lambda z: _believed_mean(game, theta, alpha, z), scrambles)
 
-def _over_others(game: Game, theta, alpha, scrambles):
-    return jax.lax.map(lambda z: _believed_mean(game, theta, alpha, z), scrambles)
+    return programs.each(over_others, games, theta, alpha, count=count)
 
 
 def all_believed(
@@ -128,8 +127,9 @@ def all_believed(
     for group, filled in programs.groups(range(len(theta)), len(theta), games.cells):
         of, means = programs.take(games, filled), None if others is None else others[filled]
         if means is None and scrambles is not None:
-            means = believed_means(of, theta[filled], alpha[filled], scrambles[:FIRST])
-        parts, ridges = bulks(of, theta[filled], alpha[filled], means), np.asarray(of.discriminator.ridge)[:, 1:]
+            means = believed_means(of, theta[filled], alpha[filled], scrambles[:FIRST], count=len(group))
+        parts = bulks(of, theta[filled], alpha[filled], means, count=len(group))
+        ridges = np.asarray(of.discriminator.ridge)[:, 1:]
         found += [_compared(programs.take(parts, k), ridges[k]) for k in range(len(group))]
     return found
 

@@ -33,13 +33,13 @@ class Parts(NamedTuple):
 
 
 @programs.program
-def parts(games: Game, theta, alpha, scrambles) -> Parts:
+def parts(games: Game, theta, alpha, scrambles, count=None) -> Parts:
     """Evaluate ``Parts`` for a stack of games (k, ...) by one program, so that one compilation serves every use.
 
-    ``theta`` is (k, p), ``alpha`` (k, q + 1). ``scrambles`` (k, S, m, dim) holds other Sobol samples; None where the
-    latents are no Sobol points.
+    ``theta`` is (k, p), ``alpha`` (k, q + 1). ``scrambles`` (S, m, dim) holds other Sobol samples, of all games; None
+    where the latents are no Sobol points. Only the first ``count`` games, if given, are evaluated.
     """
-    return programs.each(_parts, games, theta, alpha, scrambles)
+    return programs.each(lambda *at: _parts(*at, scrambles), games, theta, alpha, count=count)
 
 
 def _parts(game: Game, theta, alpha, scrambles) -> Parts:
@@ -134,21 +134,18 @@ def evaluated(
     ``scrambles`` (S, m, dim) are Sobol samples independent of the games'; None where the latents are no Sobol points.
     All S are evaluated where the first few show that the simulation's noise matters.
     """
-    size = len(theta)
-    wanted = size if wanted is None else wanted
+    wanted = len(theta) if wanted is None else wanted
 
     def over(begin):
-        samples = None
-        if scrambles is not None:
-            samples = np.broadcast_to(chosen := scrambles[begin : begin + FIRST], (size, *chosen.shape))
-        return parts(games, theta, alpha, samples)
+        samples = None if scrambles is None else scrambles[begin : begin + FIRST]
+        return parts(games, theta, alpha, samples, count=wanted)
 
     found = over(0)
     rows = [programs.take(found, k) for k in range(wanted)]
     if scrambles is None:
         return rows
-    noise = np.var(found.shifted.features, axis=1, ddof=1)
-    matters = simulation_matters(noise, np.diagonal(found.real_features, axis1=1, axis2=2))[:wanted]
+    noise = np.var(found.shifted.features[:wanted], axis=1, ddof=1)
+    matters = simulation_matters(noise, np.diagonal(found.real_features[:wanted], axis1=1, axis2=2))
     if np.any(matters):
         others = [over(begin).shifted for begin in range(FIRST, len(scrambles), FIRST)]
         every = jax.tree.map(lambda *means: np.concatenate(means, axis=1), found.shifted, *others)

@@ -31,11 +31,12 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
         return newton.descend(games, starts, alphas, limits)
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
-    search_each, found = search if programs.on_cpu() else search_in_lanes, []
+    found = []
     for group, filled in programs.groups(range(count), count, games.cells):
         size = len(filled)
         tol, is_warm = np.full(size, limits.tol), np.full(size, alphas is not None)
-        parts = search_each(programs.take(games, filled), starts[filled], begins[filled], tol, is_warm)
+        given = programs.take(games, filled), starts[filled], begins[filled], tol, is_warm
+        parts = search(*given, count=len(group)) if programs.on_cpu() else search_in_lanes(*given)
         found.append(programs.take(parts, slice(0, len(group))))
     found = Solution(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
@@ -52,13 +53,13 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
 
 
 @programs.program
-def search(games: Game, theta, alpha, tol, is_warm) -> Solution:
-    """Search the saddle point of each of a stack of games (k, ...).
+def search(games: Game, theta, alpha, tol, is_warm, count=None) -> Solution:
+    """Search the saddle point of each of a stack of games (k, ...), or of the first ``count`` of them.
 
     ``theta`` (k, p) and ``alpha`` (k, q + 1) are its start, ``tol`` (k,) the score norm at which it ends; ``is_warm``
     (k,) says that a solution is near, so that neither the concave log loss nor steps of scoring are gone through first.
     """
-    return programs.each(_search, games, theta, alpha, tol, is_warm)
+    return programs.each(_search, games, theta, alpha, tol, is_warm, count=count)
 
 
 def _search(game: Game, theta, alpha, tol, is_warm) -> Solution:

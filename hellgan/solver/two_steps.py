@@ -145,10 +145,7 @@ def covariances_of(seconds: Game, firsts: Game, after, before, scrambles) -> lis
     """Covariances of the stacked mean scores of games (k, ...), at parameters (k, p + q + 1) of either step."""
 
     def over(begin):
-        samples = None
-        if scrambles is not None:
-            chosen = scrambles[begin : begin + FEW_SCRAMBLES]
-            samples = np.broadcast_to(chosen, (len(after), *chosen.shape))
+        samples = None if scrambles is None else scrambles[begin : begin + FEW_SCRAMBLES]
         return _covariance_parts(seconds, firsts, after, before, samples)
 
     found = over(0)
@@ -172,7 +169,7 @@ class _Parts(NamedTuple):
 
 @programs.program
 def _covariance_parts(seconds, firsts, after, before, scrambles) -> _Parts:
-    return programs.each(_parts, seconds, firsts, after, before, scrambles)
+    return programs.each(lambda *at: _parts(*at, scrambles), seconds, firsts, after, before)
 
 
 def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:

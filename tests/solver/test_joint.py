@@ -87,8 +87,8 @@ def test_what_does_not_arrive_is_left_to_the_exact_iteration(games, monkeypatch)
     games, starts = games
     expected, search = newton.descend(games, starts), joint.search
 
-    def spoilt(*arguments):
-        found = search(*arguments)
+    def spoilt(*arguments, count):
+        found = search(*arguments, count=count)
         norms, jacobians = np.array(found.score_norm), np.array(found.jacobian)
         norms[1], jacobians[2] = np.inf, -jacobians[2]
         return found._replace(
@@ -96,6 +96,7 @@ def test_what_does_not_arrive_is_left_to_the_exact_iteration(games, monkeypatch)
         )
 
     monkeypatch.setattr(joint, "search", spoilt)
+    monkeypatch.setattr(programs, "_MANY", 16)
     found = joint.descend(games, starts)
     np.testing.assert_allclose(found.theta, expected.theta, atol=1e-7)
     np.testing.assert_allclose(found.jacobian, expected.jacobian, atol=1e-5)
@@ -111,6 +112,7 @@ def test_searches_that_are_the_exact_iterations_own(games, monkeypatch, what):
     limits = {"watched": LIMITS._replace(disp=True), "short": LIMITS._replace(maxiter=3)}.get(what, LIMITS)
     if what == "large":
         monkeypatch.setattr(linear, "STORED", 100)
+        monkeypatch.setattr(linear, "BLOCK", 32)
     if what == "a user's":
         model = hg.GAN(contaminated(1, 80, 0.0)[0], gumbel, SIGMOIDS, "hellinger", n_simulated=128)
         games, starts = posed(model, list(contaminated(1, 80, 0.0)), [0])
