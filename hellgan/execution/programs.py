@@ -71,10 +71,12 @@ class Program:
     def __init__(self, function: Callable, stays: bool = False, **options):
         functools.update_wrapper(self, function)
         self.stays = stays
-        compiled = (
-            function if stays else functools.wraps(function)(lambda *a, **named: _Packed.of(function(*a, **named)))
-        )
-        self.compiled = jax.jit(compiled, compiler_options=OPTIONS, **options)
+
+        @functools.wraps(function)
+        def packed(*arguments, **named):
+            return _Packed.of(function(*arguments, **named))
+
+        self.compiled = jax.jit(function if stays else packed, compiler_options=OPTIONS, **options)
 
     def __call__(self, *arguments, **named) -> Any:
         with jax.enable_x64(True):

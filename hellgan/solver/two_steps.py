@@ -137,16 +137,22 @@ def reweighted_covariances(
         u = np.stack([saddles[k].u for k in filled])
         after, before = u[:, : games.size], u[:, games.size :]
         seconds = second_of(part, before[:, games.p :])
-        found += covariances_of(seconds, first_of(part), after, before, scrambles)[: len(group)]
+        found += covariances_of(seconds, first_of(part), after, before, scrambles, len(group))
     return found
 
 
-def covariances_of(seconds: Game, firsts: Game, after, before, scrambles) -> list[ScoreCovariance]:
-    """Covariances of the stacked mean scores of games (k, ...), at parameters (k, p + q + 1) of either step."""
+def covariances_of(
+    seconds: Game, firsts: Game, after, before, scrambles, wanted: int | None = None
+) -> list[ScoreCovariance]:
+    """Covariances of the stacked mean scores of games (k, ...), at parameters (k, p + q + 1) of either step.
+
+    Those of the first ``wanted``; the others only fill the stack.
+    """
+    wanted = len(after) if wanted is None else wanted
 
     def over(begin):
         samples = None if scrambles is None else scrambles[begin : begin + FEW_SCRAMBLES]
-        return _covariance_parts(seconds, firsts, after, before, samples)
+        return programs.take(_covariance_parts(seconds, firsts, after, before, samples, wanted), slice(0, wanted))
 
     found = over(0)
     real, simulated, means = found.real, found.simulated, found.shifted
@@ -157,7 +163,7 @@ def covariances_of(seconds: Game, firsts: Game, after, before, scrambles) -> lis
             means = np.concatenate([means, *others], axis=1)
         centred = means - np.mean(means, axis=1, keepdims=True)
         simulated = np.swapaxes(centred, 1, 2) @ centred / (means.shape[1] - 1)
-    sizes = 1 / np.sum(np.square(firsts.x_weights), axis=1)
+    sizes = 1 / np.sum(np.square(firsts.x_weights[:wanted]), axis=1)
     return [ScoreCovariance(n * a, n * b, float(n)) for n, a, b in zip(sizes, real, simulated, strict=True)]
 
 
@@ -168,8 +174,8 @@ class _Parts(NamedTuple):
 
 
 @programs.program
-def _covariance_parts(seconds, firsts, after, before, scrambles) -> _Parts:
-    return programs.each(lambda *at: _parts(*at, scrambles), seconds, firsts, after, before)
+def _covariance_parts(seconds, firsts, after, before, scrambles, count) -> _Parts:
+    return programs.each(lambda *at: _parts(*at, scrambles), seconds, firsts, after, before, count=count)
 
 
 def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:
