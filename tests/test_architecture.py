@@ -118,6 +118,14 @@ def test_the_picture_shows_the_imports(script_of):
     assert all(picture.BOXES[start][0][1] < picture.BOXES[end][0][1] for start, end in picture.edges())
 
 
+def test_planted_bugs_are_up_to_date(script_of):
+    """What `make mutants` would change is there: it runs by hand, and seldom."""
+    mutants = script_of("tests", "mutants").MUTANTS
+    gone = [each.name for each in mutants if each.old not in (PACKAGE / each.file).read_text()]
+    assert not gone
+    assert len({each.name for each in mutants}) == len(mutants)
+
+
 def test_import_is_lazy():
     late = ["statsmodels", "pandas", "scipy.stats", "matplotlib", "jaxopt", "optax"]
     program = f"import sys, hellgan; print([name for name in {late} if name in sys.modules])"

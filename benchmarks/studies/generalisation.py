@@ -7,7 +7,8 @@ laws' distance is 0. The Jensen-Shannon divergence of the empirical laws is log 
 which is counted; their Wasserstein distance is that of an optimal matching, computed exactly for n up to 1,600, over
 the root of 2 d, the typical size of a difference. The neural-net distance is (30) of theory.md with the identity: the
 supremum of the difference of mean D over perceptrons with one hidden layer of 8 units whose parameters are at most 5.
-Then a law on m points, m draws of N(0, I), of which samples of n are held against samples of N(0, I) itself.
+Then a law on m points, m draws of N(0, I), of which samples of n are held against samples of N(0, I) itself; how many
+points it has the birthday test of Arora and Zhang (2017) estimates from the equal pairs among 400 of its draws.
 """
 
 import shared
@@ -25,6 +26,7 @@ from scipy.spatial.distance import cdist  # noqa: E402
 import hellgan as hg  # noqa: E402
 
 DIMENSIONS, SIZES, SUPPORTS, LARGEST = (1, 4, 16, 64), (100, 400, 1600, 6400), (10, 30, 100, 300, 1000), 1600
+BIRTHDAYS = 400  # draws
 MATCHED = 1600  # the largest samples of which an optimal matching is computed
 
 
@@ -68,7 +70,11 @@ def few_points(given) -> Any:
             rng = np.random.default_rng([m, r, 5])
             points = rng.normal(size=(m, d))
             x, y = rng.normal(size=(LARGEST, d)), points[rng.integers(m, size=LARGEST)]
-            rows.append({"d": d, "m": m, "r": r, "value": neural(x, y, r).value, "Wasserstein": wasserstein(x, y)})
+            born = hg.neural.metrics.birthday_test(y[:BIRTHDAYS])
+            told = {"support": born.support, "lower": born.lower, "upper": born.upper}
+            rows.append(
+                {"d": d, "m": m, "r": r, "value": neural(x, y, r).value, "Wasserstein": wasserstein(x, y)} | told
+            )
     return pd.DataFrame(rows)
 
 
@@ -116,6 +122,12 @@ def main():
     header, rows = shared.crossed(fooled.assign(m=[f"m = {m}" for m in fooled["m"]]), "measure", "m")
     d = int(points["d"].iloc[0])
     report.table(header, rows, f"A law on m points against N(0, I), d = {d}, samples of {LARGEST}")
+    born = [(m, own["support"], own["lower"].le(m) & own["upper"].ge(m)) for m, own in points.groupby("m")]
+    rows = [
+        ["mean estimate", *(f"{estimates.mean():.1f} ({estimates.sem():.1f})" for _, estimates, _ in born)],
+        ["intervals that hold m", *(f"{inside.sum()} of {len(inside)}" for _, _, inside in born)],
+    ]
+    report.table(["birthday test", *(f"m = {m}" for m, *_ in born)], rows, "Points of the law, from 400 draws")
     axes = hg.plots.canvas.panels(2, columns=2, size=(4.4, 3.4))
     for k, dim in enumerate(frame["d"].unique()):
         for style, measure in zip(("-", "--"), ("neural net", "Wasserstein"), strict=True):
