@@ -283,14 +283,16 @@ class GAN(SimulatingModel):
             (``background_test``), many observations share one value, a parameter is near an edge, or data are few.
         """
         covariances.check_kind(cov_type, cov_kwds)
-        equations = dataclasses.replace(self.equations(), limits=checked_limits(tol, maxiter, disp))
+        own, limits = self.equations(), checked_limits(tol, maxiter, disp)
+        equations = own if limits == own.limits else dataclasses.replace(own, limits=limits)
         start = one_of(start, start_params)
-        found = law(equations, saddle := equations.solve(self.starts(start), reserve=self.reserve(start)))
+        saddle = equations.solve(self.starts(start), reserve=self.reserve(start))
+        found = law(own, saddle)
         if found.trouble:
             _report(f"{self!r}: {found.trouble}.", throw)
-        fit = GANResults(self, saddle, found)
+        fit = GANResults(self, saddle, found, equations=own)
         if start is None and describes_no_bulk(fit) and (other := elsewhere.lower(self, equations, saddle)):
-            fit = GANResults(self, *other)
+            fit = GANResults(self, *other, equations=own)
         if not fit.trouble and (cov_type != "sandwich" or cov_kwds):
             fit = fit.with_cov(cov_type, **(cov_kwds or {}))
         warn_of_fit(fit, throw)

@@ -268,7 +268,7 @@ class KernelGAN(SimulatingModel):
             if throw:
                 raise RuntimeError(message)
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        fit = KernelGANResults(self, solution, found)
+        fit = KernelGANResults(self, solution, found, equations=equations)
         if not fit.trouble and (cov_type != "sandwich" or cov_kwds):
             fit = fit.with_cov(cov_type, **(cov_kwds or {}))
         return fit

@@ -14,6 +14,7 @@ from compiled import compilations
 
 import hellgan as hg
 from hellgan.discriminators.features import ProjectedSigmoids
+from hellgan.objective import evaluation
 from hellgan.objective.assembly import padded_size
 from hellgan.solver import compiled
 
@@ -490,3 +491,15 @@ def test_buckets_waste_little():
     """At most a quarter of the rows is padding, but for the smallest samples."""
     for n in range(17, 5000, 13):
         assert n <= padded_size(n) <= 1.25 * n + 1
+
+
+@pytest.mark.parametrize("limits", [{}, {"tol": 1e-8}])
+def test_a_fit_computes_its_covariances_once(monkeypatch, limits):
+    """Law, warnings, summary and tests share them."""
+    calls, evaluated = [], evaluation.evaluated
+    monkeypatch.setattr(evaluation, "evaluated", lambda *arguments: calls.append(1) or evaluated(*arguments))
+    fit = hg.GAN(np.random.default_rng(0).normal(size=60), hg.generators.Normal(), n_simulated=64).fit(**limits)
+    fit.summary()
+    fit.with_cov("HC3").summary()
+    fit.overidentification_test()
+    assert len(calls) == 1

@@ -196,7 +196,9 @@ def make_room():
 
 
 def stack(items: Sequence):
-    """Stack pytrees of one structure along a new leading axis, as NumPy."""
+    """Stack pytrees of one structure along a new leading axis, as NumPy; a single one as views."""
+    if len(items) == 1:
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[None], items[0])
     return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
 
 

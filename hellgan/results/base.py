@@ -72,7 +72,7 @@ class EstimatedResults(JointResults):
         if theta is None and not hasattr(model, "start"):
             raise ValueError(f"theta: {model.name} brings no starting values; give them, or use its own fit.")
         solution = equations.solve(model.start()[: equations.p] if theta is None else theta)
-        return cls(model, solution, joint_law(equations, solution))
+        return cls(model, solution, joint_law(equations, solution), equations=equations)
 
     def with_cov(self, cov_type: str = "sandwich", **options):
         """Give the same fit with another covariance; standard errors, intervals and tests follow it.
@@ -109,7 +109,7 @@ class EstimatedResults(JointResults):
             covariance = self._drawn(**options).covariance()
         else:
             covariance = covariances.of_fit(self, cov_type, options)
-        return type(self)(self.model, self.solution, self.law, covariance)
+        return type(self)(self.model, self.solution, self.law, covariance, self.equations)
 
     # Refits.
 
@@ -203,7 +203,7 @@ class EstimatedResults(JointResults):
         model = self.model.with_weights(weights)
         equations: Equations = model.equations()
         solution = equations.solve(self.solution.theta)
-        return type(self)(model, solution, joint_law(equations, solution))
+        return type(self)(model, solution, joint_law(equations, solution), equations=equations)
 
     def reach(self) -> np.ndarray:
         """Change of each unconstrained parameter that moves the fitted law by its interquartile range: (p,)."""

@@ -15,12 +15,22 @@ from hellgan.inference.wald import WaldResults
 
 
 class JointResults(WaldResults):
-    """Estimates with their joint law, on top of what follows from a covariance alone; abstract."""
+    """Estimates with their joint law, on top of what follows from a covariance alone; abstract.
 
-    def __init__(self, model, solution: Solution, law: JointLaw, covariance: Covariance | None = None):
+    ``equations`` are those that were solved, if at hand: they keep what was computed for the law.
+    """
+
+    def __init__(
+        self,
+        model,
+        solution: Solution,
+        law: JointLaw,
+        covariance: Covariance | None = None,
+        equations: Equations | None = None,
+    ):
         self.model, self.solution = model, solution
         self.law, self.trouble = law, law.trouble
-        self.equations: Equations = model.equations().at(solution)
+        self.equations: Equations = (model.equations() if equations is None else equations).at(solution)
         of = self.equations
         covariance = covariances.of_law(of, law) if covariance is None else covariance
         self.covariance, self.cov_type, self.sandwich = covariance, covariance.kind, covariance.sandwich
