@@ -1,11 +1,29 @@
 """What the page on networks says in words of the studies' saved numbers."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
+from replicate import FULL
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies" / "results"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FULL, reason="a minute each")
+@pytest.mark.parametrize("name", ["ring", "generalisation", "neural_intervals"])
+def test_scripts_run(name, tmp_path):
+    command = [sys.executable, "-W", "error::FutureWarning", str(RESULTS.parent / f"{name}.py"), "--quick"]
+    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = (tmp_path / f"{name}.md").read_text()
+    assert text.split("\n\n")[1].startswith(f"Made by `benchmarks/studies/{name}.py`, hellgan ")
+    assert "nan" not in text.lower().split()
+    frame = pd.read_parquet(tmp_path / f"{name}.parquet")
+    assert set(frame) == set(pd.read_parquet(RESULTS / f"{name}.parquet"))
 
 
 def test_what_covers_the_ring():
