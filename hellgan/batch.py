@@ -279,12 +279,12 @@ def fit_all(
             _on(model, samples[k], seeds[k], begin + k)  # names the sample that is refused
         raise
     of, is_linear = model.equations(), games.discriminator.is_linear
-    found = of.solve_all(games, starts) if is_linear else [None] * len(samples)
+    found = of.solve_all(games, starts, wanted=wanted) if is_linear else [None] * len(samples)
     saddles: list[SaddlePoint] = []
     searched = model.reserve() is not None
     for k, saddle in enumerate(found):
         settled = saddle is not None and saddle.is_saddle
-        if saddle is not None and settled and searched:
+        if saddle is not None and settled and searched and k < wanted:
             settled = not leaves_doubt(programs.take(games, k), saddle)
         if saddle is None or (k < wanted and not settled):
             # A network, or a fit that is not settled from its first start, is taken up alone, from all its starts.

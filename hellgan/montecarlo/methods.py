@@ -82,17 +82,27 @@ class GANMethod(Method):
         return stacked(names, rows, np.full(len(samples), seconds), ["; ".join(said)] * len(samples))
 
     def _together(self, setting, names, samples, streams, size) -> list[Estimate]:
-        """Fit samples in full groups; where the model refuses one, all are fitted one by one."""
+        """Fit samples in full groups; where the model refuses some the others together, else all one by one."""
         try:
             return self._fits(setting, samples, streams, size)
         except Exception as error:  # any: generators, losses and features may be the user's
-            if len(samples) > 1:
-                return [
-                    row
-                    for sample, stream in zip(samples, streams, strict=True)
-                    for row in self._together(setting, names, [sample], [stream], size)
-                ]
-            return [_failure(names, told(error))]
+            if len(samples) == 1:
+                return [_failure(names, told(error))]
+        sound = [k for k, sample in enumerate(samples) if self._accepts(setting, sample, streams[k])]
+        apart = [sound] if 0 < len(sound) < len(samples) else [[k] for k in sound]
+        apart += [[k] for k in range(len(samples)) if k not in sound]
+        rows: dict[int, Estimate] = {}
+        for part in apart:
+            found = self._together(setting, names, [samples[k] for k in part], [streams[k] for k in part], size)
+            rows |= dict(zip(part, found, strict=True))
+        return [rows[k] for k in range(len(samples))]
+
+    def _accepts(self, setting, sample, stream) -> bool:
+        try:
+            self._model(setting, sample, stream)
+        except Exception:  # as above; what it is will be told of the sample alone
+            return False
+        return True
 
     def _fits(self, setting, samples, streams, size) -> list[Estimate]:
         model = self._model(setting, samples[0], streams[0])

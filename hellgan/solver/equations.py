@@ -125,12 +125,14 @@ class GameEquations(DiscriminatorEquations):
         """Solve a game of these equations on any sample; arguments as `solve_saddle` takes them."""
         return solve_saddle(game, starts, more, reserve, self.limits)
 
-    def solve_all(self, games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -> list:
+    def solve_all(
+        self, games: Game, starts: np.ndarray, warm: np.ndarray | None = None, wanted: int | None = None
+    ) -> list:
         """Solve each of a stack of games (R, ...), from one start each (R, p) or from solutions ``warm`` (R, k) nearby.
 
-        ``reason`` of a solution says why it is not certified.
+        ``reason`` of a solution says why it is not certified; games after the first ``wanted`` only fill the stack.
         """
-        return solve_saddles(games, starts, None if warm is None else warm[:, self.p :])
+        return solve_saddles(games, starts, None if warm is None else warm[:, self.p :], wanted=wanted)
 
     def covariances_at(self, games: Game, saddles: Sequence, chosen: Sequence[int]) -> list[ScoreCovariance]:
         """Compute covariances of the mean scores at some of the solutions of a stack of games."""

@@ -20,11 +20,18 @@ from hellgan.solver.certificate import LIMITS, Limits, Solution, accepted, curva
 ROUND = 4  # steps after which lanes that have ended are looked for
 
 
-def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS) -> Solution:
+def descend(
+    games: Game,
+    starts: np.ndarray,
+    alphas: np.ndarray | None = None,
+    limits: Limits = LIMITS,
+    wanted: int | None = None,
+) -> Solution:
     """Search the saddle point of each of a stack of games (k, ...), arguments as ``newton.descend`` takes them.
 
-    That goes on where the compiled search found none. Large samples, and single ones of a user's own simulator, whose
-    searches may be long enough to be watched, are its own from the start, as are searches of another length.
+    That goes on where the compiled search found none, with the first ``wanted`` games if it is given. Large samples,
+    and single ones of a user's own simulator, whose searches may be long enough to be watched, are its own from the
+    start, as are searches of another length.
     """
     rows, is_slow = games.x.shape[1] + games.z.shape[1], len(starts) == 1 and games.generator.may_jump
     if rows > linear.STORED or is_slow or limits.disp or limits.maxiter != LIMITS.maxiter:
@@ -41,7 +48,7 @@ def descend(games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, l
     found = Solution(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     passes = [accepted(weights, games.generator.may_jump, limits.tol) for weights in games.x_weights]
-    left = np.flatnonzero(~((found.score_norm <= passes) & (tops < 0) & (leasts > 0)))
+    left = np.flatnonzero(~((found.score_norm <= passes) & (tops < 0) & (leasts > 0))[:wanted])
     parts = [np.array(part) for part in found]
     alone = limits if count == 1 else limits._replace(disp=False)
     for k in left.tolist():  # one by one: no fit's last digits depend on how many others are left

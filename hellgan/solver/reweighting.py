@@ -81,8 +81,8 @@ class ReweightedEquations(GameEquations):
     def solve_one(self, game, starts, more=8, reserve=None):
         return solve_reweighted(game, starts, more, reserve, self.limits)
 
-    def solve_all(self, games, starts, warm=None):
-        return solve_all(games, starts, warm)
+    def solve_all(self, games, starts, warm=None, wanted=None):
+        return solve_all(games, starts, warm, wanted)
 
     def covariances_at(self, games, saddles, chosen):
         return reweighted_covariances(settled_at(games, saddles), saddles, chosen, self.scrambles)

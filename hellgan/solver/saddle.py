@@ -116,11 +116,16 @@ def first_start(game: Game, starts: np.ndarray) -> np.ndarray:
 
 
 def solve_saddles(
-    games: Game, starts: np.ndarray, alphas: np.ndarray | None = None, limits: Limits = LIMITS
+    games: Game,
+    starts: np.ndarray,
+    alphas: np.ndarray | None = None,
+    limits: Limits = LIMITS,
+    wanted: int | None = None,
 ) -> list[SaddlePoint]:
     """Solve each of a stack of games (k, ...), from one start each (k, p); ``reason`` says why one is not certified.
 
-    ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them.
+    ``alphas`` (k, q + 1), where given, are the discriminators of solutions nearby; a network needs them. No pains are
+    taken with games after the first ``wanted``, which only fill the stack.
     """
     if not games.discriminator.is_linear:
         if alphas is None:
@@ -132,7 +137,7 @@ def solve_saddles(
     if is_open(games.generator):
         games = settled(games, starts)
         starts, alphas = smoothing_of(games.generator)[:, :, 0], None
-    found = joint.descend(games, np.asarray(starts, np.float64), alphas, limits)
+    found = joint.descend(games, np.asarray(starts, np.float64), alphas, limits, wanted)
     values = found.value + np.sum(games.discriminator.ridge * found.alpha**2, axis=1)
     tops, leasts = curvatures_of(found.jacobian, games.p, games.loss.is_zero_sum)
     saddles = [

@@ -76,22 +76,24 @@ def solve_reweighted(
     return _joined(games, [first], [second])[0]
 
 
-def solve_all(games: Game, starts: np.ndarray, warm: np.ndarray | None = None) -> list[ReweightedSaddle]:
-    """Solve both steps for each of a stack of games (k, ...), from one start each (k, p).
+def solve_all(
+    games: Game, starts: np.ndarray, warm: np.ndarray | None = None, wanted: int | None = None
+) -> list[ReweightedSaddle]:
+    """Solve both steps for each of a stack of games (k, ...), from one start each (k, p); as `solve_saddles`.
 
     ``warm`` (k, ...) are solutions u nearby, where there are some.
     """
     p, size = games.p, games.size
     if warm is None:
-        first = solve_saddles(first_of(games), starts)
+        first = solve_saddles(first_of(games), starts, wanted=wanted)
     else:
-        first = solve_saddles(first_of(games), warm[:, size : size + p], warm[:, size + p :])
+        first = solve_saddles(first_of(games), warm[:, size : size + p], warm[:, size + p :], wanted=wanted)
     games = settled_at(games, first)
     seconds = second_of(games, np.stack([each.alpha for each in first]))
     if warm is None:
-        second = solve_saddles(seconds, np.stack([each.theta for each in first]))
+        second = solve_saddles(seconds, np.stack([each.theta for each in first]), wanted=wanted)
     else:
-        second = solve_saddles(seconds, warm[:, :p], warm[:, p:size])
+        second = solve_saddles(seconds, warm[:, :p], warm[:, p:size], wanted=wanted)
     return _joined(games, first, second)
 
 
