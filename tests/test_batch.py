@@ -207,7 +207,9 @@ def test_a_fit_that_fails_leaves_the_others_alone(monkeypatch, batch):
     monkeypatch.setattr(
         equations,
         "solve_saddles",
-        lambda games, *rest: [uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, *rest))],
+        lambda games, *rest, **named: [
+            uncertified(s) if k == 5 else s for k, s in enumerate(solve(games, *rest, **named))
+        ],
     )
 
     def again(game, starts, more, reserve, *rest):
