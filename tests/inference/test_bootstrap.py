@@ -402,9 +402,9 @@ def test_parametric_samples_of_a_regression_keep_the_covariates(monkeypatch):
         assert 0.5 < noise.std() / fit.params["scale"] < 1.6
     assert not np.allclose(games.x[0], games.x[1])
 
-    def solved(games, theta, alpha):
+    def solved(games, theta, alpha, **named):
         begun.append(alpha)
-        return solve(games, theta, alpha)
+        return solve(games, theta, alpha, **named)
 
     solve = equations.solve_saddles
     monkeypatch.setattr(equations, "solve_saddles", solved)
@@ -422,8 +422,8 @@ def test_failed_refits_are_counted_and_left_out(newcomb, monkeypatch):
     def uncertified(saddle):
         return dataclasses.replace(saddle, is_saddle=False, reason="it was made to fail")
 
-    def stack(games, *rest):
-        saddles = solve(games, *rest)
+    def stack(games, *rest, **named):
+        saddles = solve(games, *rest, **named)
         return [uncertified(s) if k in (2, 5) else s for k, s in enumerate(saddles)]
 
     def alone(game, start, more, reserve, *rest):
