@@ -39,7 +39,11 @@ def parts(games: Game, theta, alpha, scrambles, count=None) -> Parts:
     ``theta`` is (k, p), ``alpha`` (k, q + 1). ``scrambles`` (S, m, dim) holds other Sobol samples, of all games; None
     where the latents are no Sobol points. Only the first ``count`` games, if given, are evaluated.
     """
-    return programs.each(lambda *at: _parts(*at, scrambles), games, theta, alpha, count=count)
+
+    def of_one(game, theta, alpha):
+        return _parts(game, theta, alpha, scrambles)
+
+    return programs.each(of_one, games, theta, alpha, count=count)
 
 
 def _parts(game: Game, theta, alpha, scrambles) -> Parts:

@@ -177,7 +177,10 @@ class _Parts(NamedTuple):
 
 @programs.program
 def _covariance_parts(seconds, firsts, after, before, scrambles, count) -> _Parts:
-    return programs.each(lambda *at: _parts(*at, scrambles), seconds, firsts, after, before, count=count)
+    def of_one(second, first, after, before):
+        return _parts(second, first, after, before, scrambles)
+
+    return programs.each(of_one, seconds, firsts, after, before, count=count)
 
 
 def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:
