@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from shared import entry, listed, only
 
 from hellgan import plots
@@ -67,10 +68,10 @@ def differences(frame: pd.DataFrame, value: str, one: str, other: str, **levels)
 
 
 def said(difference: float, error: float, pairs: int) -> str:
-    """Judge a difference, of which less is better: two standard errors either way; of one pair nothing is said."""
+    """Judge a difference, of which less is better, at 5 % by the t law; of one pair nothing is said."""
     if pairs == 1:
         return "one pair, whose training is not in the error"
-    if abs(difference) <= 2 * error:
+    if abs(difference) <= stats.t.ppf(0.975, pairs - 1) * error:
         return "no different"
     return "better" if difference < 0 else "worse"
 
@@ -86,7 +87,9 @@ def verdicts(report, frame: pd.DataFrame, methods: list[str], kinds: list[str]) 
             rows.append([method, *("" if f is None else f"{entry(*f[:2])}: {said(*f)}" for f in found)])
     header = ["method", *(f"FD, {where}" for where in ("clean", *kinds)), *(f"outliers in percent, {k}" for k in kinds)]
     report.table(
-        header, rows, f"Less those of `{BASE}`, mean over contaminations and seeds; judged at two standard errors"
+        header,
+        rows,
+        f"Less those of `{BASE}`, mean over contaminations and seeds; judged at 5 % by the t law over these",
     )
 
 

@@ -13,6 +13,8 @@ errors taken out. Numbers in brackets are standard errors over seeds, or bootstr
 {TRIMMED}
 
 Models are kept one by one in a folder of `--work`; what is there is not trained again, so that a killed run goes on.
+Numbers of all models, and the draws that are shown, are also kept beside the report, in `images_models.zip`, from which
+a later run goes on, with more seeds.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import dataclasses
 import json
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +161,24 @@ def keep(file: Path, told: dict, draws: np.ndarray) -> None:
     os.replace(part, file)
 
 
+def restore(archive: Path, folder: Path) -> None:
+    """Put models of an earlier run into the folder of this one, but those that are there."""
+    if archive.exists():
+        with zipfile.ZipFile(archive) as kept_before:
+            for name in kept_before.namelist():
+                if name.startswith(f"{folder.name}/") and not (folder.parent / name).exists():
+                    kept_before.extract(name, folder.parent)
+
+
+def preserve(files: list[Path], archive: Path) -> None:
+    """Write models into an archive; the same models give the same bytes."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as kept_now:
+        for file in sorted(files):
+            kept_now.writestr(
+                zipfile.ZipInfo(f"{file.parent.name}/{file.name}"), file.read_bytes(), zipfile.ZIP_DEFLATED
+            )
+
+
 # -- the experiment -------------------------------------------------------------------------------------------------
 
 
@@ -250,15 +271,19 @@ class Experiment:
         files = [self.file(cell, m, s) for cell in self.cells for m in self.methods for s in range(self.given.seeds)]
         return pd.DataFrame([told for told in map(kept, files) if told is not None] + self.reference())
 
-    def shown(self) -> dict[tuple[str, str], np.ndarray]:
-        """Draws of seed 0 by cell and method: clean, and with a fifth of either kind."""
-        found = {}
-        for cell in [CLEAN, *((kind, 0.2) for kind in self.kinds)]:
-            for method in self.methods:
-                file = self.file(cell, method, 0).with_suffix(".npz")
-                if file.exists():
-                    found[image_report.named(*cell), method] = np.load(file)["shown"]
-        return found
+    def drawn(self) -> dict[tuple[str, str], Path]:
+        """Files of draws of seed 0 by cell and method: clean, and with a fifth of either kind."""
+        cells = [CLEAN, *((kind, 0.2) for kind in self.kinds)]
+        files = {
+            (image_report.named(*cell), method): self.file(cell, method, 0).with_suffix(".npz")
+            for cell in cells
+            for method in self.methods
+        }
+        return {key: file for key, file in files.items() if file.exists()}
+
+    def preserve(self, archive: Path) -> None:
+        """Keep what a later run needs: numbers of all models, and the draws that are shown."""
+        preserve([*self.folder.glob("*.json"), *self.drawn().values()], archive)
 
 
 def cores() -> int:
@@ -288,6 +313,7 @@ def main():
     digits = None if given.mnist is None else hg.datasets.fetch_mnist(given.mnist)
     folder = given.work / f"images-{size.name}"
     folder.mkdir(parents=True, exist_ok=True)
+    restore(archive := given.out / "images_models.zip", folder)
     experiment = Experiment(given, size, hg.datasets.fetch_fashion_mnist(), digits, folder)
     experiment.run()
     frame, methods = experiment.frame(), [*experiment.methods]
@@ -317,9 +343,10 @@ def main():
         )
     numbers = image_report.tables(report, frame, [*methods, SAMPLE], experiment.kinds)
     image_report.verdicts(report, there, methods, experiment.kinds)
-    image_report.sheets(report, experiment.shown())
+    image_report.sheets(report, {key: np.load(file)["shown"] for key, file in experiment.drawn().items()})
     report.keep(numbers)
     report.write()
+    experiment.preserve(archive)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,39 @@ def test_the_experiment_on_images(tmp_path):
     assert agrees(ENTRY.match(verdicts[0][1])[1], difference).all()  # pyright: ignore
     launch("images", tmp_path, "--resume")
     assert {file: file.stat().st_mtime_ns for file in models} == models
+    # So is what only the report's folder has.
+    shutil.rmtree(tmp_path / "work")
+    launch("images", tmp_path)
+    assert {file.stem: json.loads(file.read_text()) for file in models} == told
+
+
+def test_what_the_page_says_of_robustness():
+    """The sentences below the tables, from the numbers that were saved."""
+    frame = pd.read_parquet(STUDIES / "results" / "images.parquet").set_index(["measure", "cell", "method"])["value"]
+    losses = ["log_ns", "root", "root_ns", "hellinger", "least_squares"]
+
+    def of(measure, cell, methods=losses):
+        return frame.loc[[(measure, cell, method) for method in methods]].to_numpy()
+
+    digits, inverted = "percent digits", "percent inverted"
+    for share, low, high in ((20, 8, 9), (10, 2, 3)):
+        found = of(digits, f"{share} % digits").round()
+        assert (found.min(), found.max()) == (low, high)
+    others = [loss for loss in losses if loss != "hellinger"]
+    for share, percent in ((20, 14), (10, 6)):
+        assert np.all(of(inverted, f"{share} % inverted", others) < 0.5)
+        assert of(inverted, f"{share} % inverted", ["hellinger"]).round() == percent
+    assert (of("fd", "20 % digits").round().min(), of("fd", "20 % digits").round().max()) == (19, 21)
+    clean = of("fd", "clean", [*losses, "trimmed"]).round()
+    assert (clean.min(), clean.max()) == (23, 25)
+    for kind, measure in (("digits", digits), ("inverted", inverted)):
+        for share in (5, 10, 20):
+            assert of(measure, f"{share} % {kind}", ["trimmed"]) < 0.05
+            assert 23.5 < of("fd", f"{share} % {kind}", ["trimmed"]) < 25.5
+    told = (STUDIES / "results" / "images.md").read_text()
+    for loss in losses[1:]:
+        row = next(line for line in told.splitlines() if line.startswith(f"| {loss} |"))
+        assert not row.split("|")[2].strip().endswith(("better", "worse"))
 
 
 @pytest.mark.slow
