@@ -13,7 +13,7 @@ errors taken out. Numbers in brackets are standard errors over seeds, or bootstr
 {TRIMMED}
 
 Models are kept one by one in a folder of `--work`; what is there is not trained again, so that a killed run goes on.
-Numbers of all models, and the draws that are shown, are also kept beside the report, in `images_models.zip`, from which
+Numbers of all models, and the draws that are shown, are also kept beside the report, in `images_models.parquet`, from which
 a later run goes on, with more seeds.
 """
 
@@ -23,7 +23,6 @@ import dataclasses
 import json
 import os
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -164,19 +163,16 @@ def keep(file: Path, told: dict, draws: np.ndarray) -> None:
 def restore(archive: Path, folder: Path) -> None:
     """Put models of an earlier run into the folder of this one, but those that are there."""
     if archive.exists():
-        with zipfile.ZipFile(archive) as kept_before:
-            for name in kept_before.namelist():
-                if name.startswith(f"{folder.name}/") and not (folder.parent / name).exists():
-                    kept_before.extract(name, folder.parent)
+        for name, content in pd.read_parquet(archive).itertuples(index=False):
+            file = folder.parent / name
+            if file.parent == folder and not file.exists():
+                file.write_bytes(content)
 
 
 def preserve(files: list[Path], archive: Path) -> None:
-    """Write models into an archive; the same models give the same bytes."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as kept_now:
-        for file in sorted(files):
-            kept_now.writestr(
-                zipfile.ZipInfo(f"{file.parent.name}/{file.name}"), file.read_bytes(), zipfile.ZIP_DEFLATED
-            )
+    """Write the files of models into one."""
+    names = [f"{file.parent.name}/{file.name}" for file in files]
+    pd.DataFrame({"file": names, "content": [file.read_bytes() for file in files]}).to_parquet(archive, index=False)
 
 
 # -- the experiment -------------------------------------------------------------------------------------------------
@@ -283,7 +279,7 @@ class Experiment:
 
     def preserve(self, archive: Path) -> None:
         """Keep what a later run needs: numbers of all models, and the draws that are shown."""
-        preserve([*self.folder.glob("*.json"), *self.drawn().values()], archive)
+        preserve(sorted([*self.folder.glob("*.json"), *self.drawn().values()]), archive)
 
 
 def cores() -> int:
@@ -313,7 +309,7 @@ def main():
     digits = None if given.mnist is None else hg.datasets.fetch_mnist(given.mnist)
     folder = given.work / f"images-{size.name}"
     folder.mkdir(parents=True, exist_ok=True)
-    restore(archive := given.out / "images_models.zip", folder)
+    restore(archive := given.out / "images_models.parquet", folder)
     experiment = Experiment(given, size, hg.datasets.fetch_fashion_mnist(), digits, folder)
     experiment.run()
     frame, methods = experiment.frame(), [*experiment.methods]
@@ -345,8 +341,9 @@ def main():
     image_report.verdicts(report, there, methods, experiment.kinds)
     image_report.sheets(report, {key: np.load(file)["shown"] for key, file in experiment.drawn().items()})
     report.keep(numbers)
-    report.write()
     experiment.preserve(archive)
+    report.files.append(archive)
+    report.write()
 
 
 if __name__ == "__main__":
