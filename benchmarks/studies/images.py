@@ -13,8 +13,8 @@ errors taken out. Numbers in brackets are standard errors over seeds, or bootstr
 {TRIMMED}
 
 Models are kept one by one in a folder of `--work`; what is there is not trained again, so that a killed run goes on.
-Numbers of all models, and the draws that are shown, are also kept beside the report, in `images_models.parquet`, from which
-a later run goes on, with more seeds.
+Numbers of all models, and the draws that are shown, are also kept beside the report, in `images_models.parquet`, from
+which a later run goes on, with more seeds.
 """
 
 import argparse
