@@ -94,7 +94,14 @@ def test_programs_give_what_their_functions_do(monkeypatch):
     monkeypatch.setattr(programs, "_PACKED", 6)
 
     def function(x, count):
-        return [x[0, 0], x > 1, (x, None, count), {"large": 2 * x, "empty": x[:0], "single": x[0].astype(jnp.float32)}]
+        return [
+            x[0, 0],
+            x[1],
+            x > 1,
+            (x, None, count),
+            2 * x[2],
+            {"large": 2 * x, "empty": x[:0], "single": x[0].astype(jnp.float32)},
+        ]
 
     x = np.arange(6.0).reshape(2, 3)
     x = np.concatenate([x, x])
