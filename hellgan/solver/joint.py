@@ -33,8 +33,7 @@ def descend(
     and single ones of a user's own simulator, whose searches may be long enough to be watched, are its own from the
     start, as are searches of another length.
     """
-    rows, is_slow = games.x.shape[1] + games.z.shape[1], len(starts) == 1 and games.generator.may_jump
-    if rows > linear.STORED or is_slow or limits.disp or limits.maxiter != LIMITS.maxiter:
+    if not is_taken(games, limits, len(starts)):
         return newton.descend(games, starts, alphas, limits)
     count = len(starts)
     begins = np.zeros((count, games.discriminator.size)) if alphas is None else alphas
@@ -57,6 +56,13 @@ def descend(
         for part, own in zip(parts, newton.descend(programs.take(games, one), starts[one], warm, alone), strict=True):
             part[one] = own
     return Solution(*parts)
+
+
+def is_taken(games: Game, limits: Limits, count: int = 1) -> bool:
+    """Whether the compiled search is gone through first for ``count`` games (count, ...), or for a single one."""
+    rows, is_slow = games.x.shape[-2] + games.z.shape[-2], count == 1 and games.generator.may_jump
+    is_usual = not limits.disp and limits.maxiter == LIMITS.maxiter
+    return games.discriminator.is_linear and rows <= linear.STORED and not is_slow and is_usual
 
 
 @programs.program

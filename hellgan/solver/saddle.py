@@ -29,6 +29,11 @@ from hellgan.solver.starts import nearby
 # and are never quite the generator's, so that doubt is usual: for them the best start of a few is tried alone.
 _ELSEWHERE, _FEW = 8, 16
 
+# Starts nearby: so many are ranked for each that is tried, fewer where the compiled search tries them, which costs
+# little more. It tries them all before the exact iteration, which takes ten times as long where there is nothing,
+# begins at those where it came closest.
+_RANKED, _RANKED_FOR_SEARCH, _EXACT = 8, 4, 2
+
 
 def solve_saddle(
     game: Game,
@@ -61,20 +66,27 @@ def solve_saddle(
     if is_open(game.generator):
         return _solve_smoothed(game, starts, more, reserve, limits)
     more = more if game.discriminator.is_linear else min(more, 1)  # a network takes seconds a start
-    found: list[SaddlePoint] = []
-    for start in _from_all(game, starts, more, reserve):
-        found.append(_solve_from(game, start, limits))
+    is_searched = joint.is_taken(game, limits)
+    found, tried = [], []
+    for start in _from_all(game, starts, more, reserve, _RANKED_FOR_SEARCH if is_searched else _RANKED):
+        tried.append(start)
+        found.append(_solve_from(game, start, limits, is_exact=not found))
         if found[-1].is_saddle:
             break
         if reserve is None and game.discriminator.is_linear:  # from a start of the family's own it is no accident
             edge = edges.at_edge(game, found[-1])
             if edge is not None:
                 return dataclasses.replace(edge, starts=len(found))
-    if reserve is not None and found[-1].is_saddle and leaves_doubt(game, found[-1]):
+    else:
+        closest = sorted(range(1, len(found)), key=lambda k: _order(found[k]))[: _EXACT if is_searched else 0]
+        found += [_solve_from(game, tried[k], limits) for k in closest]
+    elsewhere, best = 0, min(found, key=_order)
+    if reserve is not None and best.is_saddle and leaves_doubt(game, best):
         is_large = len(game.x) + len(game.z) > STORED
-        elsewhere = ranked(game, reserve()[:_FEW] if is_large else reserve())
-        found += [_solve_from(game, start, limits) for start in elsewhere[: 1 if is_large else _ELSEWHERE]]
-    return dataclasses.replace(min(found, key=_order), starts=len(found))
+        others = ranked(game, reserve()[:_FEW] if is_large else reserve())[: 1 if is_large else _ELSEWHERE]
+        found += [_solve_from(game, start, limits) for start in others]
+        elsewhere = len(others)
+    return dataclasses.replace(min(found, key=_order), starts=len(tried) + elsewhere)
 
 
 def _solve_smoothed(game, starts, more, reserve, limits) -> SaddlePoint:
@@ -165,20 +177,24 @@ def solve_saddles(
     return jumps.checked(games, saddles, limits)
 
 
-def _solve_from(game, start, limits):
+def _solve_from(game, start, limits, is_exact=True):
+    """Solve from one start; where the compiled search finds nothing, by the exact iteration if that is wanted."""
     if game.discriminator.is_linear:
-        return solve_saddles(programs.stack([game]), start[None], limits=limits)[0]
+        return solve_saddles(programs.stack([game]), start[None], limits=limits, wanted=int(is_exact))[0]
     return network.solve_network(game, start)
 
 
-def _from_all(game, starts, more, reserve=None):
-    """Yield the given starts, best first, then the best of those scattered around the first, then of the reserve."""
+def _from_all(game, starts, more, reserve=None, among=_RANKED):
+    """Yield the given starts, best first, then the best of those scattered around the first, then of the reserve.
+
+    Of those scattered there are ``among`` for each that is given out.
+    """
     ordered = ranked(game, starts) if len(starts) > 1 else starts
     ordered = ordered if len(ordered) else starts
     yield from ordered[:4]
     if more == 0:
         return
-    yield from ranked(game, nearby(game, ordered[0], 8 * more))[:more]
+    yield from ranked(game, nearby(game, ordered[0], among * more))[:more]
     if reserve is not None and game.discriminator.is_linear:
         yield from ranked(game, reserve())[:more]
 

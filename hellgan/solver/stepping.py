@@ -16,7 +16,7 @@ from hellgan.objective.game import Array, Game
 from hellgan.solver.certificate import FARTHEST, MAX_INNER, NEAR, SLACK, Solution
 from hellgan.solver.certificate import MOST_SCORING as SCORING
 
-MOST, MOST_EVALUATIONS = 40, 250  # of which some five are usual; a search that needs more is none for this form
+MOST, MOST_EVALUATIONS = 40, 120  # of which some five are usual; those that need more arrive in one of a thousand
 _SHARE, _MOST = 0.15, 0.3  # of the generator's squared score, that the discriminator may yet gain, and the largest
 _GAINED = 0.05  # of what its step promises to first order, that it has to gain
 _HELD = 1e-2  # first damping of its steps, where one is too long

@@ -168,3 +168,18 @@ def test_quick_hostile_designs_hold(tmp_path):
     assert found["holds"].all()
     assert found["flagged"].tolist()[1] > 0.9  # a fifth at three standard deviations
     assert "3 designs, 8 samples each: 0 fall short." in (tmp_path / "hostile-quick.md").read_text()
+
+
+def test_forms_of_the_kernel_objective(tmp_path):
+    """Efficiencies of a location in closed form; for a normal law the smoothed form is as efficient as likelihood."""
+    folder = launch("kernel_forms", tmp_path)
+    frame, least = (pd.read_parquet(folder / f"kernel_forms{name}.parquet") for name in ("_efficiency", ""))
+    for s in (0.25, 0.5):
+        t = 1 + s**2
+        variance = 1 / t**2 + 2 * s**2 / t**3 + s**4 * t**2 / ((1 + s**2 + s**4) * (1 + 3 * s**2 + s**4)) ** 1.5
+        at_points, smoothed = (of(frame, law="normal", form=form, s=s) for form in ("at points", "smoothed"))
+        assert at_points["loc"].item() == pytest.approx(((1 + 2 * s**2) / t**2) ** 2 / variance, abs=1e-6)
+        assert smoothed[["loc", "scale"]].to_numpy() == pytest.approx(1, abs=1e-6)
+        both = [of(least, loss="root", form=form, s=s).set_index("data")["scale"] for form in ("at points", "smoothed")]
+        assert (both[0] < both[1] + 1e-4).all()  # contamination moves the smoothed form more
+    assert of(least, form="at points", s=0.5)["scale"].tolist() == pytest.approx([1.0256, 1.0466, 1.0], abs=1e-4)

@@ -13,7 +13,7 @@ import hellgan as hg
 from hellgan import generators, latents, losses, solver
 from hellgan.objective import Game
 from hellgan.samples import robust
-from hellgan.solver import jumps, starts
+from hellgan.solver import joint, jumps, newton, starts
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -111,21 +111,48 @@ def test_a_sample_whose_quantiles_lead_to_an_edge():
 
 
 def test_where_nothing_is_certified_the_reserve_is_tried_last(monkeypatch):
-    """The given start, those scattered around it, and then the best of the reserve."""
+    """The given start, those scattered around it, and then the best of the reserve; two of them are tried again."""
     model = hg.GAN(np.random.default_rng(0).normal(1.0, 2.0, 60), generators.Normal())
-    start, tried = model.starts()[0], []
+    start, tried, exactly = model.starts()[0], [], []
     failed = dataclasses.replace(solver.solve_saddle(model.game(), start), is_saddle=False, reason="none of it")
 
-    def solve(game, theta, *rest):
+    def solve(game, theta, limits, is_exact=True):
         tried.append(theta)
-        return failed
+        exactly.append(is_exact)
+        # The reserve's last is nearly a solution, a start nearby next to it.
+        return dataclasses.replace(failed, converged=False, score_norm={5: 0.1, 2: 0.2}.get(len(tried), 1.0))
 
     monkeypatch.setattr("hellgan.solver.saddle._solve_from", solve)
     far = start + np.array([[30.0, 0.0], [0.5, 0.0], [20.0, 0.0], [1.0, 0.0]])
     found = solver.solve_saddle(model.game(), start, more=2, reserve=lambda: far)
     assert (found.starts, found.reason) == (5, "none of it")
     np.testing.assert_array_equal(tried[0], start)
-    np.testing.assert_array_equal(tried[3:], far[[1, 3]])  # the two with the least inner maxima, in their order
+    np.testing.assert_array_equal(tried[3:5], far[[1, 3]])  # the two with the least inner maxima, in their order
+    np.testing.assert_array_equal(tried[5:], [tried[4], tried[1]])  # where the compiled search came closest
+    assert exactly == [True, False, False, False, False, True, True]
+
+
+def test_starts_nearby_are_tried_by_the_search_alone(monkeypatch):
+    """Where nothing is found the exact iteration has gone from the given start and from two more."""
+    model = hg.GAN(np.random.default_rng(0).normal(1.0, 2.0, 60), generators.Normal())
+    game, begun = model.game(), []
+
+    def lost(games, theta, alpha, tol, is_warm, count=None):
+        found = search(games, theta, alpha, tol, is_warm, count=count)
+        return found._replace(score_norm=np.full_like(found.score_norm, 1.0))
+
+    def exact(games, starts, *rest):
+        begun.append(starts[0])
+        found = descend(games, starts, *rest)
+        return found._replace(score_norm=np.full_like(found.score_norm, 0.5))
+
+    search, descend = joint.search, newton.descend
+    monkeypatch.setattr("hellgan.solver.joint.search", lost)
+    monkeypatch.setattr("hellgan.solver.newton.descend", exact)
+    found = solver.solve_saddle(game, model.starts(), more=6)
+    assert not found.is_saddle
+    assert (found.starts, len(begun)) == (7, 3)
+    np.testing.assert_array_equal(begun[0], model.starts()[0])
 
 
 @hg.generator(latent="normal", a=hg.real(), b=hg.positive(), g=hg.real(), h=hg.interval(0, 1))
