@@ -64,7 +64,7 @@ def main():
     told["mcse"] = told["std"] / np.sqrt(count)
     near = np.abs(told["mean"] - 1) <= WITHIN
     clear = np.abs(told["mean"] - 1) > WITHIN + 2 * told["mcse"]
-    failed = int(frame.drop_duplicates(["law", "n", "loss", "r"])["failed"].sum())
+    failed = int(frame.drop_duplicates(["law", "n", "loss", "r"])["failed"].to_numpy().sum())
     report.say(
         f"{count} samples a cell. Ratios within {WITHIN} of 1 in {int(near.sum())} of {len(told)} cells, farther by "
         f"more than two Monte Carlo errors in {int(clear.sum())}; the largest {told['mean'].max():.3f}, the least "

@@ -40,7 +40,7 @@ FLOOR = 1e-300
 
 def mixture(parts, s: float = 0.0) -> np.ndarray:
     """Density on the grid of a mixture of normal laws, smoothed."""
-    return sum(share * stats.norm.pdf(GRID, loc, np.hypot(scale, s)) for share, loc, scale in parts)
+    return np.sum([share * stats.norm.pdf(GRID, loc, np.hypot(scale, s)) for share, loc, scale in parts], axis=0)
 
 
 def sides(loss: str) -> tuple[Callable, Callable]:
