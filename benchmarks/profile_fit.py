@@ -32,7 +32,7 @@ STAGES = {
     "placement of the discriminator": ["hellgan.discriminators:Sigmoids.place"],
     "start": ["hellgan.generators.location_scale:LocationScale.start", "hellgan.gan:GAN.starts"],
     "latent draws": ["hellgan.latents:draw"],
-    "check of the features": ["hellgan.gan:GAN._check_features"],
+    "check of the features": ["hellgan.gan:_check_features"],
     "assembling the game": ["hellgan.solver.equations:assemble"],
     "search": ["hellgan.solver.equations:solve_saddle"],
     "identification check": ["hellgan.inference.sandwich:problems"],
