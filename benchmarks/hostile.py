@@ -20,6 +20,7 @@ its fits (both known, on 300 classes): a flag that is raised for at most .05 of 
 import argparse
 import dataclasses
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -241,6 +242,10 @@ def main():
     stored = given.out / ("hostile-quick.parquet" if given.quick else "hostile.parquet")
     rows, kept = [], HERE.parent / "runs" / f"hostile-{count}.jsonl"  # what is there is not computed again
     kept.parent.mkdir(exist_ok=True)
+    note, now = kept.with_suffix(".commit"), provenance.commit()  # what began what is kept
+    if not kept.exists():
+        note.write_text(now)
+    begun = [note.read_text() if note.exists() else "unknown"] if not given.quick else []
     done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not given.quick else []
     done = {tuple(r[field.name] for field in dataclasses.fields(Design)): r for r in done}
     for design in (design for design in designs(given.quick) if design.law in given.laws):
@@ -254,13 +259,12 @@ def main():
     found = pd.DataFrame(rows)
     if len(given.laws) < len(LAWS) and stored.exists():
         kept = pd.read_parquet(stored)
+        begun += re.findall(r"commit ([^ ,]+?)(?=[,. ])", stored.with_suffix(".md").read_text().split("\n\n")[1])
         found = pd.concat([kept[~kept["law"].isin(given.laws)], found], ignore_index=True)
     text = report(found.drop(columns="seconds", errors="ignore"), count)
     found.drop(columns="seconds", errors="ignore").to_parquet(stored, index=False)
     (given.out / f"{stored.stem}.md").write_text(text)
-    provenance.sign(
-        [stored, given.out / f"{stored.stem}.md"], provenance.line(HERE / "hostile.py", provenance.commit(), [])
-    )
+    provenance.sign([stored, given.out / f"{stored.stem}.md"], provenance.line(HERE / "hostile.py", now, begun))
 
 
 if __name__ == "__main__":
