@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/studies/kernel_bootstrap.py [--replications 10] [--out FOLDER] [--quick]
 
 Samples of each law are fitted by `KernelGAN` with its defaults; each fit's standard errors by the sandwich are held
-against those of 400 bootstrap resamples, every one of which is fitted anew from the start, with the Sobol points
+against those of 400 bootstrap resamples, every one of which is fitted anew, with the Sobol points
 shifted. "ratio" is the bootstrap's over the sandwich's, the mean over the samples, in brackets its Monte Carlo standard
 error; the bootstrap's own error in one sample is a twenty-eighth.
 """

@@ -183,3 +183,11 @@ def test_forms_of_the_kernel_objective(tmp_path):
         both = [of(least, loss="root", form=form, s=s).set_index("data")["scale"] for form in ("at points", "smoothed")]
         assert (both[0] < both[1] + 1e-4).all()  # contamination moves the smoothed form more
     assert of(least, form="at points", s=0.5)["scale"].tolist() == pytest.approx([1.0256, 1.0466, 1.0], abs=1e-4)
+
+
+def test_what_the_page_says_of_the_kernels_bootstrap():
+    frame = pd.read_parquet(STUDIES / "results" / "kernel_bootstrap.parquet")
+    ratios = frame.groupby(["law", "n", "loss", "parameter"])["ratio"].mean()
+    assert set(frame["law"]) == {"normal", "logistic", "gamma", "g-and-k"}
+    assert len(ratios) == 2 * 2 * (2 + 2 + 2 + 4)
+    assert ratios.between(0.95, 1.05).all()
