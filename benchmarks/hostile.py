@@ -243,7 +243,7 @@ def main():
     rows, kept = [], HERE.parent / "runs" / f"hostile-{count}.jsonl"  # what is there is not computed again
     kept.parent.mkdir(exist_ok=True)
     note, now = kept.with_suffix(".commit"), provenance.commit()  # what began what is kept
-    if not kept.exists():
+    if not kept.exists() and not given.quick:
         note.write_text(now)
     begun = [note.read_text() if note.exists() else "unknown"] if not given.quick else []
     done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() and not given.quick else []
