@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -187,7 +188,7 @@ def test_forms_of_the_kernel_objective(tmp_path):
 
 def test_what_the_page_says_of_the_kernels_bootstrap():
     frame = pd.read_parquet(STUDIES / "results" / "kernel_bootstrap.parquet")
-    ratios = frame.groupby(["law", "n", "loss", "parameter"])["ratio"].mean()
+    ratios: Any = frame.groupby(["law", "n", "loss", "parameter"])["ratio"].mean()
     assert set(frame["law"]) == {"normal", "logistic", "gamma", "g-and-k"}
     assert len(ratios) == 2 * 2 * (2 + 2 + 2 + 4)
     assert ratios.between(0.95, 1.05).all()
