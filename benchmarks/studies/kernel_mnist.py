@@ -53,7 +53,7 @@ class Size:
 
 
 TWO_CORES, QUICK, FULL = (
-    Size(400, 128, 16, 1200, judged=5000),
+    Size(2000, 128, 16, 2000, judged=5000),
     Size(3, 16, 4, 3, 100, 50),
     Size(50_000, 1000, 64, 20_000),
 )
@@ -64,7 +64,7 @@ MULTIPLES = (1.0, 2.0, 4.0)
 def designs(size: Size) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Name, generator and what else is told to ``train_kernel``."""
     perceptron = hg.neural.MLPGenerator((256, 256), latent_dim=10)
-    coder = hg.neural.Autoencoder(code=16, widths=(256,), penalty=10.0, warm_up=size.warm_up)
+    coder = hg.neural.Autoencoder(code=16, widths=(256,), penalty=100.0, warm_up=size.warm_up)
     return {
         "FC": (perceptron, {"bandwidth": PIXELS}),
         "DC": (hg.neural.ConvGenerator(size.channels, latent_dim=10), {"bandwidth": PIXELS}),

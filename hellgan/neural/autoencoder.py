@@ -17,7 +17,8 @@ class Autoencoder:
     """A feature map with its inverse, both multilayer perceptrons, trained with a kernel GAN.
 
     The encoder's codes are between -1 and 1, so that it cannot gain by scale; it and the decoder are held together by
-    the mean squared error of what is decoded.
+    the mean squared error of what is decoded, of observations and draws alike, since an encoder that is held to
+    observations alone may give noise their codes.
 
     Parameters
     ----------

@@ -247,7 +247,10 @@ def advanced(plan: Plan, fixed: tuple, is_warm_up: bool, data, given: Numbers, k
         if not has_coder:
             return objective(plan, given, _flat(x), _flat(g)), jnp.zeros(())
         of = eqx.combine(coder, fixed[1])
-        return objective(plan, given, jax.vmap(of)(x), jax.vmap(of)(g)), jnp.mean(jax.vmap(of.error)(x))
+        # An encoder that is held to the data alone may give noise the codes of data. While it is trained alone the
+        # generator has not begun, and its draws teach nothing.
+        rebuilt = x if is_warm_up else jnp.concatenate([x, g])
+        return objective(plan, given, jax.vmap(of)(x), jax.vmap(of)(g)), jnp.mean(jax.vmap(of.error)(rebuilt))
 
     def of_coder(coder, generator, key):
         (real, fake), error = parts(generator, coder, key)
