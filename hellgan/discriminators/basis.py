@@ -23,6 +23,14 @@ class Basis(eqx.Module):
     def features(self, x: jax.Array) -> jax.Array:
         """Evaluate the (q + 1,) features of one observation (d,); the first is 1."""
 
+    def by_feature(self, x: jax.Array) -> jax.Array:
+        """Evaluate the features but the constant at n observations (n, d): (q, n), a row a feature.
+
+        Sums over observations run along rows that are whole in memory, so that products of features are faster than
+        those of (n, q + 1).
+        """
+        return jax.vmap(self.features, out_axes=1)(x)[1:]
+
     @property
     def placement(self) -> np.ndarray:
         """What was estimated from the sample to place the features, (r,), as far as standard errors count it."""

@@ -40,11 +40,13 @@ class ProjectedSigmoids(Basis):
     ridge: np.ndarray
 
     def features(self, x):
-        t = (x - self.center) / self.scale
-        # One expression for all features, the constant among them, and no division per observation: a third faster.
-        slopes = jnp.pad(0.5 * self.directions / self.widths[:, None], ((1, 0), (0, 0)))
-        shifts = jnp.pad(0.5 * self.knots / self.widths, (1, 0))
-        return jnp.where(np.arange(shifts.shape[0]) == 0, 1.0, 0.5 * jnp.tanh(t @ slopes.T - shifts))
+        values = self.by_feature(x[None])[:, 0]
+        return jnp.concatenate([jnp.ones(1, values.dtype), values])
+
+    def by_feature(self, x):
+        t = (x - self.center[None]) / self.scale[None]
+        slopes = 0.5 * self.directions / self.widths[:, None]  # no division per observation
+        return 0.5 * jnp.tanh(slopes @ t.T - (0.5 * self.knots / self.widths)[:, None])
 
 
 class Bumps(Basis):

@@ -11,9 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import core, lax
 
-# JAX 0.10 compiles these programs twice as fast, and they run faster, without its fusion emitters; later versions know
-# no such option. The option is each program's: no global setting is touched.
-OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version__.startswith("0.10.") else {}
+# Options of each program: no global setting is touched. JAX 0.10 compiles these programs twice as fast, and they run
+# faster, without its fusion emitters; on arrays as small as a fit's several threads cost more than they spare. Later
+# versions know other options.
+OPTIONS = (
+    {
+        "xla_cpu_use_fusion_emitters": False,
+        "xla_cpu_multi_thread_eigen": False,
+        "xla_cpu_enable_concurrency_optimized_scheduler": False,
+    }
+    if jax.__version__.startswith("0.10.")
+    else {}
+)
 
 
 _TRACED = (

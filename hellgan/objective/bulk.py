@@ -10,7 +10,7 @@ from hellgan.balance import Balance, Believed
 from hellgan.execution import programs
 from hellgan.objective.belief import belief
 from hellgan.objective.evaluation import FIRST, covariances_of_means
-from hellgan.objective.game import Array, Game, features, simulate, weigh
+from hellgan.objective.game import Array, Game, by_feature, ratios, simulate, weigh
 from hellgan.objective.linear import row_map, row_sums
 
 
@@ -36,20 +36,17 @@ def bulks(games: Game, theta, alpha, others, count=None) -> Bulk:
 
 
 def _bulk(game: Game, theta, alpha, others) -> Bulk:
-    def rows_of(x):
-        return features(game, x)[:, 1:]
-
-    weights = game.x_weights * row_map(lambda x: belief(features(game, x) @ alpha), game.x)
+    weights = game.x_weights * row_map(lambda x: belief(ratios(by_feature(game, x), alpha)), game.x)
     share = jnp.sum(weights)
     weights = weights / share
-    mean = row_sums(lambda weights, x: weights @ rows_of(x), weights, game.x)
-    (covariance,) = covariances_of_means(lambda x: (rows_of(x),), weights, game.x)
+    mean = row_sums(lambda weights, x: by_feature(game, x) @ weights, weights, game.x)
+    (covariance,) = covariances_of_means(lambda x: (by_feature(game, x),), weights, game.x)
     n = 1 / jnp.sum(weights**2)
     if game.draws_each:
         # Each observation is held against its own draws: contamination may depend on the covariates.
         slope, rows = jax.jacfwd(lambda theta: _of_own_draws(game, theta, alpha, weights), has_aux=True)(theta)
-        (noise,) = covariances_of_means(lambda rows: (rows,), weights, rows_of(game.x) - rows)
-        return Bulk(mean - weights @ rows, slope, covariance, noise, share, n)
+        (noise,) = covariances_of_means(lambda rows: (rows.T,), weights, (by_feature(game, game.x) - rows).T)
+        return Bulk(mean - rows @ weights, slope, covariance, noise, share, n)
 
     def centre(theta):
         mean = _believed_mean(game, theta, alpha, game.z)
@@ -58,8 +55,8 @@ def _bulk(game: Game, theta, alpha, others) -> Bulk:
     slope, middle = jax.jacfwd(centre, has_aux=True)(theta)
 
     def moments(believed, z):
-        centred = rows_of(simulate(game, theta, z)) - middle[None]
-        squares = [(weights[:, None] * centred).T @ centred for weights in (believed, believed**2)]
+        centred = by_feature(game, simulate(game, theta, z)) - middle[:, None]
+        squares = [(weights[None] * centred) @ centred.T for weights in (believed, believed**2)]
         return jnp.sum(believed), jnp.sum(believed**2), *squares
 
     drawn = row_map(lambda z, u: _believed(game, theta, alpha, z, u)[1], game.z, game.z_weights)
@@ -76,30 +73,30 @@ def _bulk(game: Game, theta, alpha, others) -> Bulk:
 
 
 def _believed(game: Game, theta, alpha, z, weights):
-    """Features (m, q + 1) of simulated rows, and the part of the weight of each that is believed."""
-    rows = features(game, simulate(game, theta, z))
-    return rows, weigh(game, theta, weights, z) * belief(rows @ alpha)
+    """Features (q, m) of simulated rows, and the part of the weight of each that is believed."""
+    phi = by_feature(game, simulate(game, theta, z))
+    return phi, weigh(game, theta, weights, z) * belief(ratios(phi, alpha))
 
 
 def _believed_mean(game: Game, theta, alpha, z):
     """Mean features (q,) over the believed part of a simulated sample."""
 
     def sums(weights, z):
-        rows, believed = _believed(game, theta, alpha, z, weights)
-        return believed @ rows
+        phi, believed = _believed(game, theta, alpha, z, weights)
+        return phi @ believed, jnp.sum(believed)
 
-    total = row_sums(sums, game.z_weights, z)
-    return total[1:] / total[0]
+    sum_, total = row_sums(sums, game.z_weights, z)
+    return sum_ / total
 
 
 def _of_own_draws(game: Game, theta, alpha, weights):
-    """Mean features (q,) of the believed draws, and those of each observation's (n, q); of all where none is."""
+    """Mean features (q,) of the believed draws, and those of each observation's (q, n); of all where none is."""
     ones = jnp.ones(len(game.z), weights.dtype)
-    rows, believed = _believed(game, theta, alpha, game.z, ones)
-    rows, believed = (part.reshape(len(weights), game.draws_each, -1) for part in (rows[:, 1:], believed))
+    phi, believed = _believed(game, theta, alpha, game.z, ones)
+    phi, believed = (part.reshape(*part.shape[:-1], len(weights), game.draws_each) for part in (phi, believed))
     total = jnp.sum(believed, axis=1)
-    means = jnp.sum(believed * rows, axis=1) / jnp.where(total > 0, total, 1.0)
-    return weights @ means, means
+    means = jnp.sum(believed[None] * phi, axis=2) / jnp.where(total > 0, total, 1.0)[None]
+    return means @ weights, means
 
 
 @programs.program

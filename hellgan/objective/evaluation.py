@@ -11,8 +11,9 @@ from hellgan.balance import Balance
 from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective import linear
-from hellgan.objective.game import Array, Game, features, simulate, weigh
+from hellgan.objective.game import Array, Game, by_feature, features, ratios, simulate, weigh
 from hellgan.objective.scores import influences, placement_slope
+from hellgan.objective.simulated import SimulatedMeans, features_slope, simulated_means, simulated_rows
 
 # Sobol samples behind the simulation's noise: a few show whether its variance matters at all beside the real sample's,
 # by more than a two-hundredth; where it does, all are used, and the noise's covariance has 31 degrees of freedom.
@@ -29,7 +30,7 @@ class Parts(NamedTuple):
     simulated_features: Array  # of the simulated sample's, were its draws independent
     difference: Array | None  # of their difference, where observations have draws of their own, or draws have weights
     features_slope: Array  # (q, p) derivative in theta of the simulated features' mean
-    shifted: linear.SimulatedMeans | None  # over other Sobol samples, (S, ...)
+    shifted: SimulatedMeans | None  # over other Sobol samples, (S, ...)
 
 
 @programs.program
@@ -52,34 +53,34 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
     moved = placement_slope(game, theta, alpha) if game.basis.placement.shape[-1] else None
 
     def real_rows(x):
-        phi = features(game, x)
-        slope = derivatives(loss.real, phi @ alpha)[1]
-        own = jnp.pad(slope[:, None] * phi, ((0, 0), (game.p, 0)))
-        return own if moved is None else own + influences(game, x) @ moved.T, phi[:, 1:]
+        phi = by_feature(game, x)
+        slope = derivatives(loss.real, ratios(phi, alpha))[1]
+        own = jnp.concatenate([jnp.zeros((game.p, len(slope)), slope.dtype), slope[None], slope[None] * phi])
+        return own if moved is None else own + moved @ influences(game, x).T, phi
 
-    def simulated_rows(z):
-        rows = linear.simulated_rows(game, theta, alpha, z)
-        return rows.scores, rows.weighted_features[:, 1:]
+    def drawn_rows(z):
+        rows = simulated_rows(game, theta, alpha, z)
+        return rows.scores, rows.weighted_features
 
     def with_draws(x, z):
         """Scores of each observation with those of its draws, and the difference of their features."""
-        real, simulated = real_rows(x), jax.vmap(simulated_rows)(z)
-        means = [jnp.mean(rows, axis=1) for rows in simulated]
+        real, simulated = real_rows(x), drawn_rows(z.reshape(-1, z.shape[-1]))
+        means = [jnp.mean(rows.reshape(len(rows), -1, z.shape[1]), axis=2) for rows in simulated]
         return real[0] + means[0], real[1] - means[1]
 
     def of_law():
         """Covariance of the mean of as many features of the fitted law as there are draws, were these independent."""
         if not game.generator.is_weighted:
-            return covariances_of_means(lambda z: simulated_rows(z)[1:], wz, game.z)[0]
-        return jnp.sum(wz**2) * covariance_of(weigh(game, theta), features(game, simulate(game, theta))[:, 1:])
+            return covariances_of_means(lambda z: drawn_rows(z)[1:], wz, game.z)[0]
+        return jnp.sum(wz**2) * covariance_of(weigh(game, theta), by_feature(game, simulate(game, theta)))
 
     def of_ratio():
         """Covariance of the weighted mean of features, whose weights are divided by their own mean."""
         drawn = weigh(game, theta, jnp.ones_like(wz))
-        phi = features(game, simulate(game, theta))[:, 1:]
+        phi = by_feature(game, simulate(game, theta))
         weights = wz * drawn
-        mean = weights @ phi / jnp.sum(weights)
-        return covariances_of_means(lambda rows: (rows,), wz, drawn[:, None] * (phi - mean[None]))[0]
+        mean = phi @ weights / jnp.sum(weights)
+        return covariances_of_means(lambda rows: (rows.T,), wz, (drawn[None] * (phi - mean[:, None])).T)[0]
 
     real_scores, real_features = covariances_of_means(real_rows, wx, game.x)
     simulated_scores = difference = shifted = None
@@ -88,32 +89,33 @@ def _parts(game: Game, theta, alpha, scrambles) -> Parts:
         real_scores, difference = covariances_of_means(with_draws, wx, game.x, z)
         simulated_scores, simulated_features = jnp.zeros_like(real_scores), jnp.zeros_like(real_features)
     elif scrambles is None:
-        simulated_scores, simulated_features = covariances_of_means(simulated_rows, wz, game.z)
+        simulated_scores, simulated_features = covariances_of_means(drawn_rows, wz, game.z)
         if game.generator.is_weighted:
             difference, simulated_features = real_features + of_ratio(), of_law()
     else:
         simulated_features = of_law()
-        shifted = lax.map(lambda z: linear.simulated_means(game, theta, alpha, z), scrambles)
+        shifted = lax.map(lambda z: simulated_means(game, theta, alpha, z), scrambles)
         shifted = shifted._replace(features=shifted.features[:, 1:], believed=shifted.believed[:, 1:])
-    slope = linear.features_slope(game, theta, alpha)[1:]
+    slope = features_slope(game, theta, alpha)[1:]
     return Parts(real_scores, simulated_scores, real_features, simulated_features, difference, slope, shifted)
 
 
 def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
-    """Covariance of the weighted mean of independent rows (n, k), for each kind of rows that ``function`` gives.
+    """Covariance of the weighted mean of independent columns (k, n), for each kind of these that ``function`` gives.
 
-    Weights (n,) sum to 1. Each covariance is centred by its kind's own weighted mean, and unbiased. A large sample is
-    gone through once: the mean of the first block is subtracted from its rows, so that squares lose no digits.
+    ``function`` is called on rows (n, ...), weights (n,) sum to 1. Each covariance is centred by its kind's own
+    weighted mean, and unbiased. A large sample is gone through once: the mean of the first block is subtracted, so that
+    squares lose no digits.
     """
     first = slice(None if len(weights) <= linear.STORED else linear.BLOCK)
     share = jnp.sum(weights[first])
     shares = jnp.where(share > 0, weights[first] / jnp.where(share > 0, share, 1.0), 1 / weights[first].shape[0])
-    pilots = [shares @ kind for kind in function(*(r[first] for r in rows))]
+    pilots = [kind @ shares for kind in function(*(r[first] for r in rows))]
 
     def moments(w, *rows):
-        kinds = [kind - pilot[None] for kind, pilot in zip(function(*rows), pilots, strict=True)]
-        weighted = [w[:, None] * kind for kind in kinds]
-        return [(w @ kind, w @ each, each.T @ each) for kind, each in zip(kinds, weighted, strict=True)]
+        kinds = [kind - pilot[:, None] for kind, pilot in zip(function(*rows), pilots, strict=True)]
+        weighted = [w[None] * kind for kind in kinds]
+        return [(kind @ w, each @ w, each @ each.T) for kind, each in zip(kinds, weighted, strict=True)]
 
     total = jnp.sum(weights**2)
     covariances = []
@@ -123,11 +125,11 @@ def covariances_of_means(function, weights: Array, *rows) -> list[Array]:
     return covariances
 
 
-def covariance_of(weights: Array, rows: Array) -> Array:
-    """Covariance matrix (k, k) of a law given by rows (m, k) and their weights, whose sum need not be 1."""
+def covariance_of(weights: Array, columns: Array) -> Array:
+    """Covariance matrix (k, k) of a law given by columns (k, m) and their weights, whose sum need not be 1."""
     weights = weights / jnp.sum(weights)
-    centred = rows - (weights @ rows)[None]
-    return (weights[:, None] * centred).T @ centred / (1 - jnp.sum(weights**2))
+    centred = columns - (columns @ weights)[:, None]
+    return (weights[None] * centred) @ centred.T / (1 - jnp.sum(weights**2))
 
 
 def evaluated(

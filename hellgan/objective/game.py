@@ -130,6 +130,16 @@ def features(game: Game, x: Float[Array, "n d"]) -> Float[Array, "n q"]:
     return jax.vmap(game.basis.features)(x)
 
 
+def by_feature(game: Game, x: Float[Array, "n d"]) -> Float[Array, "q n"]:
+    """Evaluate the features of a basis but the constant at n observations, a row a feature."""
+    return game.basis.by_feature(jnp.asarray(x))
+
+
+def ratios(phi: Float[Array, "q n"], alpha: Float[Array, " q1"]) -> Float[Array, " n"]:
+    """Log density ratios of observations whose features but the constant are given, a row a feature."""
+    return alpha[0] + alpha[1:] @ phi
+
+
 def objective(game: Game, theta: Float[Array, " p"], alpha: Float[Array, " q"], penalised: bool = True) -> Array:
     """Evaluate V_n of (1); without the ridge where ``penalised`` is false, as the test (4) takes it."""
     real = game.x_weights @ game.loss.real(log_ratios(game, alpha, game.x))

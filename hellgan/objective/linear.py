@@ -1,6 +1,7 @@
 """The objective of a discriminator linear in alpha: value and derivatives as matrix products, over blocks of rows.
 
-The derivatives of the loss in v stand in these products as analytic weights of the rows.
+The derivatives of the loss in v stand in these products as analytic weights of the rows. Features, slopes and tangents
+have the observations last, (q, m), without the constant feature: what belongs to it are sums of the weights.
 """
 
 import functools
@@ -18,12 +19,12 @@ from hellgan.generators.family import Generator
 from hellgan.losses import catalogue as losses
 from hellgan.losses.catalogue import Loss
 from hellgan.losses.derivatives import derivatives
-from hellgan.objective.belief import belief
-from hellgan.objective.game import Array, Game, features, simulate, weigh
+from hellgan.objective.game import Array, Game, by_feature, ratios, simulate, weigh
 
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
 # step, in blocks of BLOCK rows, so that memory does not grow with rows times features.
 STORED, BLOCK = 32_768, 4_096
+_FEW = 3
 _MANY = 8  # arguments from which on derivatives in each of them cost more than going back from the result
 
 
@@ -57,8 +58,8 @@ class Rows(NamedTuple):
 
     weights: Array
     signs: Array | None  # 1 for real and -1 for simulated rows of both samples in one, where fake(v) = real(-v)
-    rows: Array
-    features: Callable[[Array], Array]
+    rows: Array  # or their features (q, n), where these are stored
+    features: Callable[[Array], Array] | None  # None where they are stored
     part: str  # of the loss: real or fake
 
 
@@ -66,13 +67,10 @@ def discriminator_rows(game: Game, theta) -> list[Rows]:
     """Give the two samples at theta with their features; as one where both are small and the loss is symmetric."""
 
     def of_real(x):
-        return features(game, x)
+        return by_feature(game, x)
 
     def of_simulated(z):
-        return features(game, simulate(game, theta, z))
-
-    def stored(phi):
-        return phi
+        return by_feature(game, simulate(game, theta, z))
 
     sides = [
         Rows(game.x_weights, None, game.x, of_real, "real"),
@@ -80,16 +78,19 @@ def discriminator_rows(game: Game, theta) -> list[Rows]:
     ]
     if max(game.x.shape[0], game.z.shape[0]) > STORED:
         return sides
-    sides = [side._replace(rows=side.features(side.rows), features=stored) for side in sides]
+    sides = [
+        side._replace(rows=of(side.rows), features=None)
+        for side, of in zip(sides, (of_real, of_simulated), strict=True)
+    ]
     if not game.loss.is_symmetric:
         return sides
     real, simulated = sides
     return [
         Rows(
             jnp.concatenate([real.weights, simulated.weights]),
-            jnp.asarray(np.repeat([1.0, -1.0], [real.rows.shape[0], simulated.rows.shape[0]])),
-            jnp.concatenate([real.rows, simulated.rows]),
-            stored,
+            jnp.asarray(np.repeat([1.0, -1.0], [real.rows.shape[1], simulated.rows.shape[1]])),
+            jnp.concatenate([real.rows, simulated.rows], axis=1),
+            None,
             "real",
         )
     ]
@@ -99,11 +100,11 @@ def real_rows(game: Game) -> Rows:
     """Give the real sample alone, whose features do not change with theta."""
 
     def of_real(x):
-        return features(game, x)
+        return by_feature(game, x)
 
     if game.x.shape[0] > STORED:
         return Rows(game.x_weights, None, game.x, of_real, "real")
-    return Rows(game.x_weights, None, of_real(game.x), lambda phi: phi, "real")
+    return Rows(game.x_weights, None, of_real(game.x), None, "real")
 
 
 def discriminator_problem(game: Game, samples: list[Rows], alpha, on_log=None):
@@ -122,11 +123,13 @@ def earned(game: Game, sample: Rows, alpha, on_log=None) -> tuple[Array, Array, 
     """Evaluate what the discriminator earns from a sample, with gradient and Hessian in alpha; without the ridge."""
 
     def block(weights, signs, rows):
-        phi = sample.features(rows)
-        value, slope, curvature = _earnings(game.loss, sample.part, (phi @ alpha) * signs, on_log)
+        phi = rows if sample.features is None else sample.features(rows)
+        value, slope, curvature = _earnings(game.loss, sample.part, ratios(phi, alpha) * signs, on_log)
         return _sums(weights, phi, (value, signs * slope, curvature))
 
     signs = np.ones(sample.weights.shape) if sample.signs is None else sample.signs
+    if sample.features is None:
+        return block(sample.weights, signs, sample.rows)
     return row_sums(block, sample.weights, signs, sample.rows)
 
 
@@ -166,22 +169,21 @@ def expand_both(game: Game, theta, alpha, on_log=None) -> tuple[Expansion, tuple
 
     def block(latent_weights, z):
         x, x_theta, bent = _draws(game.generator, theta, z)
-        phi, phi_x, v_xx = jax.vmap(lambda row: _along(game.basis, alpha, row))(x)
-        v, v_x = phi @ alpha, phi_x @ alpha
-        v_theta = jnp.einsum("md,mdp->mp", v_x, x_theta)
+        phi, phi_x, v_xx = _along(game.basis, alpha, x)
+        v = ratios(phi, alpha)
+        v_x = jnp.tensordot(alpha[1:], phi_x, 1)
+        v_theta = jnp.sum(v_x[None] * x_theta, axis=1)
         earned, slope, curvature = derivatives(game.loss.adversary, v)
         weights = weigh(game, theta, latent_weights, z)
-        pull = (weights * slope)[:, None] * v_x
-        d_theta_theta = (
-            (v_theta * (weights * curvature)[:, None]).T @ v_theta
-            + jnp.einsum("mdp,mde,mer->pr", x_theta, (weights * slope)[:, None, None] * v_xx, x_theta)
-            + bent(pull)
-        )
-        d_theta, moved = jnp.einsum("md,mdp->p", pull, x_theta), None
+        pulled, curved = weights * slope, (weights * curvature)[None] * v_theta
+        pull = pulled[None] * v_x
+        bent_by_v = jnp.sum((pulled[None, None] * v_xx)[None] * x_theta[:, None], axis=2)
+        d_theta_theta = over_rows(curved, v_theta) + over_rows(x_theta, bent_by_v) + bent(pull)
+        d_theta, moved = v_theta @ pulled, None
         if game.generator.is_weighted:
             # d u_j/d theta, (m, p); u_j itself stands for the products with slopes of v above.
             moved = weight_tangents(game, theta, latent_weights, z)
-            mixed = (slope[:, None] * moved).T @ v_theta
+            mixed = (v_theta * slope[None]) @ moved
 
             def earnings(theta):
                 return earned @ weigh(game, theta, latent_weights, z)
@@ -192,9 +194,13 @@ def expand_both(game: Game, theta, alpha, on_log=None) -> tuple[Expansion, tuple
             )
 
         def cross(slope, curvature):
-            """Derivative in theta of sum_j u_j slope(v_j) features(x_j): (q, p)."""
-            of_rows = phi.T @ ((weights * curvature)[:, None] * v_theta) + _moved(weights * slope, phi_x, x_theta)
-            return of_rows if moved is None else of_rows + phi.T @ (slope[:, None] * moved)
+            """Derivative in theta of sum_j u_j slope(v_j) features(x_j), the constant first: (q + 1, p)."""
+            by_v = (weights * curvature)[None] * v_theta
+            if moved is not None:
+                by_v += slope[None] * moved.T
+            return with_constant(
+                jnp.sum(by_v, axis=1), over_rows(phi, by_v) + moved_by(weights * slope, phi_x, x_theta)
+            )
 
         fake = derivatives(game.loss.fake, v)
         d_alpha_theta = cross(*fake[1:])
@@ -206,44 +212,71 @@ def expand_both(game: Game, theta, alpha, on_log=None) -> tuple[Expansion, tuple
 
 
 def _sums(weights, phi, earned) -> tuple[Array, Array, Array]:
-    """Sums over rows of what is earned there: value, and gradient and Hessian in alpha by the features."""
+    """Sums over rows of what is earned there: value, and gradient and Hessian in alpha by the features (q, m)."""
     value, slope, curvature = earned
-    return weights @ value, (weights * slope) @ phi, (phi * (weights * curvature)[:, None]).T @ phi
+    pulled, curved = weights * slope, weights * curvature
+    side = phi @ curved
+    hessian = jnp.block([[jnp.sum(curved), side[None]], [side[:, None], (phi * curved[None]) @ phi.T]])
+    return weights @ value, with_constant(jnp.sum(pulled), phi @ pulled), hessian
+
+
+def with_constant(constant, others):
+    """Put what belongs to the constant feature before what belongs to the q others."""
+    return jnp.concatenate([constant[None], others])
+
+
+def over_rows(first, second):
+    """Sum first[p, ..., j] second[r, ..., j] over observations j and what is before them: (p, r)."""
+    first, second = (of.reshape(of.shape[0], -1) for of in (first, second))
+    if len(second) <= _FEW:  # products with vectors are faster than those with so narrow matrices
+        return jnp.stack([first @ row for row in second], axis=1)
+    return first @ second.T
 
 
 def _draws(generator: Generator, theta, z):
-    """Draws x_j = G(theta, z_j), (m, d), and derivatives in theta, (m, d, p), for latent draws (m, k).
+    """Draws x_j = G(theta, z_j), (m, d), and derivatives in theta, (p, d, m), for latent draws (m, k).
 
-    With them comes the function of pulls (m, d) that sums pull_j . d^2 x_j over the draws, (p, p). Where theta is short
+    With them comes the function of pulls (d, m) that sums pull_j . d^2 x_j over the draws, (p, p). Where theta is short
     all is one pass: a quantile function that is solved for is so solved once.
     """
+
+    def draws(theta):
+        return draws_of(generator, theta, z)
+
+    def once(theta):
+        return pushed(draws, theta)
+
     if theta.shape[0] > _MANY:
-        x, x_theta = jax.vmap(lambda draw: value_and_tangents(generator, theta, draw))(z)
+        x, x_theta = once(theta)
+        return x.T, x_theta, lambda pull: _hessian(lambda theta: jnp.sum(pull * draws(theta)), theta)
 
-        def bent(pull):
-            return _hessian(lambda theta: jnp.sum(pull * jax.vmap(lambda draw: generator(theta, draw))(z)), theta)
+    (x, x_theta), (_, x_theta_theta) = pushed(once, theta)
 
-        return x, x_theta, bent
+    def bent(pull):
+        return over_rows(x_theta_theta.reshape(-1, *x.shape), pull[None]).reshape(2 * theta.shape)
 
-    def twice(draw):
-        def slopes(theta):
-            x, x_theta = value_and_tangents(generator, theta, draw)
-            return x_theta, (x, x_theta)
+    return x.T, x_theta, bent
 
-        x_theta_theta, (x, x_theta) = jax.jacfwd(slopes, has_aux=True)(theta)
-        return x, x_theta, x_theta_theta
 
-    x, x_theta, x_theta_theta = jax.vmap(twice)(z)
-    return x, x_theta, lambda pull: jnp.einsum("md,mdpr->pr", pull, x_theta_theta)
+def draws_of(generator: Generator, theta, z):
+    """Map a generator over latent draws (m, k): (d, m)."""
+    return jax.vmap(lambda draw: generator(theta, draw), out_axes=1)(z)
+
+
+def pushed(function, at):
+    """Evaluate a function at a vector (k,), and its derivatives in each coordinate, stacked: (k, ...)."""
+    return jax.vmap(lambda along: jax.jvp(function, (at,), (along,)), out_axes=(None, 0))(
+        jnp.eye(len(at), dtype=at.dtype)
+    )
 
 
 def _hessian(function, theta):
     """Hessian (p, p) of a number: forward through the gradient where p is large and the function allows it."""
-    gradient = _backward(function, theta)
+    gradient = backward(function, theta)
     return jax.jacfwd(jax.jacfwd(function) if gradient is None else gradient)(theta)
 
 
-def _backward(function, argument):
+def backward(function, argument):
     """The gradient of a number by reverse mode; None where its argument is short, or the function has no reverse."""
     if argument.shape[0] <= _MANY:
         return None
@@ -255,34 +288,35 @@ def _backward(function, argument):
     return gradient
 
 
-def _moved(weights, phi_x, x_theta):
-    """Sum weights_j phi_x_j' x_theta_j over the rows j of (m, d, q) and (m, d, p): (q, p), as one matrix product."""
-    weighted = weights[:, None, None] * x_theta
-    return phi_x.reshape(-1, phi_x.shape[-1]).T @ weighted.reshape(-1, weighted.shape[-1])
+def moved_by(weights, phi_x, x_theta):
+    """Sum weights_j phi_x[q, d, j] x_theta[p, d, j] over j and d: (q, p), as one matrix product."""
+    return over_rows(phi_x, weights[None, None] * x_theta)
 
 
-def _features_and_slopes(basis: Basis, row):
-    """Features (q + 1,) of one observation and their slopes in x (d, q + 1)."""
+def features_and_slopes(basis: Basis, x):
+    """Features (q, m) of observations (m, d) and their slopes in x, (q, d, m)."""
 
-    def twice(point):
-        phi = basis.features(point)
-        return phi, phi
+    def along(direction):
+        return jax.jvp(basis.by_feature, (x,), (jnp.broadcast_to(direction, x.shape),))
 
-    phi_x, phi = jax.jacfwd(twice, has_aux=True)(row)
-    return phi, phi_x.T
+    return jax.vmap(along, out_axes=(None, 1))(jnp.eye(x.shape[1], dtype=x.dtype))
 
 
-def _along(basis: Basis, alpha, row):
-    """Features, their slopes and the Hessian in x (d, d) of v = alpha . features, for one observation."""
-    gradient = _backward(lambda point: basis.features(point) @ alpha, row)
-    if gradient is not None:
-        return *_features_and_slopes(basis, row), jax.jacfwd(gradient)(row)
+def _along(basis: Basis, alpha, x):
+    """Features, their slopes and the Hessians in x, (d, d, m), of v = alpha . features, for observations (m, d)."""
 
-    def slope(point):
-        phi, phi_x = _features_and_slopes(basis, point)
-        return phi_x @ alpha, (phi, phi_x)
+    def gradients(x):
+        phi, phi_x = features_and_slopes(basis, x)
+        return jnp.tensordot(alpha[1:], phi_x, 1), (phi, phi_x)
 
-    v_xx, (phi, phi_x) = jax.jacfwd(slope, has_aux=True)(row)
+    backwards = backward(lambda point: basis.features(point) @ alpha, x[0])
+    if backwards is not None:
+        return *features_and_slopes(basis, x), jax.vmap(jax.jacfwd(backwards), out_axes=2)(x)
+
+    def along(direction):
+        return jax.jvp(gradients, (x,), (jnp.broadcast_to(direction, x.shape),), has_aux=True)
+
+    _, v_xx, (phi, phi_x) = jax.vmap(along, out_axes=(None, 0, None))(jnp.eye(x.shape[1], dtype=x.dtype))
     return phi, phi_x, v_xx
 
 
@@ -295,102 +329,6 @@ def value_and_tangents(generator: Generator, theta, draw):
 
     x_theta, x = jax.jacfwd(twice, has_aux=True)(theta)
     return x, x_theta
-
-
-class Simulated(NamedTuple):
-    """One latent sample as both players meet it, one row a draw."""
-
-    features: Float[Array, "m q"]
-    features_slopes: Float[Array, "m d q"]  # in x
-    tangents: Float[Array, "m d p"]  # of x in theta
-    d_theta: Float[Array, "m p"]  # the generator's scores
-    slopes: Float[Array, " m"]  # fake'(v), by the draw's weight; times the features, the discriminator's scores
-    weights: Float[Array, " m"] | None  # that the generator gives the draws; None where they have none
-    weight_tangents: Float[Array, "m p"] | None  # in theta
-
-    @property
-    def scores(self) -> Float[Array, "m pq"]:
-        return jnp.concatenate([self.d_theta, self.slopes[:, None] * self.features], axis=1)
-
-    @property
-    def weighted_features(self) -> Float[Array, "m q"]:
-        return self.features if self.weights is None else self.weights[:, None] * self.features
-
-    def moved_features(self, tangent: Array, of_weights: Array | None) -> Float[Array, "m q"]:
-        """Derivative of ``weighted_features`` along tangents of x (m, d) and of the weights (m,)."""
-        moved = jnp.einsum("mdq,md->mq", self.features_slopes, tangent)
-        if self.weights is None or of_weights is None:
-            return moved
-        return self.weights[:, None] * moved + of_weights[:, None] * self.features
-
-
-def simulated_rows(game: Game, theta, alpha, z) -> Simulated:
-    """Evaluate features, slopes and scores at latent draws z (m, k), for a basis; the analytic form of ``scores``."""
-    x, x_theta = jax.vmap(lambda draw: value_and_tangents(game.generator, theta, draw))(z)
-    phi, phi_x = jax.vmap(lambda row: _features_and_slopes(game.basis, row))(x)
-    v = phi @ alpha
-    slope = derivatives(game.loss.fake, v)[1]
-    push = slope if game.loss.is_zero_sum else derivatives(game.loss.adversary, v)[1]
-    d_theta = jnp.einsum("md,mdp->mp", push[:, None] * (phi_x @ alpha), x_theta)
-    if not game.generator.is_weighted:
-        return Simulated(phi, phi_x, x_theta, d_theta, slope, None, None)
-    one = jnp.ones(len(z), v.dtype)
-    weights, moved = weigh(game, theta, one, z), weight_tangents(game, theta, one, z)
-    d_theta = weights[:, None] * d_theta + game.loss.adversary(v)[:, None] * moved
-    return Simulated(phi, phi_x, x_theta, d_theta, weights * slope, weights, moved)
-
-
-class SimulatedMeans(NamedTuple):
-    """What one latent sample contributes to the mean score, and to the mean of the features."""
-
-    score: Float[Array, " pq"]
-    features: Float[Array, " q"]
-    believed: Float[Array, " q"]  # mean of the features where the discriminator believes
-
-
-def simulated_means(game: Game, theta, alpha, z) -> SimulatedMeans:
-    """Average the simulated scores and the features over latent draws z (m, k) by the game's weights, for a basis.
-
-    The features' mean is that of all draws, and of those that the discriminator believes.
-    """
-
-    def block(latent_weights, z):
-        def loss_of_generator(theta):
-            phi = features(game, simulate(game, theta, z))
-            return weigh(game, theta, latent_weights, z) @ game.loss.adversary(phi @ alpha)
-
-        gradient, weights = _backward(loss_of_generator, theta), weigh(game, theta, latent_weights, z)
-        if gradient is None:
-            rows = simulated_rows(game, theta, alpha, z)
-            d_theta, phi, slopes = latent_weights @ rows.d_theta, rows.features, latent_weights * rows.slopes
-        else:
-            phi = features(game, simulate(game, theta, z))
-            d_theta, slopes = gradient(theta), weights * derivatives(game.loss.fake, phi @ alpha)[1]
-        d_alpha, means, believed = jnp.stack([slopes, weights, weights * belief(phi @ alpha)]) @ phi
-        return SimulatedMeans(jnp.concatenate([d_theta, d_alpha]), means, believed)
-
-    found = row_sums(block, game.z_weights, z)
-    found = found._replace(believed=found.believed / found.believed[0])
-    if not game.generator.is_weighted:
-        return found
-    return found._replace(features=found.features / found.features[0])
-
-
-def features_slope(game: Game, theta, alpha) -> Float[Array, "q p"]:
-    """Differentiate the mean of the simulated features in theta, for a basis."""
-
-    def block(weights, z):
-        rows = simulated_rows(game, theta, alpha, z)
-        if rows.weights is None or rows.weight_tangents is None:
-            return _moved(weights, rows.features_slopes, rows.tangents), weights @ rows.features
-        by_rows = _moved(weights * rows.weights, rows.features_slopes, rows.tangents)
-        moved = by_rows + rows.features.T @ (weights[:, None] * rows.weight_tangents)
-        return moved, weights @ rows.weighted_features
-
-    slope, total = row_sums(block, game.z_weights, game.z)
-    if not game.generator.is_weighted:
-        return slope
-    return (slope - jnp.outer(total / total[0], slope[0])) / total[0]
 
 
 def weight_tangents(game: Game, theta, weights, z) -> Float[Array, "m p"]:

@@ -10,11 +10,11 @@ from hellgan.execution import programs
 from hellgan.losses.derivatives import derivatives
 from hellgan.objective.game import features as rows_features
 from hellgan.objective.game import simulate, weigh
-from hellgan.objective.linear import simulated_rows
 from hellgan.objective.scores import jacobian as mean_jacobian
 from hellgan.objective.scores import mean_score, observation_scores, weighted
 from hellgan.objective.scores import placement_slope as mean_slope
 from hellgan.objective.scores import scores as both_scores
+from hellgan.objective.simulated import simulated_rows
 from hellgan.samples.ties import Atom, heaviest, may_be_tied
 from hellgan.solver.with_jaxopt import root_derivatives
 
@@ -57,7 +57,7 @@ def _score(game, theta, alpha, x):
         return own
     k = game.generator.covariates
     z = jnp.concatenate([jnp.broadcast_to(x[:k], (game.z.shape[0], k)), game.z], axis=1)
-    return own + jnp.mean(simulated_rows(game, theta, alpha, z).scores, axis=0)
+    return own + jnp.mean(simulated_rows(game, theta, alpha, z).scores, axis=1)
 
 
 @programs.program

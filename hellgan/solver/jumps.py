@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hellgan.execution import programs
-from hellgan.objective import linear
-from hellgan.objective.game import Array, Game, features, simulate, weigh
+from hellgan.objective.game import Array, Game, by_feature, simulate, weigh
+from hellgan.objective.simulated import features_slope, simulated_means, simulated_rows
 from hellgan.solver.certificate import JUMPS, LIMITS, Limits, SaddlePoint, certify
 from hellgan.solver.starts import reach_at
 
@@ -116,12 +116,12 @@ def _slopes(games: Game, u) -> _Slopes:
         reach = jnp.minimum(reach_at(game.generator, theta, game.z), most)
         unit = jnp.zeros(game.discriminator.size - 1, theta.dtype)
         for weights, rows in ((game.x_weights, game.x), (weigh(game, theta), simulate(game, theta))):
-            phi = features(game, rows)[:, 1:]
-            unit += weights @ (phi - (weights @ phi)[None]) ** 2
+            phi = by_feature(game, rows)
+            unit += (phi - (phi @ weights)[:, None]) ** 2 @ weights
         unit = jnp.where(unit > 0, jnp.sqrt(unit), 1.0)
 
         def means(theta):
-            found = linear.simulated_means(game, theta, alpha, game.z)
+            found = simulated_means(game, theta, alpha, game.z)
             return found.features[1:] / unit, found.score[: game.p] * reach
 
         def differences(step):
@@ -129,16 +129,15 @@ def _slopes(games: Game, u) -> _Slopes:
             ahead, behind = (jax.lax.map(means, theta[None] + sign * moves) for sign in (1, -1))
             return [((a - b) / (2 * step)).T for a, b in zip(ahead, behind, strict=True)]
 
-        slope = linear.features_slope(game, theta, alpha)[1:] * reach[None] / unit[:, None]
+        slope = features_slope(game, theta, alpha)[1:] * reach[None] / unit[:, None]
         by, scores_by = (jnp.stack(each) for each in zip(*(differences(step) for step in _STEPS), strict=True))
-        rows = linear.simulated_rows(game, theta, alpha, game.z)
+        rows = simulated_rows(game, theta, alpha, game.z)
 
         def error(tangents):
-            moved = rows.moved_features(*tangents)[:, 1:]
-            return jnp.sqrt(jnp.sum(game.z_weights**2 @ (moved / unit[None]) ** 2))
+            moved = rows.moved_features(*tangents)
+            return jnp.sqrt(jnp.sum((moved / unit[:, None]) ** 2 @ game.z_weights**2))
 
-        of_weights = None if rows.weight_tangents is None else rows.weight_tangents.T
-        errors = jax.lax.map(error, (jnp.moveaxis(rows.tangents, 2, 0), of_weights)) * reach
+        errors = jax.lax.map(error, (rows.tangents, rows.weight_tangents)) * reach
         sizes = jnp.linalg.norm(slope, axis=0)
         return _Slopes(reach, slope, jnp.where(sizes > 0, errors / sizes, 0.0), by, scores_by)
 

@@ -153,10 +153,10 @@ class Programs:
         self.gradients = program(lambda u, x: mapped(jax.jacfwd(of.real_score, argnums=1), u, x))
         self.jacobians = program(lambda u, x: mapped(jax.jacfwd(of.real_score), u, x))
         self.real_covariance = program(
-            lambda u, x, w: covariances_of_means(lambda x: [mapped(of.real_score, u, x)], w, x)[0]
+            lambda u, x, w: covariances_of_means(lambda x: [mapped(of.real_score, u, x).T], w, x)[0]
         )
         self.simulated_covariance = program(
-            lambda u, z, v: covariances_of_means(lambda z: [mapped(of.simulated_score, u, z)], v, z)[0]
+            lambda u, z, v: covariances_of_means(lambda z: [mapped(of.simulated_score, u, z).T], v, z)[0]
         )
         self.simulated_means = program(
             lambda u, samples: jax.lax.map(lambda z: jnp.mean(mapped(of.simulated_score, u, z), axis=0), samples)

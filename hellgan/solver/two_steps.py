@@ -20,12 +20,12 @@ import numpy as np
 from hellgan.estimation import ScoreCovariance
 from hellgan.execution import programs
 from hellgan.losses.catalogue import sharp_ns as FIRST
-from hellgan.objective import linear
 from hellgan.objective.belief import belief
 from hellgan.objective.evaluation import FIRST as FEW_SCRAMBLES
 from hellgan.objective.evaluation import covariances_of_means, simulation_matters
 from hellgan.objective.game import Array, Game, features
 from hellgan.objective.scores import influences, mean_score, observation_scores, placed, scores
+from hellgan.objective.simulated import simulated_means
 from hellgan.solver.certificate import LIMITS, Limits, SaddlePoint
 from hellgan.solver.saddle import solve_saddle, solve_saddles
 from hellgan.solver.smoothing import settled_at
@@ -189,16 +189,16 @@ def _parts(second: Game, first: Game, after, before, scrambles) -> _Parts:
     rows = _rows(second, first, after, before)
     if first.basis.placement.shape[-1]:
         rows = rows + influences(first, first.x) @ _placement_slope(second, first, after, before).T
-    (real,) = covariances_of_means(lambda rows: (rows,), first.x_weights, rows)
+    (real,) = covariances_of_means(lambda rows: (rows.T,), first.x_weights, rows)
     simulated, shifted = jnp.zeros_like(real), None
     if not second.draws_each and scrambles is None:
         draws = [scores(game, u[:p], u[p:]).simulated for game, u in ((second, after), (first, before))]
         stacked = jnp.concatenate([share * draws[0], draws[1]], axis=1)
-        (simulated,) = covariances_of_means(lambda rows: (rows,), second.z_weights, stacked)
+        (simulated,) = covariances_of_means(lambda rows: (rows.T,), second.z_weights, stacked)
     if scrambles is not None:
 
         def means(z):
-            a, b = (linear.simulated_means(g, u[:p], u[p:], z).score for g, u in ((second, after), (first, before)))
+            a, b = (simulated_means(g, u[:p], u[p:], z).score for g, u in ((second, after), (first, before)))
             return jnp.concatenate([share * a, b])
 
         shifted = jax.lax.map(means, scrambles)

@@ -34,7 +34,7 @@ def logistic_fit(loss: str | hg.Loss = "log", n=64, m=64, latent="iid", weights=
 
 def covariance_of_mean(rows, weights):
     with jax.enable_x64(True):
-        return np.asarray(evaluation.covariances_of_means(lambda rows: [rows], np.asarray(weights), rows)[0])
+        return np.asarray(evaluation.covariances_of_means(lambda rows: [rows.T], np.asarray(weights), rows)[0])
 
 
 def test_covariance_of_mean_by_hand():

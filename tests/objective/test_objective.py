@@ -183,6 +183,18 @@ def streamed(monkeypatch):
     return run
 
 
+def test_both_samples_are_stored_as_one(monkeypatch):
+    """Of samples whose features are stored, 40 and 64 rows, both together have more rows than may be stored."""
+    g = weighted(game("root", "curved"))
+    at = point(g.p, g.discriminator.size)
+    whole = discriminator_problem(g, *at)
+    monkeypatch.setattr(linear, "STORED", 64)
+    monkeypatch.setattr(linear, "BLOCK", 16)
+    assert len(linear.discriminator_rows(g, at[0])) == 1
+    for mine, others in zip(discriminator_problem(g, *at), whole, strict=True):
+        np.testing.assert_allclose(mine, others, atol=1e-14)
+
+
 @pytest.mark.parametrize("loss", ["root", "log_ns"])
 @pytest.mark.parametrize(
     "function",

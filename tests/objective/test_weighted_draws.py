@@ -9,7 +9,7 @@ import pytest
 
 import hellgan as hg
 from hellgan.generators.smoothed import Smoothed, smoothed_at
-from hellgan.objective import evaluation, linear
+from hellgan.objective import evaluation, simulated
 from hellgan.objective.bulk import bulks
 from hellgan.objective.game import features, simulate, weigh
 from hellgan.objective.scores import jacobian, mean_score, scores
@@ -49,9 +49,9 @@ def test_derivatives_agree(name, loss):
             theta, alpha = u[:p], u[p:]
             by_forward = jax.jacfwd(lambda u: mean_score(game, u[:p], u[p:]))(u)
             own = jacobian(game, theta, alpha), mean_score(game, theta, alpha), scores(game, theta, alpha)
-            rows = linear.simulated_rows(game, theta, alpha, game.z)
-            means = linear.simulated_means(game, theta, alpha, game.z)
-            slope = linear.features_slope(game, theta, alpha)
+            rows = simulated.simulated_rows(game, theta, alpha, game.z)
+            means = simulated.simulated_means(game, theta, alpha, game.z)
+            slope = simulated.features_slope(game, theta, alpha)
             return by_forward, *own, rows.scores, means, slope, mean(theta), jax.jacfwd(mean)(theta)
 
         def mean(theta):
@@ -63,7 +63,7 @@ def test_derivatives_agree(name, loss):
         ridge = np.concatenate([np.zeros(p), 2 * game.discriminator.ridge * alpha])
         summed = game.x_weights @ both.real + game.z_weights @ both.simulated - ridge
         np.testing.assert_allclose(summed, score, atol=1e-13)
-        np.testing.assert_allclose(rows, both.simulated, atol=1e-12)
+        np.testing.assert_allclose(rows.T, both.simulated, atol=1e-12)
         np.testing.assert_allclose(means.score, game.z_weights @ both.simulated, atol=1e-13)
         np.testing.assert_allclose(means.features, at_theta, atol=1e-14)
         np.testing.assert_allclose(slope, by_mean, atol=1e-13)
