@@ -131,8 +131,7 @@ class Loss:
     @property
     def is_calibrated(self) -> bool:
         """Whether log p/p_theta is the optimal log ratio: real'(v) exp(v) + fake'(v) = 0."""
-        slope_real, slope_fake = _near(self)[:, 1, _AROUND]
-        return bool(np.allclose(slope_real * np.exp(_NEAR[_AROUND]), -slope_fake, rtol=1e-7, atol=1e-12))
+        return _is_calibrated(self)
 
     @property
     def is_concave(self) -> bool:
@@ -167,6 +166,12 @@ class Loss:
 @functools.lru_cache(maxsize=128)
 def _near(loss: Loss) -> np.ndarray:
     return tabulate((loss.real, loss.fake), _NEAR)
+
+
+@functools.lru_cache(maxsize=128)
+def _is_calibrated(loss: Loss) -> bool:
+    slope_real, slope_fake = _near(loss)[:, 1, _AROUND]
+    return bool(np.allclose(slope_real * np.exp(_NEAR[_AROUND]), -slope_fake, rtol=1e-7, atol=1e-12))
 
 
 @functools.lru_cache(maxsize=128)
