@@ -255,7 +255,7 @@ MUTANTS = tuple(
         ("an edge is searched from again", "solver/saddle.py", "            if edge is not None:", "            if False:", "tests/solver/test_edges.py"),
         ("a sample of few is not flagged", "batch.py", "is_few or fit.is_tied", "fit.is_tied", "tests/inference/test_bulk_test.py"),
         ("bulk's covariance that of the sample alone", "objective/bulk.py", "covariance = (covariance + squares / (total * lost * n)) / 2", "covariance = covariance + 0", "tests/inference/test_bulk_test.py -k by_hand"),
-        ("the farther part of a zone counts for the nearer", "objective/background.py", "np.minimum(most, np.maximum", "np.maximum(0.0, np.maximum", "tests/inference/test_background_test.py -k by_hand"),
+        ("the farther part of a zone counts for the nearer", "objective/background.py", "jnp.minimum(most, jnp.maximum", "jnp.maximum(0.0, jnp.maximum", "tests/inference/test_background_test.py -k by_hand"),
         ("scores of the second step not centred by their own mean", "objective/background.py", "jnp.where(is_second, weighted / share, plain)", "plain", "tests/inference/test_background_test.py -k by_hand"),
         ("background never told", "inference/background_test.py", "_SHIFT, _LEVEL = 0.25, 0.025", "_SHIFT, _LEVEL = 25.0, 0.025", "tests/inference/test_background_test.py -k flagged"),
         ("weights' slope missing in the generator's score", "objective/linear.py", "d_theta + earned @ moved,", "d_theta,", "tests/solver/test_smoothing.py -k estimates"),

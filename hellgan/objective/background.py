@@ -33,16 +33,6 @@ def draws(games: Game, theta, count=None) -> tuple[Array, Array]:
     return programs.each(lambda *at: (simulate(*at)[:, 0], weigh(*at)), games, theta, count=count)
 
 
-@programs.program
-def added_scores(games: Game, theta, alpha, points, masses, first: tuple | None, count=None) -> Array:
-    """What masses (k, L, P) at points (k, L, P) on the line add to the mean score: (k, L, r), of each stacked game.
-
-    ``theta`` is (k, p), ``alpha`` (k, q + 1). Where observations are weighted by a first fit, ``first`` holds its game
-    and its alpha (k, q + 1), and the scores of both steps are stacked. Those of the first ``count`` games, if given.
-    """
-    return programs.each(_added_scores, games, theta, alpha, points, masses, first, count=count)
-
-
 def _added_scores(game: Game, theta, alpha, points, masses, first) -> Array:
     def scores(rows):
         """Scores (r, k) of rows (r, 1), and what each counts in the first k of these."""
@@ -73,43 +63,84 @@ def _padded(game: Game, scores):
 
 
 class _Ordered(NamedTuple):
-    """Samples (k, n) on the line, each in order, and what lies below each place; rows of weight 0 come last."""
+    """A sample on the line in order, and what lies below each place; rows of weight 0 come last."""
 
-    rows: np.ndarray  # (k, n), infinite where they do not count
-    below: np.ndarray  # (k, n + 1) sums of weights
+    rows: Array  # (n,), infinite where they do not count
+    below: Array  # (n + 1,) sums of weights
 
     @classmethod
     def of(cls, rows, weights) -> "_Ordered":
+        """Put each of a stack of samples (k, n) in order."""
         counted = np.where(weights > 0, rows, np.inf)
         order = np.argsort(counted, axis=1)
         sums = np.cumsum(np.take_along_axis(np.asarray(weights), order, axis=1), axis=1)
         return cls(np.take_along_axis(counted, order, axis=1), np.pad(sums, ((0, 0), (1, 0))))
 
     def places(self, points):
-        """How many rows of each sample are at or below points (k, ...)."""
-        flat = points.reshape(len(points), -1)
-        found = [np.searchsorted(rows, at, side="right") for rows, at in zip(self.rows, flat, strict=True)]
-        return np.reshape(found, points.shape)
+        """How many rows are at or below points (l,)."""
+        return jnp.searchsorted(self.rows, points, side="right")
 
     def share(self, points):
-        """Sum of the weights of the rows at or below points (k, ...)."""
-        places = self.places(points).reshape(len(points), -1)
-        return np.take_along_axis(self.below, places, axis=1).reshape(points.shape)
+        """Sum of the weights of the rows at or below points (l,)."""
+        return self.below[self.places(points)]
 
     def quantiles(self, levels):
-        """The first row at which the sum of weights reaches levels (l,): (k, l)."""
-        most = self.rows.shape[1] - 1
-        at = [np.minimum(np.searchsorted(sums, levels), most) for sums in self.below[:, 1:]]
-        return np.take_along_axis(self.rows, np.array(at), axis=1)
+        """The first rows at which the sum of weights reaches levels (l,)."""
+        return self.rows[jnp.minimum(jnp.searchsorted(self.below[1:], levels), len(self.rows) - 1)]
 
     def between_ties(self, ends):
-        """Move ends (k, g) that are beside tied values to the middle between the values to both their sides."""
-        around = np.pad(self.rows, ((0, 0), (2, 2)), constant_values=((0, 0), (-np.inf, np.inf)))
+        """Move ends (g,) that are beside tied values to the middle between the values to both their sides."""
+        around = jnp.pad(self.rows, 2, constant_values=(-np.inf, np.inf))
         at = self.places(ends) + 2
-        lower, low, high, higher = (np.take_along_axis(around, at + shift, axis=1) for shift in (-2, -1, 0, 1))
-        is_tied = ((lower == low) | (high == higher)) & np.isfinite(low) & np.isfinite(high)
-        with np.errstate(invalid="ignore"):
-            return np.where(is_tied, (low + high) / 2, ends)
+        lower, low, high, higher = (around[at + shift] for shift in (-2, -1, 0, 1))
+        is_tied = ((lower == low) | (high == higher)) & jnp.isfinite(low) & jnp.isfinite(high)
+        return jnp.where(is_tied, (low + high) / 2, ends)
+
+
+class _Beside(NamedTuple):
+    """The fields of ``Background`` that are computed, of games with a leading axis."""
+
+    observed: Array
+    expected: Array
+    scores: Array
+    ends: Array
+    below: Array
+
+
+@programs.program
+def beside(games: Game, theta, alpha, real: _Ordered, drawn: _Ordered, first: tuple | None, count=None) -> _Beside:
+    """Look beside the bulk of each of a stack of games (k, ...) on the line, or of the first ``count`` of them.
+
+    ``theta`` is (k, p), ``alpha`` (k, q + 1), ``real`` and ``drawn`` are both samples in order. Where observations are
+    weighted by a first fit, ``first`` holds its game and its alpha (k, q + 1), and the scores of both are stacked.
+    """
+    return programs.each(_beside, games, theta, alpha, real, drawn, first, count=count)
+
+
+def _beside(game: Game, theta, alpha, real, drawn, first) -> _Beside:
+    real, drawn = _Ordered(*real), _Ordered(*drawn)
+    ends = drawn.quantiles(np.array([1 - np.array(LEVELS), LEVELS]).ravel()).reshape(2, 1, -1)
+    width = ends[1] - ends[0]  # (1, L)
+    outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[:, None]  # (2, 2, 1), side and part
+    others = ends + outwards * width[None]  # (2, 2, L)
+    low, high = jnp.minimum(others, ends), jnp.maximum(others, ends)
+    within = real.between_ties(drawn.quantiles(_ENDS))
+    at = jnp.concatenate([low.ravel(), high.ravel(), within])
+    below = jnp.stack([of.share(at) for of in (real, drawn)], axis=-1)
+    lower, upper, below = (below[: low.size], below[low.size : 2 * low.size], below[2 * low.size :])
+    shares = (upper - lower).reshape(*low.shape, 2)  # (2, 2, L, 2): side, part, level, sample
+    near, whole = shares[:, 0], shares[:, 1]
+    # A cluster farther off leaves the nearest quarter empty, but for chance.
+    n = 1 / jnp.sum(game.x_weights**2)
+    chance = jnp.sqrt(jnp.maximum(near[..., 0], 1 / n) / n)
+    most = (jnp.maximum(near[..., 0] - near[..., 1], 0.0) + chance) / _NEAR
+    excess = jnp.minimum(most, jnp.maximum(whole[..., 0] - whole[..., 1], 0.0))  # (2, L), of a zone as wide as the bulk
+    at = (np.arange(_POINTS) + 0.5) / _POINTS
+    fading = np.stack([1 - at, at])  # what lies beside a side fades towards the other
+    points, masses = ends[0].T + at[None] * width.T, excess.T @ (fading / _POINTS)  # (L, P)
+    moved = _added_scores(game, theta, alpha, points, masses, first)
+    observed, expected = jnp.moveaxis(jnp.sum(whole, axis=0), -1, 0)
+    return _Beside(observed, expected, moved, within, below)
 
 
 def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tuple | None = None) -> list[Background]:
@@ -127,31 +158,15 @@ def all_backgrounds(games: Game, theta: np.ndarray, alpha: np.ndarray, first: tu
 
 def _backgrounds(games: Game, theta, alpha, first, count: int) -> list[Background]:
     samples = (np.asarray(games.x)[..., 0], games.x_weights), draws(games, theta, count=count)
-    real, drawn = (_Ordered.of(rows[:count], weights[:count]) for rows, weights in samples)
-    n, m = (np.asarray(size)[:count] for size in games.sizes)
-    ends = drawn.quantiles(np.array([1 - np.array(LEVELS), LEVELS]).ravel()).reshape(-1, 2, len(LEVELS))
-    width = ends[:, 1] - ends[:, 0]
-    outwards = np.array([-1.0, 1.0])[:, None, None] * np.array([_NEAR, 1.0])[:, None]  # (2, 2, 1), side and part
-    beside = ends[:, :, None] + outwards * width[:, None, None]  # (k, 2, 2, L)
-    low, high = np.minimum(beside, ends[:, :, None]), np.maximum(beside, ends[:, :, None])
-    # (k, 2, 2, L, 2): side, part, level, sample
-    shares = np.stack([of.share(high) - of.share(low) for of in (real, drawn)], axis=-1)
-    near, whole = shares[:, :, 0], shares[:, :, 1]
-    # A cluster farther off leaves the nearest quarter empty, but for chance.
-    each = n[:, None, None]
-    chance = np.sqrt(np.maximum(near[..., 0], 1 / each) / each)
-    most = (np.maximum(near[..., 0] - near[..., 1], 0.0) + chance) / _NEAR
-    excess = np.minimum(most, np.maximum(whole[..., 0] - whole[..., 1], 0.0))  # of a zone as wide as the bulk
-    at = (np.arange(_POINTS) + 0.5) / _POINTS
-    fading = np.stack([1 - at, at])  # what lies beside a side fades towards the other
-    points, masses = ends[:, 0, :, None] + at * width[..., None], np.einsum("ksl,sp->klp", excess, fading / _POINTS)
-    given = (np.pad(part, ((0, len(theta) - count), (0, 0), (0, 0))) for part in (points, masses))
-    moved = added_scores(games, theta, alpha, *given, first, count=count)[:count]
-    observed, expected = np.moveaxis(np.sum(whole, axis=1), -1, 0)
-    within = real.between_ties(drawn.quantiles(_ENDS))
-    below = np.stack([real.share(within), drawn.share(within)], axis=-1)
-    counted = slice(None) if first is None else slice(0)
+    real, drawn = (_Ordered.of(rows, weights) for rows, weights in samples)
+    found, counted = beside(games, theta, alpha, real, drawn, first, count=count), slice(None if first is None else 0)
+    n, m = games.sizes
     return [
-        Background(LEVELS, *each, within[k, counted], below[k, counted], float(n[k]), float(m[k]))
-        for k, each in enumerate(zip(observed, expected, moved, strict=True))
+        Background(
+            LEVELS,
+            *(found.observed[k], found.expected[k], found.scores[k]),
+            *(found.ends[k, counted], found.below[k, counted]),
+            *(float(n[k]), float(m[k])),
+        )
+        for k in range(count)
     ]
