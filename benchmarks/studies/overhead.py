@@ -91,7 +91,7 @@ def floor_seconds(fits: int) -> tuple[float, float]:
 
     fit = floor.default_fit(fits, 3)
     piece = floor.pieces(500, 1024, 16, 2)
-    return fit.outer * piece.outer + fit.inner * piece.inner + floor.SCRAMBLES * piece.outer, fit.seconds
+    return fit.outer * piece.outer + fit.inner * piece.inner + floor.FIRST * piece.outer, fit.seconds
 
 
 CHILDREN = {"threaded": threaded, "clustered": clustered, "memory": memory, "floor_seconds": floor_seconds}
