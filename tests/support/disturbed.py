@@ -1,5 +1,6 @@
 """A study without fits, which takes a second or so, for tests of what disturbs it; run as a script, it says when."""
 
+import signal
 import sys
 import time
 
@@ -29,6 +30,7 @@ def study(replications=60, **changes):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
     given = study()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
