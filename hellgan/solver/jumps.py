@@ -155,8 +155,8 @@ def _slopes(games: Game, u) -> _Slopes:
         errors = jax.lax.map(error, (rows.tangents, rows.weight_tangents)) * reach
         sizes = jnp.linalg.norm(slope, axis=0)
         apart = jnp.linalg.norm(halves[0] - halves[1], axis=0) / 2
-        error, unsure = (jnp.where(sizes > 0, each / sizes, 0.0) for each in (errors, apart))
-        return _Slopes(reach, slope, error, unsure, by, scores_by)
+        own, unsure = (jnp.where(sizes > 0, each / sizes, 0.0) for each in (errors, apart))
+        return _Slopes(reach, slope, own, unsure, by, scores_by)
 
     return programs.each(one, games, u)
 
