@@ -24,7 +24,7 @@ from hellgan.objective.game import Array, Game, by_feature, ratios, simulate, we
 # The features of a sample of at most STORED rows stay in memory; those of a larger one are evaluated anew at each
 # step, in blocks of BLOCK rows, so that memory does not grow with rows times features.
 STORED, BLOCK = 32_768, 4_096
-_FEW = 3
+_FEW = 3  # rows of a factor up to which a product is taken row by row
 _MANY = 8  # arguments from which on derivatives in each of them cost more than going back from the result
 
 
